@@ -1,0 +1,182 @@
+"""The note table: what a transcription is, and what a reference is."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from amt.files import whole
+
+MIN_PITCH = 21
+MAX_PITCH = 108
+NUM_KEYS = MAX_PITCH - MIN_PITCH + 1
+
+SUSTAIN = 64
+SOSTENUTO = 66
+SOFT = 67
+PEDALS = (SUSTAIN, SOSTENUTO, SOFT)
+
+TABLE_COLUMNS = ("onset", "offset", "pitch", "velocity")
+
+
+@dataclass(frozen=True, eq=False)
+class Pedal:
+    """Pedal movements: time (P,) in seconds, controller (P,) 64, 66 or 67, value (P,) 0-127."""
+
+    time: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    controller: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    value: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", np.asarray(self.time, dtype=np.float64))
+        object.__setattr__(self, "controller", np.asarray(self.controller, dtype=np.int64))
+        object.__setattr__(self, "value", np.asarray(self.value, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def select(self, index: np.ndarray) -> Pedal:
+        """The movements at `index` (positions or a mask)."""
+        return Pedal(self.time[index], self.controller[index], self.value[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Notes:
+    """A note table, sorted by onset, then pitch.
+
+    onset, offset: (N,) seconds. pitch: (N,) MIDI numbers. velocity: (N,) 1-127.
+    Raises ValueError where columns differ in length, times are not finite or a note ends before it
+    begins.
+    """
+
+    onset: np.ndarray
+    offset: np.ndarray
+    pitch: np.ndarray
+    velocity: np.ndarray
+    pedal: Pedal = field(default_factory=Pedal)
+
+    def __post_init__(self) -> None:
+        columns = [
+            np.asarray(self.onset, dtype=np.float64),
+            np.asarray(self.offset, dtype=np.float64),
+            np.asarray(self.pitch, dtype=np.int64),
+            np.asarray(self.velocity, dtype=np.int64),
+        ]
+        if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
+            shapes = [column.shape for column in columns]
+            raise ValueError(f"note columns must be one-dimensional and equally long, got {shapes}")
+        if not (np.isfinite(columns[0]).all() and np.isfinite(columns[1]).all()):
+            raise ValueError("note times must be finite")
+        if (columns[1] < columns[0]).any():
+            raise ValueError("a note ends before it begins")
+        order = np.lexsort((columns[2], columns[0]))
+        for name, column in zip(TABLE_COLUMNS, columns, strict=True):
+            object.__setattr__(self, name, column[order])
+
+    def __len__(self) -> int:
+        return len(self.onset)
+
+    @staticmethod
+    def empty() -> Notes:
+        """A table without notes."""
+        nothing = np.zeros(0)
+        return Notes(nothing, nothing, nothing, nothing)
+
+    @property
+    def end(self) -> float:
+        """Time of the last offset in seconds; 0 without notes."""
+        return float(self.offset.max()) if len(self) else 0.0
+
+    def select(self, index: np.ndarray) -> Notes:
+        """The notes at `index` (positions or a mask); the pedal stays whole."""
+        return Notes(
+            self.onset[index],
+            self.offset[index],
+            self.pitch[index],
+            self.velocity[index],
+            self.pedal,
+        )
+
+    def shift(self, seconds: float) -> Notes:
+        """All times moved by `seconds`."""
+        pedal = replace(self.pedal, time=self.pedal.time + seconds)
+        return Notes(
+            self.onset + seconds, self.offset + seconds, self.pitch, self.velocity, pedal
+        )
+
+    def crop(self, start: float, stop: float) -> Notes:
+        """Notes that begin in [start, stop) seconds, ends cut at `stop`; times stay as they are."""
+        inside = self.select((self.onset >= start) & (self.onset < stop))
+        movements = self.pedal.select((self.pedal.time >= start) & (self.pedal.time < stop))
+        return replace(inside, offset=np.minimum(inside.offset, stop), pedal=movements)
+
+
+def extend_sustain(notes: Notes, threshold: int = 64) -> Notes:
+    """Lengthen each note to the release of the sustain pedal that holds it.
+
+    A note whose key is released while CC64 >= `threshold` rings until the pedal comes up, or until
+    the same pitch is struck again, whichever is first (the convention of Hawthorne et al. 2018).
+    The pedal movements stay in the table. Without sustain movements the notes come back unchanged.
+    """
+    movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
+    if not len(notes) or not len(movements):
+        return notes
+    order = np.argsort(movements.time, kind="stable")
+    time, down = movements.time[order], movements.value[order] >= threshold
+    held, release = _pedal_release(notes.offset, time, down, notes.end)
+    extended = np.where(held, np.maximum(notes.offset, release), notes.offset)
+    again = _next_onset(notes)
+    cut = np.minimum(extended, np.maximum(again, notes.offset))
+    return replace(notes, offset=cut)
+
+
+def _pedal_release(
+    offset: np.ndarray, time: np.ndarray, down: np.ndarray, end: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the pedal is down at each offset, and when it next comes up (`end` if never)."""
+    last = np.searchsorted(time, offset, side="right") - 1
+    held = (last >= 0) & down[np.maximum(last, 0)]
+    ups = time[~down]
+    following = np.searchsorted(ups, offset, side="right")
+    release = np.append(ups, max(end, float(time[-1])))[following]
+    return held, release
+
+
+def _next_onset(notes: Notes) -> np.ndarray:
+    """Onset of the next note of the same pitch, infinity where there is none."""
+    following = np.full(len(notes), np.inf)
+    order = np.lexsort((notes.onset, notes.pitch))
+    same = notes.pitch[order][1:] == notes.pitch[order][:-1]
+    following[order[:-1][same]] = notes.onset[order][1:][same]
+    return following
+
+
+def read_table(path: Path | str) -> Notes:
+    """Read a tab-separated note table with the columns onset, offset, pitch, velocity.
+
+    Raises ValueError that names the file where a column is missing or a value is not a number.
+    """
+    expected = f"tab-separated columns {', '.join(TABLE_COLUMNS)}"
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            if not set(TABLE_COLUMNS) <= set(reader.fieldnames or ()):
+                raise ValueError(f"its first line is {reader.fieldnames}")
+            rows = list(reader)
+        return Notes(*(np.array([float(row[name]) for row in rows]) for name in TABLE_COLUMNS))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a note table ({expected}): {error}") from error
+
+
+def write_table(path: Path | str, notes: Notes) -> None:
+    """Write a note table with times to a tenth of a millisecond; whole or not at all."""
+    with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(TABLE_COLUMNS)
+        for onset, offset, pitch, velocity in zip(
+            notes.onset, notes.offset, notes.pitch, notes.velocity, strict=True
+        ):
+            writer.writerow((f"{onset:.4f}", f"{offset:.4f}", pitch, velocity))
