@@ -1,0 +1,187 @@
+"""Scores of a transcription: the one adapter to mir_eval.
+
+A note of the estimate is right if its onset lies within 50 ms of a note of the reference and its
+pitch within a quarter tone; each note is matched once at most. Further demands:
+
+note_100ms            onset within 100 ms instead
+note_offset           offset within 20 % of the reference's duration, at least 50 ms
+note_velocity         velocity within 0.1 after mir_eval's rescaling (Hawthorne et al. 2018)
+note_offset_velocity  both
+frame                 keys sounding at 0, 10, 20 ms ...: at time t, onset <= t < offset
+pedal                 intervals of sustain (CC64 >= 64), onset and offset tolerances as for notes;
+                      only where both tables hold sustain movements and one presses
+
+Each comes as NAME_f1, NAME_precision and NAME_recall, between 0 and 1. As in mir_eval, all are 0
+where the reference or the estimate is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import mir_eval
+import numpy as np
+
+from amt.notes import MIN_PITCH, NUM_KEYS, SUSTAIN, Notes
+
+ONSET_TOLERANCE = 0.05
+WIDE_ONSET_TOLERANCE = 0.1
+OFFSET_RATIO = 0.2
+VELOCITY_TOLERANCE = 0.1
+FRAME_SECONDS = 0.01
+PEDAL_THRESHOLD = 64
+
+# mir_eval takes no notes without duration.
+MIN_DURATION = 1e-3
+
+# Notes of one pitch are matched in blocks of about this many, so that the distance matrices of
+# mir_eval stay small.
+BLOCK = 512
+
+
+def note_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
+    """All scores of `estimate` against `reference`, as the module's head defines them."""
+    onsets = match(reference, estimate)
+    offsets = match(reference, estimate, offset_ratio=OFFSET_RATIO)
+    hits = {
+        "note": len(onsets),
+        "note_100ms": len(match(reference, estimate, WIDE_ONSET_TOLERANCE)),
+        "note_offset": len(offsets),
+        "note_velocity": _velocity_hits(reference, estimate, onsets),
+        "note_offset_velocity": _velocity_hits(reference, estimate, offsets),
+    }
+    scores: dict[str, float] = {}
+    for name, count in hits.items():
+        scores |= _scores(name, count, len(reference), len(estimate))
+    return scores | frame_scores(reference, estimate) | pedal_scores(reference, estimate)
+
+
+def note_f1(reference: Notes, estimate: Notes, offset_ratio: float | None = None) -> float:
+    """note_f1 alone, or note_offset_f1 with an `offset_ratio`."""
+    count = len(match(reference, estimate, offset_ratio=offset_ratio))
+    return _scores("note", count, len(reference), len(estimate))["note_f1"]
+
+
+def frame_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
+    """frame_f1, frame_precision and frame_recall on a grid of 10 ms."""
+    frames = int(max(reference.end, estimate.end) / FRAME_SECONDS) + 1
+    truth, guess = _sounding(reference, frames), _sounding(estimate, frames)
+    hits, in_truth, in_guess = (int(roll.sum()) for roll in (truth & guess, truth, guess))
+    return _scores("frame", hits, in_truth, in_guess)
+
+
+def pedal_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
+    """pedal_f1, pedal_precision and pedal_recall; nothing without sustain in both."""
+    if not (_has_sustain(reference) and _has_sustain(estimate)):
+        return {}
+    truth, guess = _pedal_notes(reference), _pedal_notes(estimate)
+    if not (len(truth) or len(guess)):
+        return {}
+    hits = len(match(truth, guess, offset_ratio=OFFSET_RATIO))
+    return _scores("pedal", hits, len(truth), len(guess))
+
+
+def match(
+    reference: Notes,
+    estimate: Notes,
+    onset_tolerance: float = ONSET_TOLERANCE,
+    offset_ratio: float | None = None,
+) -> np.ndarray:
+    """The pairs (M, 2) of positions in `reference` and `estimate` that mir_eval matches.
+
+    Notes of different keys lie at least a semitone apart, and notes of one key with a long gap
+    between them are no candidates either: matching by key and stretch of time finds the pairs that
+    matching all at once would, without its N x M matrices.
+    """
+    truths, guesses = intervals(reference), intervals(estimate)
+    truth_hertz, guess_hertz = frequency(reference.pitch), frequency(estimate.pitch)
+    pairs = []
+    for truth, guess in _blocks(reference, estimate, onset_tolerance):
+        found = mir_eval.transcription.match_notes(
+            truths[truth],
+            truth_hertz[truth],
+            guesses[guess],
+            guess_hertz[guess],
+            onset_tolerance=onset_tolerance,
+            offset_ratio=offset_ratio,
+        )
+        pairs += [(truth[i], guess[j]) for i, j in found]
+    return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+
+
+def frequency(pitch: np.ndarray) -> np.ndarray:
+    """Hertz of MIDI numbers: mir_eval measures pitch in cents between frequencies."""
+    return 440.0 * 2.0 ** ((pitch - 69) / 12)
+
+
+def intervals(notes: Notes) -> np.ndarray:
+    """Onsets and offsets (N, 2), every note with some duration."""
+    return np.stack([notes.onset, np.maximum(notes.offset, notes.onset + MIN_DURATION)], axis=1)
+
+
+def _blocks(
+    reference: Notes, estimate: Notes, tolerance: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions in both tables of the notes that may match each other, in their own order."""
+    pitch = np.concatenate([reference.pitch, estimate.pitch])
+    onset = np.concatenate([reference.onset, estimate.onset])
+    order = np.lexsort((onset, pitch))
+    other_key = np.diff(pitch[order]) != 0
+    # mir_eval rounds distances to a tenth of a millisecond before it compares them.
+    apart = np.flatnonzero(other_key | (np.diff(onset[order]) > tolerance + 1e-3)) + 1
+    after_block = np.searchsorted(apart, np.arange(BLOCK, len(order), BLOCK))
+    cuts = apart[after_block[after_block < len(apart)]]
+    for block in np.split(order, np.union1d(np.flatnonzero(other_key) + 1, cuts)):
+        is_truth = block < len(reference)
+        truth, guess = np.sort(block[is_truth]), np.sort(block[~is_truth]) - len(reference)
+        if len(truth) and len(guess):
+            yield truth, guess
+
+
+def _velocity_hits(reference: Notes, estimate: Notes, pairs: np.ndarray) -> int:
+    """How many of the matched `pairs` agree in velocity too.
+
+    As mir_eval.transcription_velocity.match_notes, which would match all over again: reference
+    velocities scaled to 0..1, the estimate's fitted to them by least squares over all pairs.
+    """
+    if not len(pairs):
+        return 0
+    lowest, highest = reference.velocity.min(), reference.velocity.max()
+    truth = (reference.velocity[pairs[:, 0]] - lowest) / float(max(1, highest - lowest))
+    guess = estimate.velocity[pairs[:, 1]]
+    design = np.vstack([guess, np.ones(len(guess))]).T
+    slope, intercept = np.linalg.lstsq(design, truth, rcond=None)[0]
+    return int(np.count_nonzero(np.abs(slope * guess + intercept - truth) < VELOCITY_TOLERANCE))
+
+
+def _scores(name: str, hits: int, in_reference: int, in_estimate: int) -> dict[str, float]:
+    precision = hits / in_estimate if in_estimate else 0.0
+    recall = hits / in_reference if in_reference else 0.0
+    f1 = float(mir_eval.util.f_measure(precision, recall))
+    return {f"{name}_f1": f1, f"{name}_precision": precision, f"{name}_recall": recall}
+
+
+def _sounding(notes: Notes, frames: int) -> np.ndarray:
+    """Whether each key sounds at each point of the grid: (frames, 88) booleans."""
+    steps = np.zeros((frames + 1, NUM_KEYS), dtype=np.int16)
+    for times, step in ((notes.onset, 1), (notes.offset, -1)):
+        # Decimal times divide to just above a whole number, as 0.07 / 0.01 does.
+        first = np.ceil(times / FRAME_SECONDS - 1e-6).astype(np.int64).clip(0, frames)
+        np.add.at(steps, (first, notes.pitch - MIN_PITCH), step)
+    return np.cumsum(steps, axis=0, out=steps)[:-1] > 0
+
+
+def _has_sustain(notes: Notes) -> bool:
+    return bool((notes.pedal.controller == SUSTAIN).any())
+
+
+def _pedal_notes(notes: Notes) -> Notes:
+    """Each press of the sustain pedal as a note; one still down at the end lasts to the end."""
+    movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
+    order = np.argsort(movements.time, kind="stable")
+    time = movements.time[order]
+    down = np.concatenate([[False], movements.value[order] >= PEDAL_THRESHOLD])
+    pressed, released = time[~down[:-1] & down[1:]], time[down[:-1] & ~down[1:]]
+    released = np.append(released, max(notes.end, time[-1]))[: len(pressed)]
+    same = np.ones(len(pressed), dtype=np.int64)
+    return Notes(pressed, released, MIN_PITCH * same, same)
