@@ -1,0 +1,1 @@
+"""Synthesis for training and for listening: invented playing, a built-in piano, sampled pianos."""
