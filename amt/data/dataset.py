@@ -1,0 +1,153 @@
+"""Random training segments from caches, drawn anew for every index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from amt.audio import SAMPLE_RATE
+from amt.data.manifest import FULL_SCALE, Entry, open_audio, open_notes, read_manifest
+from amt.data.pieces import Split
+from amt.notes import extend_sustain as extend_by_pedal
+
+# Note tables kept by each worker: 0.2 MB for a long piece, so some 50 MB at most.
+_KEPT_TABLES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class NoteTable:
+    """Notes of a piece, ready for cutting segments out.
+
+    rows: (N, 4) float64, onset, offset (s), pitch, velocity; sorted by onset. longest: the longest
+    duration in seconds; no note that begins earlier than this before a time sounds then.
+    """
+
+    rows: np.ndarray
+    longest: float
+
+    def sounding(self, start: float, stop: float) -> np.ndarray:
+        """Rows (n, 4) of the notes that sound within [start, stop); times relative to `start`."""
+        onset = self.rows[:, 0]
+        first, last = np.searchsorted(onset, (start - self.longest, stop))
+        rows = self.rows[first:last]
+        rows = rows[(rows[:, 1] > start) | (rows[:, 0] >= start)]
+        return rows - np.array([start, start, 0.0, 0.0])
+
+
+class Segments(Dataset):
+    """Segments of `samples` samples from one split of one or more caches, without end.
+
+    Segment `index` is a function of (seed, index) alone: the piece is drawn with a probability
+    proportional to its duration (times the weight of its cache), the start anywhere in it. Pieces
+    shorter than a segment are padded with zeros. Only what a segment needs is read from disk.
+
+    caches: folders filled by `prepare`. weights: one a cache; None weighs all the same.
+    extend_sustain: lengthen notes to the release of the sustain pedal that holds them.
+    Raises CacheError where a cache is missing, ValueError where there is nothing to draw from.
+    """
+
+    def __init__(
+        self,
+        caches: Sequence[Path | str],
+        split: Split,
+        samples: int,
+        seed: int,
+        weights: Sequence[float] | None = None,
+        extend_sustain: bool = True,
+    ) -> None:
+        weights = [1.0] * len(caches) if weights is None else weights
+        if len(weights) != len(caches):
+            raise ValueError(f"{len(weights)} weights for {len(caches)} caches; give one a cache")
+        self.samples, self.seed, self.extend_sustain = samples, seed, extend_sustain
+        self.places, chances = [], []
+        for root, weight in zip(caches, weights, strict=True):
+            entries = read_manifest(root, split)
+            self.places += [(Path(root), entry) for entry in entries]
+            chances += [entry.seconds * weight for entry in entries]
+        if not sum(chances) > 0:
+            raise ValueError(f"no {split} pieces in {', '.join(map(str, caches))}")
+        self.cumulative = np.cumsum(chances) / sum(chances)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
+        """A segment.
+
+        audio: (S,) float32 in -1..1. notes: (n, 4) float32, onset and offset in seconds from the
+        start of the segment, pitch, velocity; every note that sounds inside, so an onset may be
+        negative and an offset beyond the end. length: the samples of `audio` that are not padding.
+        """
+        rng = np.random.default_rng([self.seed, index])
+        drawn = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
+        root, entry = self.places[min(drawn, len(self.places) - 1)]
+        start = int(rng.integers(max(entry.samples - self.samples, 0) + 1))
+        return cut(root, entry, start, self.samples, self.extend_sustain)
+
+
+def cut(
+    root: Path, entry: Entry, start: int, samples: int, extend_sustain: bool
+) -> dict[str, np.ndarray | int]:
+    """The segment of `samples` samples that begins at sample `start` of a cached piece."""
+    audio = np.zeros(samples, dtype=np.float32)
+    piece = open_audio(root, entry)[start : start + samples]
+    np.multiply(piece, np.float32(1 / FULL_SCALE), out=audio[: len(piece)])
+    seconds = start / SAMPLE_RATE
+    table = note_table(root, entry, extend_sustain)
+    notes = table.sounding(seconds, seconds + len(piece) / SAMPLE_RATE)
+    return {"audio": audio, "notes": notes.astype(np.float32), "length": len(piece)}
+
+
+@lru_cache(maxsize=_KEPT_TABLES)
+def note_table(root: Path, entry: Entry, extend_sustain: bool) -> NoteTable:
+    """The notes of a cached piece; the most recent ones are kept in memory."""
+    notes = open_notes(root, entry)
+    if extend_sustain:
+        notes = extend_by_pedal(notes)
+    rows = np.stack((notes.onset, notes.offset, notes.pitch, notes.velocity), axis=1)
+    return NoteTable(rows, float((notes.offset - notes.onset).max(initial=0.0)))
+
+
+def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.Tensor]:
+    """A batch: audio (B, S) float32, notes (B, N, 4) float32, length (B,) int64.
+
+    Rows that only fill a note table up have pitch 0.
+    """
+    tables = [np.asarray(segment["notes"]) for segment in segments]
+    notes = np.zeros((len(tables), max(map(len, tables)), 4), dtype=np.float32)
+    for padded, table in zip(notes, tables, strict=True):
+        padded[: len(table)] = table
+    return {
+        "audio": torch.from_numpy(np.stack([np.asarray(s["audio"]) for s in segments])),
+        "notes": torch.from_numpy(notes),
+        "length": torch.tensor([int(s["length"]) for s in segments]),
+    }
+
+
+class IndexSampler(Sampler[int]):
+    """Indices for endless data: epoch e of n indices has e * n to e * n + n - 1.
+
+    Every rank takes its own share, so no index is drawn twice or missed by any worker, rank or
+    epoch, and a run resumed at an epoch goes on where it stopped. `length` is rounded up to a
+    multiple of `world_size`: ranks with unequal shares would wait for each other for ever.
+    """
+
+    def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank {rank} is not in 0..{world_size - 1}")
+        self.share = -(-length // world_size)
+        self.rank, self.world_size, self.epoch = rank, world_size, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Move to the indices of `epoch`; Lightning calls this before every epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * self.share * self.world_size + self.rank
+        return iter(range(first, first + self.share * self.world_size, self.world_size))
+
+    def __len__(self) -> int:
+        return self.share

@@ -1,0 +1,194 @@
+"""The cache: a folder of decoded audio and notes, and the manifest that lists them.
+
+audio/NAME.npy   int16 (S,), 16 kHz, mono; memory-mapped when read
+notes/NAME.npz   onset offset pitch velocity, pedal_time pedal_controller pedal_value
+manifest.jsonl   one Entry a line: what the source offers; written when all is decoded
+decoded.jsonl    the same of everything ever decoded here, written piece by piece
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from amt.audio import SAMPLE_RATE
+from amt.data.pieces import Piece, Recording, Split
+from amt.files import whole
+from amt.notes import Notes, Pedal
+
+MANIFEST = "manifest.jsonl"
+JOURNAL = "decoded.jsonl"
+# The largest int16 that has its negative counterpart: audio is symmetric around zero.
+FULL_SCALE = 32767
+_NOTE_COLUMNS = ("onset", "offset", "pitch", "velocity")
+_PEDAL_COLUMNS = ("time", "controller", "value")
+
+
+class CacheError(ValueError):
+    """A cache that is missing, unfinished or damaged; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the manifest: one piece in the cache.
+
+    gain: the factor that brought audio with peaks above 1 down to 1; otherwise 1.
+    """
+
+    name: str
+    split: Split
+    work: str
+    seconds: float
+    samples: int
+    notes: int
+    gain: float
+    audio_sha256: str
+    notes_sha256: str
+    fingerprint: str
+
+
+def audio_path(root: Path | str, name: str) -> Path:
+    """Where the audio of the piece `name` lies."""
+    return Path(root) / "audio" / f"{name}.npy"
+
+
+def notes_path(root: Path | str, name: str) -> Path:
+    """Where the notes of the piece `name` lie."""
+    return Path(root) / "notes" / f"{name}.npz"
+
+
+def read_manifest(root: Path | str, split: Split | None = None) -> list[Entry]:
+    """The entries of a finished cache, sorted by name, of one split or of all.
+
+    Raises CacheError where there is no cache or it was never finished.
+    """
+    path = Path(root) / MANIFEST
+    if not path.is_file():
+        unfinished = (Path(root) / JOURNAL).is_file()
+        state = (
+            "was not finished; run `amt prepare` again, it resumes"
+            if unfinished
+            else ("is not there; run `amt prepare` to make it")
+        )
+        raise CacheError(f"the cache {root} {state}")
+    try:
+        entries = parse_entries(path)
+    except (TypeError, ValueError) as error:
+        raise CacheError(f"{path} is damaged ({error}); remove it and run `amt prepare`") from error
+    return [entry for entry in entries if split in (None, entry.split)]
+
+
+def parse_entries(path: Path) -> list[Entry]:
+    """The entries of a manifest file; raises ValueError or TypeError where a line is not one."""
+    return [parse_entry(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def parse_entry(line: str) -> Entry:
+    """The entry of a line; raises ValueError or TypeError where it is none."""
+    return Entry(**json.loads(line))
+
+
+def write_entries(path: Path, entries: Iterable[Entry]) -> None:
+    """Write a manifest file, sorted by name, whole or not at all."""
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            file.write(entry_line(entry))
+
+
+def entry_line(entry: Entry) -> str:
+    """An entry as a line of the manifest."""
+    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+
+
+def store(root: Path | str, piece: Piece, recording: Recording) -> Entry:
+    """Write audio and notes of a piece into the cache and give its manifest entry.
+
+    Audio that exceeds full scale is scaled down as a whole, since clipping would add harmonics that
+    nobody played.
+    """
+    peak = float(np.abs(recording.audio).max(initial=0.0))
+    gain = 1.0 / peak if peak > 1.0 else 1.0
+    quantised = np.round(recording.audio * np.float32(gain * FULL_SCALE))
+    quantised = np.clip(quantised, -FULL_SCALE, FULL_SCALE).astype(np.int16)
+    with whole(audio_path(root, piece.name)) as path:
+        np.save(path, quantised, allow_pickle=False)
+        audio_sha256 = _checksum(path)
+    with whole(notes_path(root, piece.name)) as path:
+        np.savez(path, allow_pickle=False, **_columns(recording.notes))
+        notes_sha256 = _checksum(path)
+    return Entry(
+        name=piece.name,
+        split=piece.split,
+        work=piece.work,
+        seconds=len(quantised) / SAMPLE_RATE,
+        samples=len(quantised),
+        notes=len(recording.notes),
+        gain=gain,
+        audio_sha256=audio_sha256,
+        notes_sha256=notes_sha256,
+        fingerprint=piece.fingerprint,
+    )
+
+
+def open_audio(root: Path | str, entry: Entry) -> np.ndarray:
+    """The audio of a piece, int16 (S,), memory-mapped; divide by FULL_SCALE for -1..1."""
+    audio = np.load(audio_path(root, entry.name), mmap_mode="r", allow_pickle=False)
+    if audio.dtype != np.int16 or audio.shape != (entry.samples,):
+        raise CacheError(
+            f"{audio_path(root, entry.name)} holds {audio.dtype} {audio.shape}, the manifest says "
+            f"int16 ({entry.samples},); remove it and run `amt prepare` again"
+        )
+    return audio
+
+
+def open_notes(root: Path | str, entry: Entry) -> Notes:
+    """The notes of a piece as they were played: key releases, and the pedal beside them."""
+    with np.load(notes_path(root, entry.name), allow_pickle=False) as table:
+        onset, offset, pitch, velocity = (table[column] for column in _NOTE_COLUMNS)
+        time, controller, value = (table[f"pedal_{column}"] for column in _PEDAL_COLUMNS)
+    return Notes(onset, offset, pitch, velocity, Pedal(time, controller, value))
+
+
+def open_recording(root: Path | str, entry: Entry) -> Recording:
+    """The whole piece: float32 audio and its notes."""
+    audio = open_audio(root, entry).astype(np.float32) / np.float32(FULL_SCALE)
+    return Recording(audio, open_notes(root, entry))
+
+
+def is_stored(root: Path | str, entry: Entry) -> bool:
+    """Whether both files of an entry are there, the audio in the length that the entry says."""
+    try:
+        open_audio(root, entry)
+    except (OSError, ValueError):
+        return False
+    return notes_path(root, entry.name).is_file()
+
+
+def verify(root: Path | str) -> list[str]:
+    """Compare every file with its checksum; one line for each that is missing or differs."""
+    complaints = []
+    for entry in read_manifest(root):
+        for path, expected in (
+            (audio_path(root, entry.name), entry.audio_sha256),
+            (notes_path(root, entry.name), entry.notes_sha256),
+        ):
+            if not path.is_file():
+                complaints.append(f"{path} is missing")
+            elif _checksum(path) != expected:
+                complaints.append(f"{path} differs from its checksum")
+    return complaints
+
+
+def _columns(notes: Notes) -> dict[str, np.ndarray]:
+    table = {column: getattr(notes, column) for column in _NOTE_COLUMNS}
+    return table | {f"pedal_{column}": getattr(notes.pedal, column) for column in _PEDAL_COLUMNS}
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
