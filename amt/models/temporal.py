@@ -1,0 +1,130 @@
+"""Temporal parts: features (B, D, T, G) -> (B, D', T, G), the same weights for every group."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Cnn(nn.Module):
+    """Residual convolutions over time with dilations 1, 2, 4, ..."""
+
+    def __init__(self, dim: int, layers: int = 5, kernel_size: int = 3) -> None:
+        super().__init__()
+        self.dim = dim
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(
+                    dim,
+                    dim,
+                    (kernel_size, 1),
+                    dilation=(2**layer, 1),
+                    padding=(kernel_size // 2 * 2**layer, 0),
+                    bias=False,
+                ),
+                nn.BatchNorm2d(dim),
+            )
+            for layer in range(layers)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = torch.relu(x + layer(x))
+        return x
+
+
+class Lstm(nn.Module):
+    """One LSTM, uni- or bidirectional, shared by all groups."""
+
+    def __init__(
+        self, dim: int, hidden: int = 24, layers: int = 1, bidirectional: bool = True
+    ) -> None:
+        super().__init__()
+        self.dim = hidden * (2 if bidirectional else 1)
+        self.lstm = nn.LSTM(dim, hidden, layers, batch_first=True, bidirectional=bidirectional)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, _, groups = x.shape
+        return _from_sequences(self.lstm(_to_sequences(x))[0], batch, groups)
+
+
+class Transformer(nn.Module):
+    """Pre-norm transformer encoder over time.
+
+    Position enters as a penalty on distance (ALiBi, Press et al. 2022), so that it works on windows
+    longer than those it was trained on.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        layers: int = 2,
+        heads: int = 4,
+        expansion: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.layers = nn.ModuleList(
+            TransformerBlock(dim, heads, expansion, dropout) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, _, groups = x.shape
+        sequences = _to_sequences(x)
+        for layer in self.layers:
+            sequences = layer(sequences)
+        return _from_sequences(self.norm(sequences), batch, groups)
+
+
+class TransformerBlock(nn.Module):
+    """Attention over time, then a two-layer perceptron."""
+
+    def __init__(self, dim: int, heads: int, expansion: int, dropout: float) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"a transformer's dim ({dim}) must be a multiple of heads ({heads})")
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(dim)
+        self.project_in = nn.Linear(dim, 3 * dim)
+        self.project_out = nn.Linear(dim, dim)
+        self.perceptron = nn.Sequential(
+            nn.LayerNorm(dim),
+            nn.Linear(dim, expansion * dim),
+            nn.GELU(),
+            nn.Linear(expansion * dim, dim),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self._attend(self.attention_norm(x))
+        return x + self.perceptron(x)
+
+    def _attend(self, x: Tensor) -> Tensor:
+        batch, frames, dim = x.shape
+        query, key, value = (
+            self.project_in(x).view(batch, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        )
+        bias = distance_penalty(self.heads, frames, query)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.project_out(mixed.transpose(1, 2).reshape(batch, frames, dim))
+
+
+def distance_penalty(heads: int, frames: int, like: Tensor) -> Tensor:
+    """ALiBi bias (heads, frames, frames): minus distance times 2^-1, 2^-2, ... a head."""
+    position = torch.arange(frames, device=like.device)
+    distance = (position[:, None] - position).abs().to(like.dtype)
+    slope = torch.pow(2.0, -torch.arange(1, heads + 1, device=like.device)).to(like.dtype)
+    return -slope[:, None, None] * distance
+
+
+def _to_sequences(x: Tensor) -> Tensor:
+    """(B, D, T, G) -> (B * G, T, D)."""
+    return x.permute(0, 3, 2, 1).flatten(0, 1)
+
+
+def _from_sequences(x: Tensor, batch: int, groups: int) -> Tensor:
+    """(B * G, T, D) -> (B, D, T, G)."""
+    return x.unflatten(0, (batch, groups)).permute(0, 3, 2, 1)

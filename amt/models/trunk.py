@@ -1,0 +1,169 @@
+"""Trunks: from a spectrogram (B, C, T, F) to features (B, D, T, G)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from amt.features import SpectrogramShape
+from amt.notes import NUM_KEYS
+
+
+class ConvTrunk(nn.Module):
+    """The acoustic model of Onsets and Frames (Hawthorne et al. 2018): one vector a frame, G = 1.
+
+    Three 3x3 convolutions, the frequency axis halved after the second and third, then one linear
+    layer over channels and frequencies.
+    """
+
+    groups = 1
+
+    def __init__(
+        self, shape: SpectrogramShape, channels: int = 24, dim: int = 256, dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.convolutions = nn.Sequential(
+            nn.BatchNorm2d(shape.channels),
+            *_conv(shape.channels, channels, 3),
+            *_conv(channels, channels, 3),
+            nn.MaxPool2d((1, 2)),
+            nn.Dropout(dropout),
+            *_conv(channels, 2 * channels, 3),
+            nn.MaxPool2d((1, 2)),
+            nn.Dropout(dropout),
+        )
+        self.project = nn.Linear(2 * channels * (shape.num_bins // 4), dim)
+
+    def forward(self, spec: Tensor) -> Tensor:
+        features = self.convolutions(spec).permute(0, 2, 1, 3).flatten(2)
+        return torch.relu(self.project(features)).transpose(1, 2)[..., None]
+
+
+class HarmonicTrunk(nn.Module):
+    """The same small network slides over pitch: one vector a key, G = 88.
+
+    A stem at full frequency resolution, a strided convolution to the 88 keys, then blocks in which
+    each key listens to its harmonics and to the keys whose harmonic it is (after Wei et al. 2022,
+    "HPPNet"). A learned embedding tells the keys apart.
+    """
+
+    groups = NUM_KEYS
+
+    def __init__(
+        self,
+        shape: SpectrogramShape,
+        channels: int = 32,
+        blocks: int = 3,
+        stem_channels: int = 8,
+        kernel_size: int = 3,
+        harmonics: int = 8,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not shape.bins_per_semitone:
+            raise ValueError(
+                "a harmonic trunk needs a front end that is logarithmic in frequency: "
+                "use features=logfreq or features=cqt, or model/trunk=conv"
+            )
+        self.dim = channels
+        steps = shape.bins_per_semitone
+        self.stem = nn.Sequential(
+            nn.BatchNorm2d(shape.channels),
+            *_conv(shape.channels, stem_channels, 3),
+            Residual(stem_channels, 5),
+        )
+        self.to_keys = nn.Sequential(
+            nn.Conv2d(stem_channels, channels, (1, steps), stride=(1, steps), bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        )
+        self.key = nn.Parameter(torch.zeros(channels, 1, NUM_KEYS))
+        self.blocks = nn.Sequential(
+            *(HarmonicBlock(channels, harmonics, kernel_size, dropout) for _ in range(blocks))
+        )
+
+    def forward(self, spec: Tensor) -> Tensor:
+        spec = spec.contiguous(memory_format=torch.channels_last)
+        return self.blocks(self.to_keys(self.stem(spec)) + self.key)
+
+
+class HarmonicBlock(nn.Module):
+    """Gather harmonics, then look around: residual both times."""
+
+    def __init__(self, channels: int, harmonics: int, kernel_size: int, dropout: float) -> None:
+        super().__init__()
+        self.gather = HarmonicGather(channels, harmonics)
+        self.norm = nn.BatchNorm2d(channels)
+        self.around = Residual(channels, kernel_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.norm(x + self.gather(x)))
+        return self.dropout(self.around(x))
+
+
+class HarmonicGather(nn.Module):
+    """Each key's new vector is a linear map of the vectors at its (sub-)harmonics and its own.
+
+    The same as shifting the keys by round(12 log2 h) for h = 2..H both ways, concatenating and a
+    1x1 convolution, but without the copies: octaves, evenly spaced, are one dilated convolution,
+    and every other interval is a convolution with two taps, one to each side. On a CPU this is six
+    times faster in bfloat16. Keys beyond the keyboard count as zero.
+    """
+
+    def __init__(self, channels: int, harmonics: int = 8) -> None:
+        super().__init__()
+        shifts = {round(12 * math.log2(h)) for h in range(2, harmonics + 1)}
+        octaves = sum(1 for shift in shifts if shift % 12 == 0)
+        self.octaves = nn.Conv2d(
+            channels,
+            channels,
+            (1, 2 * octaves + 1),
+            dilation=(1, 12),
+            padding=(0, 12 * octaves),
+        )
+        self.intervals = nn.ModuleList(
+            nn.Conv2d(
+                channels, channels, (1, 2), dilation=(1, 2 * shift), padding=(0, shift), bias=False
+            )
+            for shift in sorted(shifts)
+            if shift % 12
+        )
+        self._share_initial_scale(2 * len(shifts) + 1)
+
+    def _share_initial_scale(self, taps: int) -> None:
+        """Initialise as the one convolution over `taps` taps that the parts make up."""
+        bound = 1 / math.sqrt(self.octaves.in_channels * taps)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gathered = self.octaves(x)
+        for interval in self.intervals:
+            gathered = gathered + interval(x)
+        return gathered
+
+
+class Residual(nn.Module):
+    """Two convolutions with batch norm, added to their input (He et al. 2016)."""
+
+    def __init__(self, channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *_conv(channels, channels, kernel_size),
+            *_conv(channels, channels, kernel_size)[:2],
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.body(x))
+
+
+def _conv(inputs: int, outputs: int, kernel_size: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, kernel_size, padding=kernel_size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    ]
