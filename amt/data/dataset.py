@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from amt.audio import SAMPLE_RATE
-from amt.data.manifest import FULL_SCALE, Entry, open_audio, open_notes, read_manifest
+from amt.data.manifest import Entry, open_notes, read_audio, read_manifest
 from amt.data.pieces import Split
 from amt.notes import extend_sustain as extend_by_pedal
 
@@ -93,8 +93,8 @@ def cut(
 ) -> dict[str, np.ndarray | int]:
     """The segment of `samples` samples that begins at sample `start` of a cached piece."""
     audio = np.zeros(samples, dtype=np.float32)
-    piece = open_audio(root, entry)[start : start + samples]
-    np.multiply(piece, np.float32(1 / FULL_SCALE), out=audio[: len(piece)])
+    piece = read_audio(root, entry, start, samples)
+    audio[: len(piece)] = piece
     seconds = start / SAMPLE_RATE
     table = note_table(root, entry, extend_sustain)
     notes = table.sounding(seconds, seconds + len(piece) / SAMPLE_RATE)
