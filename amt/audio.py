@@ -35,6 +35,8 @@ _FORMATS = {
 }
 # Seconds; the lengths that headers give are often a few frames of 26 ms off.
 _LENGTH_TOLERANCE = 0.1
+# How far into an mp3 file its first frame may stand, and how far before the end its last.
+_TAG_BYTES = 4096
 
 Blocks = Iterator[np.ndarray]
 
@@ -127,7 +129,8 @@ def _has_length(mp3: Path) -> bool:
         head = file.read(10)
         size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
         file.seek(10 + size if head.startswith(b"ID3") else 0)
-        return any(tag in file.read(4096) for tag in (b"Xing", b"Info", b"VBRI"))
+        first_frame = file.read(_TAG_BYTES)
+    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
 
 
 def _soundfile_blocks(
@@ -152,7 +155,7 @@ def _soundfile_blocks(
 
 def _check_all_read(path: Path, opened: IO[bytes], second: float) -> None:
     unread = path.stat().st_size - os.lseek(opened.fileno(), 0, os.SEEK_CUR)
-    if unread > _BLOCK:
+    if unread > _TAG_BYTES:
         advice = "it does not tell its length; install ffmpeg and try again"
         raise AudioError(f"cannot decode {path} beyond {second:.1f} s: {advice}")
 
