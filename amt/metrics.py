@@ -22,13 +22,14 @@ from collections.abc import Iterator
 import mir_eval
 import numpy as np
 
-from amt.notes import MIN_PITCH, NUM_KEYS, SUSTAIN, Notes
+from amt.notes import MIN_PITCH, SUSTAIN, Notes
 
 ONSET_TOLERANCE = 0.05
 WIDE_ONSET_TOLERANCE = 0.1
 OFFSET_RATIO = 0.2
 VELOCITY_TOLERANCE = 0.1
 FRAME_SECONDS = 0.01
+MIDI_PITCHES = 128
 PEDAL_THRESHOLD = 64
 
 # mir_eval takes no notes without duration.
@@ -162,12 +163,12 @@ def _scores(name: str, hits: int, in_reference: int, in_estimate: int) -> dict[s
 
 
 def _sounding(notes: Notes, frames: int) -> np.ndarray:
-    """Whether each key sounds at each point of the grid: (frames, 88) booleans."""
-    steps = np.zeros((frames + 1, NUM_KEYS), dtype=np.int16)
+    """Whether each pitch sounds at each point of the grid: (frames, 128) booleans."""
+    steps = np.zeros((frames + 1, MIDI_PITCHES), dtype=np.int16)
     for times, step in ((notes.onset, 1), (notes.offset, -1)):
         # Decimal times divide to just above a whole number, as 0.07 / 0.01 does.
         first = np.ceil(times / FRAME_SECONDS - 1e-6).astype(np.int64).clip(0, frames)
-        np.add.at(steps, (first, notes.pitch - MIN_PITCH), step)
+        np.add.at(steps, (first, notes.pitch), step)
     return np.cumsum(steps, axis=0, out=steps)[:-1] > 0
 
 

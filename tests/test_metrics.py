@@ -184,7 +184,7 @@ def test_notes_without_duration_can_be_right() -> None:
 
 def test_frames_by_hand() -> None:
     reference = table((0.07, 0.10, 60, 64))  # at 0.07, 0.08, 0.09
-    estimate = table((0.08, 0.12, 60, 64), (0.08, 0.09, 61, 64))  # four and one
+    estimate = table((0.08, 0.12, 60, 64), (0.08, 0.09, 127, 64))  # four and one
     scores = frame_scores(reference, estimate)
     assert scores["frame_precision"] == 2 / 5
     assert scores["frame_recall"] == 2 / 3

@@ -1,0 +1,132 @@
+"""Evaluation: rows and means by piece, and a search that finds the thresholds that matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from amt.audio import SAMPLE_RATE
+from amt.decoding import Decoder
+from amt.evaluation import Evaluation, evaluate, tune, tuning_examples
+from amt.metrics import note_f1, note_scores
+from amt.notes import Notes
+from amt.rolls import render
+
+FRAME_RATE = 50.0
+
+
+def playing(seed: int, count: int, seconds: float) -> Notes:
+    rng = np.random.default_rng(seed)
+    onset = rng.uniform(0, seconds - 1, count)
+    pitch = rng.permutation(88)[:count] + 21
+    return Notes(onset, onset + rng.uniform(0.2, 0.9, count), pitch, rng.integers(20, 120, count))
+
+
+def perfect(notes: Notes, seconds: float) -> dict[str, torch.Tensor]:
+    table = np.stack([notes.onset, notes.offset, notes.pitch, notes.velocity], axis=1)
+    rolls = render(torch.tensor(table)[None].float(), int(seconds * FRAME_RATE), FRAME_RATE)
+    return {name: roll[0] for name, roll in rolls.items()}
+
+
+class Oracle:
+    """Knows the notes, whatever it hears; says how many samples it was given."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes = notes
+        self.heard: list[int] = []
+
+    def transcribe(self, audio: np.ndarray) -> Notes:
+        self.heard.append(len(audio))
+        return self.notes
+
+    def posteriors(self, audio: np.ndarray) -> dict[str, torch.Tensor]:
+        return perfect(self.notes, len(audio) / SAMPLE_RATE)
+
+
+def silence(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * SAMPLE_RATE), dtype=np.float32)
+
+
+def test_rows_and_means() -> None:
+    right, other = playing(0, 30, 10), playing(1, 20, 10)
+    pieces = [("right", silence(10), right), ("other", silence(4), other)]
+    evaluation = evaluate(Oracle(right), iter(pieces))
+    first, second = evaluation.rows
+    assert (first["name"], first["seconds"]) == ("right", 10)
+    assert (second["name"], second["seconds"]) == ("other", 4)
+    assert first["note_offset_velocity_f1"] == 1.0
+    assert {k: v for k, v in second.items() if k in note_scores(other, right)} == note_scores(
+        other, right
+    )
+    assert float(second["note_f1"]) < 0.2
+    assert evaluation.means["note_f1"] == (1.0 + float(second["note_f1"])) / 2
+    assert set(evaluation.means) == set(note_scores(right, right))
+    assert evaluation.speed > 0
+
+
+def test_a_score_that_some_pieces_lack_is_averaged_over_the_others() -> None:
+    rows = [
+        {"name": "a", "seconds": 1.0, "took": 0.5, "note_f1": 0.2, "pedal_f1": 0.4},
+        {"name": "b", "seconds": 3.0, "took": 0.5, "note_f1": 0.4},
+    ]
+    evaluation = Evaluation(rows)
+    assert evaluation.means == pytest.approx({"note_f1": 0.3, "pedal_f1": 0.4})
+    assert evaluation.speed == 4.0
+
+
+def test_nothing_to_evaluate() -> None:
+    evaluation = evaluate(Oracle(Notes.empty()), [])
+    assert (evaluation.rows, evaluation.means, evaluation.speed) == ([], {}, 0.0)
+
+
+def test_first_seconds_crop_audio_and_reference() -> None:
+    notes = Notes([1.0, 4.5, 8.0], [2.0, 7.0, 9.0], [60, 62, 64], [64, 64, 64])
+    oracle = Oracle(notes.crop(0, 5))
+    row = evaluate(oracle, [("piece", silence(10), notes)], first_seconds=5.0).rows[0]
+    assert oracle.heard == [5 * SAMPLE_RATE]
+    assert row["seconds"] == 5.0
+    assert row["note_offset_f1"] == row["frame_f1"] == 1.0
+    (posteriors, reference), *_ = tuning_examples(oracle, [("piece", silence(10), notes)], 5.0)
+    assert len(posteriors["onset"]) == 5 * FRAME_RATE
+    assert reference.pitch.tolist() == [60, 62]
+
+
+def blurred(notes: Notes, seconds: float, seed: int) -> dict[str, torch.Tensor]:
+    """Posteriors of a timid network: right onsets reach 0.3, wrong ones 0.2; frames 0.35."""
+    generator = torch.Generator().manual_seed(seed)
+    rolls = perfect(notes, seconds)
+    noise = torch.rand(rolls["onset"].shape, generator=generator)
+    return {
+        "onset": torch.maximum(0.3 * rolls["onset"], 0.2 * (noise > 0.99)),
+        "offset": 0.6 * (noise < 0.02).float(),  # knows nothing of offsets
+        "frame": 0.35 * rolls["frame"] + 0.1 * noise,
+        "velocity": rolls["velocity"],
+    }
+
+
+def test_tuning_finds_the_thresholds() -> None:
+    pieces = [playing(seed, 30, 6) for seed in range(3)]
+    pairs = [(blurred(notes, 6, seed), notes) for seed, notes in enumerate(pieces)]
+    before = Decoder()
+    after = tune(pairs, before, FRAME_RATE)
+    assert 0.2 < after.onset_threshold < 0.3
+    assert 0.1 < after.frame_threshold < 0.36
+    assert after.offset_threshold > 0.6
+    for posteriors, notes in pairs:
+        assert note_f1(notes, before.decode(posteriors, FRAME_RATE)) == 0.0
+        decoded = after.decode(posteriors, FRAME_RATE)
+        assert note_f1(notes, decoded) > 0.95
+        assert note_f1(notes, decoded, offset_ratio=0.2) > 0.9
+
+
+def test_tuning_leaves_what_is_perfect_in_the_middle() -> None:
+    notes = playing(0, 30, 6)
+    decoder = tune([(perfect(notes, 6), notes)], Decoder(onset_threshold=0.9), FRAME_RATE)
+    assert 0.2 <= decoder.onset_threshold <= 0.8
+    assert note_f1(notes, decoder.decode(perfect(notes, 6), FRAME_RATE), 0.2) == 1.0
+
+
+def test_tuning_needs_examples() -> None:
+    with pytest.raises(ValueError, match="no examples"):
+        tune([], Decoder(), FRAME_RATE)
