@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from amt.audio import SAMPLE_RATE, AudioError
+from amt.audio import SAMPLE_RATE
 from amt.data.manifest import (
     JOURNAL,
     MANIFEST,
@@ -156,10 +156,10 @@ def _decode(root: Path, piece: Piece) -> Entry | str:
     """Load, check and store one piece; the reason where it cannot be used."""
     try:
         recording = check_recording(piece.load())
-    except (PieceError, AudioError) as error:
-        return str(error)
     except Exception as error:  # One odd file must not cost the thousand others their decoding.
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        # ValueErrors are ours and say it all; any other says little without its type.
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        return kind + " ".join(str(error).split())
     return store(root, piece, recording)
 
 
@@ -175,6 +175,9 @@ def check_recording(recording: Recording) -> Recording:
     notes = notes.select((notes.pitch >= MIN_PITCH) & (notes.pitch <= MAX_PITCH))
     if not len(notes):
         raise PieceError(f"none of its notes is a piano key ({MIN_PITCH} to {MAX_PITCH})")
+    if notes.velocity.min() < 1 or notes.velocity.max() > 127:
+        lowest, highest = notes.velocity.min(), notes.velocity.max()
+        raise PieceError(f"its velocities are {lowest} to {highest}; expected 1 to 127")
     if np.abs(recording.audio).max(initial=0.0) < SILENCE:
         raise PieceError("its audio is silent")
     first, last, end = notes.onset[0], notes.onset[-1], notes.end

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from amt import audio
+from amt.midi import read_midi
 from amt.notes import Notes, read_table
 
 Split = Literal["train", "validation", "test"]
@@ -155,18 +156,16 @@ def read_notes(path: Path) -> Notes:
         return read_table(path)
     if suffix == ".txt":
         return _read_maps_text(path)
-    from amt.midi import read_midi
-
     return read_midi(path)
 
 
 def _read_maps_text(path: Path) -> Notes:
     """The columns OnsetTime, OffsetTime, MidiPitch; it knows no velocity, so every note gets 64."""
     expected = "OnsetTime OffsetTime MidiPitch"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    if not lines or lines[0].split() != expected.split():
-        raise PieceError(f"{path}: not a MAPS text: its first line is not '{expected}'")
     try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if not lines or lines[0].split() != expected.split():
+            raise ValueError(f"its first line is {lines[:1]}")
         rows = np.array([[float(cell) for cell in line.split()] for line in lines[1:] if line])
         onset, offset, pitch = rows.reshape(-1, 3).T
         return Notes(onset, offset, pitch, np.full(len(onset), 64))
