@@ -93,14 +93,14 @@ def test_first_seconds_crop_audio_and_reference() -> None:
 
 
 def blurred(notes: Notes, seconds: float, seed: int) -> dict[str, torch.Tensor]:
-    """Posteriors of a timid network: right onsets reach 0.3, wrong ones 0.2; frames 0.35."""
+    """Posteriors of a timid network: right onsets reach 0.3, wrong ones 0.2; frames 0.2."""
     generator = torch.Generator().manual_seed(seed)
     rolls = perfect(notes, seconds)
     noise = torch.rand(rolls["onset"].shape, generator=generator)
     return {
         "onset": torch.maximum(0.3 * rolls["onset"], 0.2 * (noise > 0.99)),
         "offset": 0.6 * (noise < 0.02).float(),  # knows nothing of offsets
-        "frame": 0.35 * rolls["frame"] + 0.1 * noise,
+        "frame": 0.2 * rolls["frame"] + 0.15 * noise,  # the coarse grid misses 0.15 to 0.2
         "velocity": rolls["velocity"],
     }
 
@@ -111,7 +111,7 @@ def test_tuning_finds_the_thresholds() -> None:
     before = Decoder()
     after = tune(pairs, before, FRAME_RATE)
     assert 0.2 < after.onset_threshold < 0.3
-    assert 0.1 < after.frame_threshold < 0.36
+    assert 0.13 < after.frame_threshold < 0.25
     assert after.offset_threshold > 0.6
     for posteriors, notes in pairs:
         assert note_f1(notes, before.decode(posteriors, FRAME_RATE)) == 0.0
