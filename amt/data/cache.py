@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -253,3 +254,14 @@ def _locked(root: Path) -> Iterator[None]:
 
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def cache_folder(cache: Path | str, source: Source) -> Path:
+    """Where below `cache` the pieces of `source` go: another root, or another invention, elsewhere.
+
+    The name carries a digest of the source's root, or of all its arguments where it reads none.
+    """
+    root = getattr(source, "root", None)
+    identity = str(Path(root).resolve()) if root else repr(source)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    return Path(cache) / f"{source.name}-{digest}"

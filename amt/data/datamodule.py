@@ -1,0 +1,178 @@
+"""Batches on the device: Lightning moves the audio there; the rest is computed there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from amt import rolls
+from amt.audio import SAMPLE_RATE
+from amt.augment import Augmentation
+from amt.data.cache import cache_folder, prepare
+from amt.data.dataset import IndexSampler, Segments, collate, cut
+from amt.data.manifest import Entry, open_recording, read_manifest
+from amt.data.pieces import Source, Split
+from amt.notes import Notes
+from amt.notes import extend_sustain as extend
+
+Batch = dict[str, Tensor]
+
+
+class Openings(Dataset):
+    """The first `samples` samples of every piece of a split: the same ones every time."""
+
+    def __init__(
+        self, caches: Sequence[Path], split: Split, samples: int, extend_sustain: bool
+    ) -> None:
+        self.places = [(root, entry) for root in caches for entry in read_manifest(root, split)]
+        self.samples = samples
+        self.extend_sustain = extend_sustain
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        root, entry = self.places[index]
+        samples = min(self.samples, entry.samples)
+        return cut(root, entry, 0, samples, self.extend_sustain)
+
+
+class RepeatingSampler(IndexSampler):
+    """The same indices every epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Stay at the first epoch."""
+
+
+class PianoData(L.LightningDataModule):
+    """Sources, their caches, and batches.
+
+    sources: by name; each is prepared into a folder below `cache` before anything is read. root: for
+    the configuration only, where sources look for their files. weights: how often a second of a
+    source is drawn, by name (default 1). repeat: draw the same segments every epoch. After `on_after_batch_transfer` a batch has
+    spec (B, C, T, F), the targets of `amt.rolls.render` and mask (B, T), besides what it had.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        cache: str,
+        root: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        batch_size: int = 8,
+        segment_seconds: float = 5.12,
+        segments_per_epoch: int = 1024,
+        validation_seconds: float = 30.0,
+        extend_sustain: bool = True,
+        target_width: float = 2.0,
+        augmentation: Augmentation | None = None,
+        loader_workers: int = 1,
+        prepare_workers: int | None = None,
+        repeat: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.sources = dict(sources)
+        self.caches = [cache_folder(cache, source) for source in self.sources.values()]
+        self.weights = [dict(weights or {}).get(name, 1.0) for name in self.sources]
+        self.batch_size = batch_size
+        self.segment_samples = round(segment_seconds * SAMPLE_RATE)
+        self.segments_per_epoch = segments_per_epoch
+        self.validation_samples = round(validation_seconds * SAMPLE_RATE)
+        self.extend_sustain = extend_sustain
+        self.target_width = target_width
+        self.augmentation = augmentation
+        self.loader_workers = loader_workers
+        self.prepare_workers = prepare_workers
+        self.repeat = repeat
+        self.seed = seed
+
+    def prepare_data(self) -> None:
+        for source, root in zip(self.sources.values(), self.caches, strict=True):
+            report = prepare(source, root, self.prepare_workers)
+            if report.problems:
+                print(report)
+
+    def entries(self, split: Split) -> list[tuple[Path, Entry]]:
+        """The cached pieces of a split, with the cache each lies in."""
+        return [(root, entry) for root in self.caches for entry in read_manifest(root, split)]
+
+    def recordings(self, split: Split) -> Iterator[tuple[str, np.ndarray, Notes]]:
+        """Whole pieces of a split, one at a time: name, audio (S,), notes to compare with."""
+        for root, entry in self.entries(split):
+            recording = open_recording(root, entry)
+            notes = recording.notes
+            yield entry.name, recording.audio, extend(notes) if self.extend_sustain else notes
+
+    def train_dataloader(self) -> DataLoader:
+        segments = Segments(
+            self.caches, "train", self.segment_samples, self.seed, self.weights, self.extend_sustain
+        )
+        rank, world = self._rank()
+        sampler = (RepeatingSampler if self.repeat else IndexSampler)(
+            self.segments_per_epoch, rank, world
+        )
+        return self._loader(segments, batch_size=self.batch_size, sampler=sampler)
+
+    def val_dataloader(self) -> DataLoader:
+        openings = Openings(self.caches, "validation", self.validation_samples, self.extend_sustain)
+        rank, world = self._rank()
+        shard = range(rank, len(openings), world)
+        return self._loader(openings, batch_size=1, sampler=shard)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        assert self.trainer is not None
+        front_end = self.trainer.lightning_module.front_end
+        generator = self._generator(batch) if self.trainer.training else None
+        return self.compute(batch, front_end, generator)
+
+    @torch.no_grad()
+    def compute(
+        self,
+        batch: Batch,
+        front_end: Callable[[Tensor], Tensor],
+        generator: torch.Generator | None = None,
+    ) -> Batch:
+        """Adds spectrogram and targets to a batch; augments where a `generator` is given."""
+        audio, notes = batch["audio"], batch["notes"]
+        augmentation = self.augmentation if generator is not None else None
+        if augmentation is not None:
+            audio = augmentation.waveform(audio, generator)
+        spec = front_end(audio)
+        if augmentation is not None:
+            spec, notes = augmentation.spectrogram(spec, notes, front_end.shape, generator)
+        frames, rate = spec.shape[2], front_end.frame_rate
+        mask = rolls.valid_frames(batch["length"], frames, front_end.hop_length)
+        targets = rolls.render(notes, frames, rate, self.target_width)
+        return {**batch, "notes": notes, "spec": spec, "mask": mask, **targets}
+
+    def _generator(self, batch: Batch) -> torch.Generator:
+        """Random numbers that depend on the step alone, so that a resumed run draws the same."""
+        assert self.trainer is not None
+        rank, world = self._rank()
+        step = self.trainer.global_step
+        generator = torch.Generator(batch["audio"].device)
+        generator.manual_seed((self.seed * 1_000_003 + step) * world + rank)
+        return generator
+
+    def _rank(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _loader(self, dataset: Dataset, **options: Any) -> DataLoader:
+        return DataLoader(
+            dataset,
+            num_workers=self.loader_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=False,
+            **options,
+        )

@@ -1,0 +1,53 @@
+"""The training loss: cross-entropy on logits, weighted where notes begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def _default_weights() -> dict[str, float]:
+    return {"onset": 4.0, "offset": 1.0, "frame": 1.0, "velocity": 1.0}
+
+
+def _default_positive() -> dict[str, float]:
+    return {"onset": 5.0, "offset": 5.0, "frame": 1.0}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Binary cross-entropy of every target, and of the velocity at onsets.
+
+    weights: of each target in the total. positive: weight of positive cells, which are rare.
+    Velocity is a fraction of 127 and counts by the height of the onset triangle.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=_default_weights)
+    positive: Mapping[str, float] = field(default_factory=_default_positive)
+
+    def __call__(
+        self, logits: Mapping[str, Tensor], targets: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Means over valid cells for each target, and their weighted sum as `total`.
+
+        logits, targets: (B, T, 88) each; targets["mask"]: (B, T).
+        """
+        mask = targets["mask"][..., None].expand_as(targets["onset"])
+        parts = {}
+        for name in self.weights:
+            cells = mask * targets["onset"] if name == "velocity" else mask
+            errors = self._errors(name, logits[name], targets[name])
+            parts[name] = (errors * cells).sum() / cells.sum().clamp(min=1.0)
+        parts["total"] = sum(
+            (self.weights[n] * part for n, part in parts.items()), mask.new_zeros(())
+        )
+        return parts
+
+    def _errors(self, name: str, logits: Tensor, target: Tensor) -> Tensor:
+        weight = logits.new_tensor(self.positive.get(name, 1.0))
+        return F.binary_cross_entropy_with_logits(
+            logits, target, pos_weight=weight, reduction="none"
+        )

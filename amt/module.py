@@ -1,0 +1,107 @@
+"""The LightningModule: training and validation steps, the optimiser, what a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from amt.build import build_model
+from amt.decoding import Decoder
+from amt.losses import Loss
+from amt.metrics import note_scores
+from amt.models.network import OUTPUTS
+from amt.notes import Notes
+
+VALIDATION_SCORES = ("note_f1", "note_100ms_f1", "note_offset_f1", "frame_f1")
+
+
+class Transcription(L.LightningModule):
+    """Trains a network; everything it is made of goes into the checkpoint as plain types.
+
+    model: `features`, `trunk`, `temporal` for `amt.build.build_model`. decoder: fields of Decoder.
+    loss: fields of Loss. learning_rate: the peak. schedule: "onecycle" or "cosine", over all steps
+    of the run; warmup: the fraction of steps in which the rate rises. recipe: the whole resolved
+    configuration, kept for whoever wants to know or do it again.
+    """
+
+    def __init__(
+        self,
+        model: dict[str, Any],
+        decoder: dict[str, float] | None = None,
+        loss: dict[str, Any] | None = None,
+        learning_rate: float = 4e-3,
+        weight_decay: float = 1e-2,
+        schedule: str = "onecycle",
+        warmup: float = 0.2,
+        recipe: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if schedule not in ("onecycle", "cosine"):
+            raise ValueError(f"schedule={schedule!r}: expected onecycle or cosine")
+        self.save_hyperparameters()
+        self.front_end, network = build_model(model)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.decoder = Decoder(**(decoder or {}))
+        self.loss = Loss(**(loss or {}))
+
+    def forward(self, spec: Tensor) -> dict[str, Tensor]:
+        """Logits (B, T, 88) of every output for spec (B, C, T, F)."""
+        return self.network(spec)
+
+    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
+        parts = self.loss(self(batch["spec"]), batch)
+        self.log_dict({f"train/{name}": part for name, part in parts.items()})
+        self.log("train/loss", parts["total"], prog_bar=True, logger=False)
+        return parts["total"]
+
+    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> list[Notes]:
+        logits = self(batch["spec"])
+        size = len(batch["spec"])
+        parts = self.loss(logits, batch)
+        self.log("val/loss", parts["total"], batch_size=size, sync_dist=True)
+        estimates = [self._decode(logits, index) for index in range(size)]
+        ends = batch["length"] / self.front_end.sample_rate
+        for table, end, estimate in zip(batch["notes"], ends.tolist(), estimates, strict=True):
+            scores = note_scores(from_table(table).crop(0.0, end), estimate)
+            kept = {f"val/{name}": scores[name] for name in VALIDATION_SCORES}
+            self.log_dict(kept, batch_size=1, sync_dist=True)
+            self.log("val_f1", scores["note_f1"], batch_size=1, sync_dist=True, prog_bar=True)
+        return estimates
+
+    def _decode(self, logits: Mapping[str, Tensor], index: int) -> Notes:
+        posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in OUTPUTS}
+        return self.decoder.decode(posteriors, self.front_end.frame_rate)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(
+            groups, lr=self.hparams["learning_rate"], weight_decay=self.hparams["weight_decay"]
+        )
+        scheduler = self._scheduler(optimizer)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
+        steps = int(self.trainer.estimated_stepping_batches)
+        rate, warmup = self.hparams["learning_rate"], self.hparams["warmup"]
+        if self.hparams["schedule"] == "onecycle":
+            return torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=warmup)
+        rising = max(1, round(steps * warmup))
+        rise = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=rising)
+        fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - rising))
+        return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [rising])
+
+
+def from_table(table: Tensor) -> Notes:
+    """The notes of a padded table (N, 4) that begin within the segment."""
+    rows = table[(table[:, 2] > 0) & (table[:, 0] >= 0)].double().cpu().numpy()
+    onset, offset, pitch, velocity = rows.T
+    return Notes(onset, offset, pitch, velocity.clip(1, 127))
