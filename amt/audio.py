@@ -63,8 +63,8 @@ def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
     """Write samples (S,) or (S, C) in -1..1 to a wav, flac, ogg, opus or mp3 file, by its suffix.
 
-    The file is written whole or not at all. Raises AudioError for another suffix, for samples that
-    are not finite and for a sample rate that the format does not know.
+    The file is written whole or not at all. Raises AudioError for another suffix, samples that are
+    not finite, a sample rate that the format does not know, and where `path` cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
@@ -83,6 +83,8 @@ def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) ->
                 file.write(audio[start : start + _BLOCK])
     except soundfile.SoundFileError as error:
         raise AudioError(f"cannot write {path} at {sample_rate} Hz: {_line(error)}") from error
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _check_file(path: Path) -> None:

@@ -103,9 +103,7 @@ class Notes:
     def shift(self, seconds: float) -> Notes:
         """All times moved by `seconds`."""
         pedal = replace(self.pedal, time=self.pedal.time + seconds)
-        return Notes(
-            self.onset + seconds, self.offset + seconds, self.pitch, self.velocity, pedal
-        )
+        return Notes(self.onset + seconds, self.offset + seconds, self.pitch, self.velocity, pedal)
 
     def crop(self, start: float, stop: float) -> Notes:
         """Notes that begin in [start, stop) seconds, ends cut at `stop`; times stay as they are."""
@@ -166,8 +164,11 @@ def read_table(path: Path | str) -> Notes:
             if not set(TABLE_COLUMNS) <= set(reader.fieldnames or ()):
                 raise ValueError(f"its first line is {reader.fieldnames}")
             rows = list(reader)
-        return Notes(*(np.array([float(row[name]) for row in rows]) for name in TABLE_COLUMNS))
-    except (TypeError, ValueError) as error:
+        onset, offset, pitch, velocity = (
+            np.array([float(row[name]) for row in rows]) for name in TABLE_COLUMNS
+        )
+        return Notes(onset, offset, pitch, velocity)
+    except (TypeError, ValueError, csv.Error) as error:
         raise ValueError(f"{path}: not a note table ({expected}): {error}") from error
 
 
