@@ -1,0 +1,88 @@
+"""The numbers that make one piano differ from another, and how to draw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One piano in one room, as plain numbers.
+
+    The ranges in `random_instrument` enclose what was measured on a recorded concert grand, another
+    grand and an upright: decay by register, partials by velocity, inharmonicity, hammer noise.
+    `seed` fixes the details that no number here names: phases, unevenness of keys and strings.
+    """
+
+    seed: int = 0
+    tune_cents: float = 0.0
+    stretch: float = 1.0  # of the octaves; 1 is +-26 cents at the ends of the keyboard
+    inharmonicity: float = 1.0  # of the plain strings
+    bass_inharmonicity: float = 1.0  # of the wound strings
+    detune_cents: float = 0.5  # between the strings of one note
+    decay: float = 1.0  # of the decay times
+    treble_loss: float = 16.0  # dB/s more at 2 kHz than at the fundamental
+    aftersound_db: float = -14.0  # the slow part of the decay
+    hammer_position: float = 0.12  # as a part of the string's length
+    tilt_db: float = 4.0  # fall per octave of partials
+    loud_slope_db: float = 7.0  # fall per kHz at velocity 127
+    soft_slope_db: float = 12.0  # further fall per kHz towards velocity 0
+    soundboard_db: float = 3.0  # depth of its resonances
+    low_cut_hz: float = 85.0  # below it the soundboard hardly radiates
+    uneven_db: float = 3.0  # between partials
+    register_tilt_db: float = -0.5  # level per octave of keys
+    dynamic_range_db: float = 28.0  # between velocities 1 and 127
+    velocity_curve: float = 0.8  # exponent; lower is louder in the middle
+    rise: float = 1.0  # of the time the hammer takes
+    knock_db: float = -20.0  # hammer noise against the tone of a middle key
+    knock_decay: float = 0.012  # s
+    knock_tilt_db: float = 6.0  # fall per octave of its spectrum
+    key_noise_db: float = -42.0  # the key coming up
+    release: float = 0.18  # s to fall by 60 dB under the damper of a middle key
+    top_damper: int = 89  # the highest MIDI pitch that has a damper
+    resonance_db: float = -32.0  # the other strings, when the pedal lifts all dampers
+    room_db: float = -14.0  # reverberation against the direct sound
+    room_seconds: float = 0.5  # reverberation time
+    room_damping: float = 0.5  # how much sooner the treble dies away
+    noise_db: float = -75.0  # background, full scale
+    noise_tilt_db: float = 3.0  # fall per octave
+
+
+def random_instrument(rng: np.random.Generator) -> Instrument:
+    """Draw a piano and a room: from a fine grand in a studio to a worn upright in a hall."""
+    return Instrument(
+        seed=int(rng.integers(2**31)),
+        tune_cents=float(np.clip(rng.normal(0, 10), -30, 30)),
+        stretch=float(rng.uniform(0.5, 1.4)),
+        inharmonicity=float(np.exp(rng.normal(0.05, 0.25))),
+        bass_inharmonicity=float(np.exp(rng.normal(0.2, 0.45))),
+        detune_cents=float(np.exp(rng.normal(-0.7, 0.7))),
+        decay=float(np.exp(rng.normal(0, 0.25))),
+        treble_loss=float(rng.uniform(8, 28)),
+        aftersound_db=float(rng.uniform(-20, -8)),
+        hammer_position=float(rng.uniform(0.09, 0.15)),
+        tilt_db=float(rng.uniform(1, 6)),
+        loud_slope_db=float(rng.uniform(3, 11)),
+        soft_slope_db=float(rng.uniform(6, 18)),
+        soundboard_db=float(rng.uniform(1.5, 5)),
+        low_cut_hz=float(rng.uniform(55, 115)),
+        uneven_db=float(rng.uniform(1.5, 5)),
+        register_tilt_db=float(rng.uniform(-1.8, 0.8)),
+        dynamic_range_db=float(rng.uniform(18, 42)),
+        velocity_curve=float(np.exp(rng.normal(-0.2, 0.25))),
+        rise=float(np.exp(rng.normal(0, 0.3))),
+        knock_db=float(rng.uniform(-34, -12)),
+        knock_decay=float(np.exp(rng.uniform(np.log(0.006), np.log(0.022)))),
+        knock_tilt_db=float(rng.uniform(3, 9)),
+        key_noise_db=float(rng.uniform(-60, -36)),
+        release=float(np.exp(rng.uniform(np.log(0.09), np.log(0.4)))),
+        top_damper=int(rng.integers(87, 93)),
+        resonance_db=float(rng.uniform(-48, -24)),
+        room_db=float(rng.uniform(-30, -3)),
+        room_seconds=float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))),
+        room_damping=float(rng.uniform(0.2, 0.8)),
+        noise_db=float(rng.uniform(-95, -52)),
+        noise_tilt_db=float(rng.uniform(0, 6)),
+    )

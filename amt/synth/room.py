@@ -1,0 +1,62 @@
+"""What surrounds the strings: reverberation, background noise, headroom."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PEAK = 0.98
+
+
+def coloured_noise(
+    rng: np.random.Generator, samples: int, tilt_db: float, sample_rate: int, lowest: float = 30.0
+) -> np.ndarray:
+    """Noise of RMS 1 whose spectrum falls by `tilt_db` an octave; it can be repeated seamlessly."""
+    hertz = np.fft.rfftfreq(samples, 1 / sample_rate)
+    shape = np.maximum(hertz, lowest) ** (-tilt_db / 20 / np.log10(2))
+    shape[hertz < lowest] = 0
+    spectrum = (rng.standard_normal(len(hertz)) + 1j * rng.standard_normal(len(hertz))) * shape
+    noise = np.fft.irfft(spectrum, samples)
+    return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
+
+
+def impulse_response(
+    rng: np.random.Generator, level_db: float, seconds: float, damping: float, sample_rate: int
+) -> np.ndarray:
+    """A small room: the direct sound at sample 0, a few reflections, a decaying tail.
+
+    level_db: energy of all but the direct sound, against it. seconds: time to fall by 60 dB.
+    damping: how much sooner the treble dies away (0-1).
+    """
+    samples = max(int(min(seconds, 1.5) * sample_rate), 64)
+    time = np.arange(samples) / sample_rate
+    tail = np.zeros(samples)
+    for tilt, quicker in ((6.0, 1.0), (0.0, 1 - 0.7 * damping)):
+        noise = coloured_noise(rng, samples, tilt, sample_rate)
+        tail += noise * 10 ** (-3 * time / (seconds * quicker))
+    tail *= np.minimum(time / rng.uniform(0.004, 0.02), 1)
+    tail /= np.sqrt(np.sum(tail**2))
+    delays = rng.uniform(0.0015, 0.03, size=8)
+    place = np.minimum((delays * sample_rate).astype(int), samples - 1)
+    np.add.at(tail, place, rng.choice([-1, 1], size=8) * 0.25 * np.exp(-delays / 0.015))
+    tail[0] = 0
+    tail *= 10 ** (level_db / 20) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1
+    return tail.astype(np.float32)
+
+
+def convolve(audio: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """`audio` (S,) through `response`, cut to (S,): overlap-add in blocks, in single precision."""
+    size = 1 << int(np.ceil(np.log2(max(2 * len(response), 1 << 14))))
+    hop = size - len(response) + 1
+    spectrum = np.fft.rfft(response, size).astype(np.complex64)
+    out = np.zeros(len(audio) + size, dtype=np.float32)
+    for start in range(0, len(audio), hop):
+        block = np.fft.rfft(audio[start : start + hop], size)
+        out[start : start + size] += np.fft.irfft(block * spectrum, size)
+    return out[: len(audio)]
+
+
+def keep_headroom(audio: np.ndarray) -> np.ndarray:
+    """The same audio, turned down as a whole only where it would clip."""
+    peak = float(np.abs(audio).max(initial=0))
+    return audio if peak <= PEAK else audio * np.float32(PEAK / peak)

@@ -1,0 +1,185 @@
+"""The strings of one key, as damped partials that can be summed by one matrix product.
+
+A partial at sample n is Re(c z^n) with |z| < 1. With n = a L + b, z^n = z^(aL) z^b, so a whole note
+is Re((c z^(aL)) @ (z^b)): a (rows x partials) matrix times a (partials x L) one. Both are computed
+once per key, so that a note costs one small matrix product at any velocity and any fraction of a
+sample.
+
+Model: stiff strings f_n = n f_0 sqrt((1 + B n^2) / (1 + B)) (Fletcher 1964); two or three strings a
+key that decay in two stages and beat (Weinreich 1977); the hammer's place leaves a comb on the
+spectrum, its softness a slope; a soundboard with resonances that hardly radiates the lowest bass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from amt.notes import MIN_PITCH, NUM_KEYS
+from amt.synth.instrument import Instrument
+
+BLOCK = 256
+HIGHEST_HZ = 7500.0
+MOST_PARTIALS = 80
+LONGEST = 14.0
+AUDIBLE_DB = 75.0
+NOTE_RMS_DB = -20.0
+DB_TO_LOG = np.log(10) / 20
+
+
+@dataclass(frozen=True, eq=False)
+class Decay:
+    """Exponentials of M partials: `rate` (M,) per sample; `rows` z^(aL), `columns` of z^b."""
+
+    rate: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def samples(self) -> int:
+        """How long it can sound."""
+        return len(self.rows) * BLOCK
+
+    def sound(self, start: np.ndarray, count: int) -> np.ndarray:
+        """`count` samples of the partials from the complex amplitudes `start` (M,) on."""
+        used = -(-count // BLOCK)
+        weighted = self.rows[:used] * start.astype(np.complex64)
+        return (weighted.view(np.float32) @ self.columns).reshape(-1)[:count]
+
+
+@dataclass(frozen=True, eq=False)
+class Strings:
+    """One key: complex amplitudes at velocity 127, the dB that softness takes from each partial,
+    free and damped decay, and the rise of the sound in seconds."""
+
+    amplitude: np.ndarray
+    softness: np.ndarray
+    free: Decay
+    damped: Decay
+    rise: float
+    range_db: float
+
+
+@lru_cache(maxsize=2 * NUM_KEYS)
+def strings(instrument: Instrument, pitch: int, sample_rate: int) -> Strings:
+    """The strings of the key `pitch` (MIDI)."""
+    rng = np.random.default_rng([instrument.seed, 1, pitch])
+    hertz = partials(instrument, pitch)
+    level = partial_levels(instrument, pitch, hertz, rng)
+    frequency, share, decay_db = _string_components(instrument, pitch, hertz, rng)
+    level = (level[:, None] + share).reshape(-1)
+    kept = level > level.max() - AUDIBLE_DB
+    level, frequency, decay_db = (x.reshape(-1)[kept] for x in (level, frequency, decay_db))
+    energy = 10 * np.log10(np.sum(10 ** (level / 10)) / 2)
+    octave = (pitch - 60) / 12
+    target = NOTE_RMS_DB + instrument.register_tilt_db * octave + rng.normal(0, 1.2)
+    phase = rng.uniform(0, 2 * np.pi, size=len(level))
+    amplitude = 10 ** ((level + target - energy) / 20) * np.exp(1j * phase)
+    hardness = float(np.interp(pitch, [60, 108], [1.0, 0.5]))
+    rate = (-decay_db * DB_TO_LOG + 2j * np.pi * frequency) / sample_rate
+    audible = (AUDIBLE_DB + level - level.max()) / decay_db
+    return Strings(
+        amplitude=amplitude,
+        softness=instrument.soft_slope_db * hardness * frequency / 1000,
+        free=_decay(rate, float(audible.max()), sample_rate),
+        damped=_damped(instrument, pitch, rate, frequency, sample_rate),
+        rise=instrument.rise * float(np.interp(pitch, [21, 60, 108], [0.005, 0.0025, 0.0008])),
+        range_db=instrument.dynamic_range_db * float(np.interp(pitch, [60, 108], [1.0, 1.3])),
+    )
+
+
+def partials(instrument: Instrument, pitch: int) -> np.ndarray:
+    """Frequencies in Hz of the partials of the key `pitch`, below 7.5 kHz."""
+    place = (pitch - 64) / 44
+    cents = instrument.tune_cents + instrument.stretch * (4 * place + 22 * place**3)
+    fundamental = 440 * 2 ** ((pitch - 69 + cents / 100) / 12)
+    plain = instrument.inharmonicity * 2.9e-4 * 3 ** ((pitch - 60) / 12)
+    wound = instrument.bass_inharmonicity * 2.2e-4 * 0.5 ** ((pitch - 24) / 9)
+    stiffness = plain + wound
+    number = np.arange(1, MOST_PARTIALS + 1)
+    hertz = number * fundamental * np.sqrt((1 + stiffness * number**2) / (1 + stiffness))
+    return hertz[: max(int(np.searchsorted(hertz, HIGHEST_HZ)), 1)]
+
+
+def partial_levels(
+    instrument: Instrument, pitch: int, hertz: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Levels in dB of the partials of one key at velocity 127, up to a constant."""
+    number = np.arange(1, len(hertz) + 1)
+    struck = instrument.hammer_position * float(np.interp(pitch, [60, 108], [1.0, 0.6]))
+    comb = 20 * np.log10(np.maximum(np.abs(np.sin(np.pi * number * struck)), 0.12))
+    hardness = float(np.interp(pitch, [60, 108], [1.0, 0.6]))
+    slope = instrument.loud_slope_db * hardness * hertz / 1000
+    uneven = rng.normal(0, instrument.uneven_db, len(hertz))
+    uneven[:2] *= 0.5
+    fall = instrument.tilt_db * np.log2(number)
+    return comb - slope - fall + uneven + soundboard(instrument, hertz)
+
+
+def soundboard(instrument: Instrument, hertz: np.ndarray) -> np.ndarray:
+    """How well the soundboard radiates each frequency, in dB."""
+    rng = np.random.default_rng([instrument.seed, 2])
+    octaves = np.arange(4.0, 13.25, 0.25)
+    bumps = np.interp(
+        np.log2(hertz), octaves, rng.normal(0, instrument.soundboard_db, len(octaves))
+    )
+    return bumps - 10 * np.log10(1 + (instrument.low_cut_hz / hertz) ** 5)
+
+
+def _string_components(
+    instrument: Instrument, pitch: int, hertz: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each partial as a prompt sound, an aftersound and (unless bass) a third, beating string.
+
+    Returns frequency (Hz), level (dB) and decay (dB/s), each (partials, components).
+    """
+    count = 2 if pitch < 42 else 3
+    size = (len(hertz), count)
+    detune = instrument.detune_cents * np.exp(rng.normal(0, 0.4))
+    offsets = rng.normal(0, detune, size=(1, count)) + rng.normal(0, 0.3 * detune, size=size)
+    frequency = hertz[:, None] * 2 ** (offsets / 1200)
+    late = instrument.aftersound_db - float(np.interp(pitch, [24, 84], [-4, 5]))
+    share = np.array([0.0, late, -6.0])[:count] + rng.normal(0, [1, 3, 3][:count], size=size)
+    prompt = 7.0 * 2 ** ((pitch - 24) / 18)
+    after = 2.6 * 2 ** ((pitch - 24) / 22)
+    loss = instrument.treble_loss * (hertz[:, None] / 2000) ** 1.5
+    base = np.array([prompt, after, 0.7 * prompt])[:count]
+    weight = np.array([1.0, 0.35, 0.8])[:count]
+    decay = (base + weight * loss) / instrument.decay * np.exp(rng.normal(0, 0.25, size=size))
+    return frequency, share, decay
+
+
+def _decay(rate: np.ndarray, seconds: float, sample_rate: int) -> Decay:
+    rows = max(int(min(seconds, LONGEST) * sample_rate / BLOCK), 1)
+    columns = powers(rate, BLOCK)
+    parts = np.stack([columns.real, -columns.imag], axis=2)
+    interleaved = parts.transpose(1, 2, 0).reshape(-1, BLOCK)
+    return Decay(
+        rate=rate,
+        rows=powers(rate * BLOCK, rows).astype(np.complex64),
+        columns=np.ascontiguousarray(interleaved, dtype=np.float32),
+    )
+
+
+def _damped(
+    instrument: Instrument, pitch: int, rate: np.ndarray, frequency: np.ndarray, sample_rate: int
+) -> Decay:
+    """Decay under the damper: slower in the bass, quicker for high partials."""
+    register = float(np.interp(pitch, [MIN_PITCH, 48, 72, 108], [2.2, 1.2, 0.8, 0.6]))
+    seconds = instrument.release * register / (0.7 + 0.3 * np.sqrt(frequency / frequency.min()))
+    damping = 60 / seconds * DB_TO_LOG / sample_rate
+    return _decay(rate - damping, float(seconds.max()) * 1.1, sample_rate)
+
+
+def powers(rate: np.ndarray, count: int) -> np.ndarray:
+    """exp(rate n) for n in 0..count-1, shape (count, M), by doubling: no exponential per entry."""
+    out = np.empty((count, len(rate)), dtype=np.complex128)
+    out[0] = 1
+    filled = 1
+    while filled < count:
+        more = min(filled, count - filled)
+        np.multiply(out[:more], np.exp(rate * filled), out=out[filled : filled + more])
+        filled += more
+    return out
