@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from amt.audio import SAMPLE_RATE
 from amt.data.manifest import Entry, open_notes, read_audio, read_manifest
 from amt.data.pieces import Split
+from amt.notes import Notes
 from amt.notes import extend_sustain as extend_by_pedal
 
 # Note tables kept by each worker: 0.2 MB for a long piece, so some 50 MB at most.
@@ -31,10 +32,17 @@ class NoteTable:
     rows: np.ndarray
     longest: float
 
+    @staticmethod
+    def of(notes: Notes) -> NoteTable:
+        """The table of `notes`."""
+        rows = np.stack((notes.onset, notes.offset, notes.pitch, notes.velocity), axis=1)
+        return NoteTable(rows, float((notes.offset - notes.onset).max(initial=0.0)))
+
     def sounding(self, start: float, stop: float) -> np.ndarray:
         """Rows (n, 4) of the notes that sound within [start, stop); times relative to `start`."""
         onset = self.rows[:, 0]
-        first, last = np.searchsorted(onset, (start - self.longest, stop))
+        # A microsecond more: differences of float times are not exact.
+        first, last = np.searchsorted(onset, (start - self.longest - 1e-6, stop))
         rows = self.rows[first:last]
         rows = rows[(rows[:, 1] > start) | (rows[:, 0] >= start)]
         return rows - np.array([start, start, 0.0, 0.0])
@@ -81,11 +89,15 @@ class Segments(Dataset):
         start of the segment, pitch, velocity; every note that sounds inside, so an onset may be
         negative and an offset beyond the end. length: the samples of `audio` that are not padding.
         """
+        root, entry, start = self.locate(index)
+        return cut(root, entry, start, self.samples, self.extend_sustain)
+
+    def locate(self, index: int) -> tuple[Path, Entry, int]:
+        """Cache, piece and first sample of segment `index`."""
         rng = np.random.default_rng([self.seed, index])
         drawn = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
         root, entry = self.places[min(drawn, len(self.places) - 1)]
-        start = int(rng.integers(max(entry.samples - self.samples, 0) + 1))
-        return cut(root, entry, start, self.samples, self.extend_sustain)
+        return root, entry, int(rng.integers(max(entry.samples - self.samples, 0) + 1))
 
 
 def cut(
@@ -107,8 +119,7 @@ def note_table(root: Path, entry: Entry, extend_sustain: bool) -> NoteTable:
     notes = open_notes(root, entry)
     if extend_sustain:
         notes = extend_by_pedal(notes)
-    rows = np.stack((notes.onset, notes.offset, notes.pitch, notes.velocity), axis=1)
-    return NoteTable(rows, float((notes.offset - notes.onset).max(initial=0.0)))
+    return NoteTable.of(notes)
 
 
 def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.Tensor]:

@@ -71,12 +71,12 @@ class Maestro:
         return [_recorded(root, row, sound) for row, sound in zip(rows, sounds, strict=True)]
 
     def _chosen(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
-        chosen: list[dict[str, str]] = []
+        chosen: set[str] = set()
         for split in SPLITS:
             members = [row for row in rows if row["split"] == split and split in self.splits]
             members.sort(key=lambda row: hash_fraction(f"{self.seed}:{row['midi_filename']}"))
-            chosen += members[: self.limit]
-        return [row for row in rows if row in chosen]
+            chosen |= {row["midi_filename"] for row in members[: self.limit]}
+        return [row for row in rows if row["midi_filename"] in chosen]
 
     def _rendered(
         self, root: Path, rows: list[dict[str, str]], pianos: tuple[str, ...]

@@ -105,7 +105,7 @@ def write_entries(path: Path, entries: Iterable[Entry]) -> None:
 
 def entry_line(entry: Entry) -> str:
     """An entry as a line of the manifest."""
-    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+    return json.dumps(asdict(entry)) + "\n"
 
 
 def store(root: Path | str, piece: Piece, recording: Recording) -> Entry:

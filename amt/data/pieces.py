@@ -91,14 +91,14 @@ def existing_root(root: str | Path, advice: str) -> Path:
 def safe_name(text: str) -> str:
     """`text` as a file name; where it must change, a digest of the original keeps it unique."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".")[:150]
-    if name == text:
+    if name == text and name:
         return name
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{name}-{_digest(text).hex()[:8]}"
 
 
 def hash_fraction(text: str) -> float:
     """A number in [0, 1) that depends on `text` alone, the same on every machine and run."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+    return int.from_bytes(_digest(text)[:8], "big") / 2**64
 
 
 def hash_split(work: str, validation: float, test: float) -> Split:
@@ -171,6 +171,11 @@ def _read_maps_text(path: Path) -> Notes:
         return Notes(onset, offset, pitch, np.full(len(onset), 64))
     except ValueError as error:
         raise PieceError(f"{path}: not a MAPS text ({expected}): {error}") from error
+
+
+def _digest(text: str) -> bytes:
+    # File names may hold bytes that are no text; they must not stop anything.
+    return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
 
 
 def _fail(reason: str) -> Recording:

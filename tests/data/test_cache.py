@@ -1,0 +1,228 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pairs import Listed, bad_piece, ramp_cache, ramp_piece, recorded_piece, scale, tone
+
+from amt.data import cache
+from amt.data.cache import (
+    CacheError,
+    open_audio,
+    open_notes,
+    open_recording,
+    prepare,
+    read_manifest,
+    verify,
+)
+from amt.data.manifest import JOURNAL, MANIFEST, audio_path, read_audio
+from amt.data.pieces import PieceError, Recording
+from amt.notes import Notes, Pedal
+
+THREE = [ramp_piece("a", 1.0), ramp_piece("b", 2.0, 1), ramp_piece("c", 1.5, 2, "test")]
+
+
+def test_what_is_prepared_comes_back(tmp_path: Path) -> None:
+    pedal = Pedal([0.1, 0.9], [64, 67], [127, 3])
+    recording = Recording(tone(2.0), scale(2.0, pedal=pedal))
+    report = prepare(Listed([recorded_piece("a", recording)]), tmp_path, workers=0)
+    entry = read_manifest(tmp_path)[0]
+    assert report.entries == [entry]
+    assert (entry.samples, entry.seconds, entry.notes, entry.gain) == (32000, 2.0, 7, 1.0)
+    again = open_recording(tmp_path, entry)
+    np.testing.assert_allclose(again.audio, recording.audio, atol=0.51 / 32767)
+    np.testing.assert_array_equal(again.notes.onset, recording.notes.onset)
+    np.testing.assert_array_equal(again.notes.offset, recording.notes.offset)
+    np.testing.assert_array_equal(again.notes.pedal.time, pedal.time)
+    np.testing.assert_array_equal(again.notes.pedal.controller, pedal.controller)
+    np.testing.assert_array_equal(again.notes.pedal.value, pedal.value)
+
+
+def test_audio_is_memory_mapped_and_plain_reads_agree(tmp_path: Path) -> None:
+    root = ramp_cache(tmp_path, [1.0])
+    entry = read_manifest(root)[0]
+    mapped = open_audio(root, entry)
+    assert isinstance(mapped, np.memmap) and mapped.dtype == np.int16
+    for start, samples in ((0, 16000), (5, 100), (15990, 100), (16000, 10)):
+        expected = mapped[start : start + samples] / np.float32(32767)
+        np.testing.assert_allclose(read_audio(root, entry, start, samples), expected, atol=1e-7)
+
+
+def test_loud_audio_is_scaled_and_never_wraps(tmp_path: Path) -> None:
+    loud = Recording(4 * tone(1.0, level=1.0), scale(1.0))
+    prepare(Listed([recorded_piece("loud", loud)]), tmp_path, workers=0)
+    entry = read_manifest(tmp_path)[0]
+    assert entry.gain == pytest.approx(0.25, rel=1e-3)
+    np.testing.assert_allclose(
+        open_recording(tmp_path, entry).audio, loud.audio * entry.gain, atol=1e-4
+    )
+
+
+def test_a_second_run_decodes_nothing_and_a_change_only_itself(tmp_path: Path) -> None:
+    assert prepare(Listed(THREE), tmp_path, workers=0).decoded == 3
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("a*/*")}
+    report = prepare(Listed(THREE), tmp_path, workers=0)
+    assert (report.decoded, report.reused) == (0, 3)
+    report = prepare(Listed([*THREE[:2], ramp_piece("c", 1.0, 3, "test")]), tmp_path, workers=0)
+    assert (report.decoded, report.reused) == (1, 2)
+    changed = {path for path, when in before.items() if path.stat().st_mtime_ns != when}
+    assert changed == {audio_path(tmp_path, "c")}
+    assert read_manifest(tmp_path)[2].seconds == 1.0
+
+
+def test_the_manifest_follows_the_source(tmp_path: Path) -> None:
+    prepare(Listed(THREE), tmp_path, workers=0)
+    moved = replace(THREE[0], split="validation", work="other")
+    report = prepare(Listed([moved]), tmp_path, workers=0)
+    assert (report.decoded, report.removed) == (0, ["b", "c"])
+    (entry,) = read_manifest(tmp_path)
+    assert (entry.name, entry.split, entry.work) == ("a", "validation", "other")
+    # What was left out for a while is still there.
+    report = prepare(Listed(THREE), tmp_path, workers=0)
+    assert (report.decoded, len(report.entries)) == (0, 3)
+    assert [entry.name for entry in read_manifest(tmp_path, "test")] == ["c"]
+
+
+def test_bad_pieces_are_reported_and_do_not_stop_the_others(tmp_path: Path) -> None:
+    pieces = [bad_piece("broken", "value"), bad_piece("odd", "odd"), *THREE]
+    report = prepare(Listed(pieces), tmp_path, workers=0)
+    assert [entry.name for entry in read_manifest(tmp_path)] == ["a", "b", "c"]
+    reasons = {problem.name: problem.reason for problem in report.problems}
+    assert reasons["broken"] == "it is broken"
+    assert reasons["odd"].startswith("KeyError") and "\n" not in reasons["odd"]
+    assert "2 pieces could not be used:\n  broken: it is broken" in str(report)
+
+
+def test_a_crashed_worker_costs_only_its_piece(tmp_path: Path) -> None:
+    pieces = [THREE[0], bad_piece("crash", "crash"), THREE[1], bad_piece("x", "value"), THREE[2]]
+    report = prepare(Listed(pieces), tmp_path, workers=2)
+    assert [entry.name for entry in read_manifest(tmp_path)] == ["a", "b", "c"]
+    reasons = {problem.name: problem.reason for problem in report.problems}
+    assert "died" in reasons["crash"] and reasons["x"] == "it is broken"
+    assert verify(tmp_path) == []
+
+
+def _notes(onset: float, pitch: int = 60, velocity: int = 80) -> Notes:
+    return Notes([onset], [onset + 0.1], [pitch], [velocity])
+
+
+@pytest.mark.parametrize(
+    ("recording", "reason"),
+    [
+        (Recording(tone(1.0), Notes.empty()), "no notes"),
+        (Recording(tone(1.0), _notes(0.5, pitch=20)), "none of its notes is a piano key"),
+        (Recording(tone(1.0), _notes(0.5, velocity=0)), "velocities are 0 to 0"),
+        (Recording(tone(1.0, level=0.0), _notes(0.5)), "silent"),
+        (Recording(np.zeros(0, np.float32), _notes(0.5)), "silent"),
+        (Recording(tone(1.0), _notes(-0.1)), "before the audio"),
+        (Recording(tone(1.0), _notes(1.2)), r"begins at 1.20 s, the audio ends at 1.00 s"),
+        (Recording(tone(40.0), _notes(1.0)), r"cover 1.0 to 1.1 s of 40.0 s"),
+        (Recording(tone(40.0), _notes(39.0)), r"cover 39.0 to 39.1 s of 40.0 s"),
+    ],
+)
+def test_unusable_recordings_say_why(recording: Recording, reason: str) -> None:
+    with pytest.raises(PieceError, match=reason):
+        cache.check_recording(recording)
+
+
+def test_usable_recordings_lose_only_notes_off_the_keyboard() -> None:
+    notes = Notes([0.0, 0.5, 1.05], [0.2, 0.6, 1.2], [20, 21, 108], [1, 127, 64])
+    kept = cache.check_recording(Recording(tone(1.0), notes)).notes
+    np.testing.assert_array_equal(kept.pitch, [21, 108])
+
+
+def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
+    """Killed while it works on the third piece: the first two are not decoded again."""
+    script = (
+        "import sys, time; sys.path.insert(0, sys.argv[2])\n"
+        "from functools import partial\n"
+        "from pairs import *\n"
+        "third = Piece('c', 'train', 'c', partial(time.sleep, 60), 'c')\n"
+        "prepare(Listed([ramp_piece('a', 1.0), ramp_piece('b', 2.0), third]), sys.argv[1], 0)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        journal = tmp_path / JOURNAL
+        deadline = time.monotonic() + 30
+        while not journal.is_file() or journal.read_text().count("\n") < 2:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    with pytest.raises(CacheError, match="not finished"):
+        read_manifest(tmp_path)
+    # What a kill in the middle of a write leaves behind.
+    with journal.open("a") as file:
+        file.write('{"name": "c", "spl')
+    leftover = tmp_path / "audio" / ".c.1.part.npy"
+    leftover.write_bytes(b"half")
+    pieces = [ramp_piece("a", 1.0), ramp_piece("b", 2.0), ramp_piece("c", 1.0)]
+    report = prepare(Listed(pieces), tmp_path, workers=0)
+    assert (report.decoded, report.reused) == (1, 2)
+    assert not leftover.exists() and verify(tmp_path) == []
+
+
+def test_a_full_disk_stops_with_one_line_and_keeps_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, saved = np.save, []
+
+    def full(path: Path, array: np.ndarray, allow_pickle: bool) -> None:
+        if saved:
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(path)
+        save(path, array, allow_pickle=allow_pickle)
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(CacheError, match=r"No space left on device.*run again"):
+        prepare(Listed(THREE), tmp_path, workers=0)
+    assert [path.name for path in (tmp_path / "audio").iterdir()] == ["a.npy"]
+    monkeypatch.undo()
+    assert prepare(Listed(THREE), tmp_path, workers=0).decoded == 2
+
+
+def test_verify_finds_what_is_missing_or_altered(tmp_path: Path) -> None:
+    prepare(Listed(THREE), tmp_path, workers=0)
+    with audio_path(tmp_path, "a").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\x55\xaa")
+    (tmp_path / "notes" / "b.npz").unlink()
+    complaints = verify(tmp_path)
+    assert len(complaints) == 2
+    assert "a.npy differs" in complaints[0] and "b.npz is missing" in complaints[1]
+    for path in (audio_path(tmp_path, "a"),):
+        path.unlink()
+    assert prepare(Listed(THREE), tmp_path, workers=0).decoded == 2
+    assert verify(tmp_path) == []
+
+
+def test_a_shortened_file_is_not_read_as_music(tmp_path: Path) -> None:
+    entry = read_manifest(ramp_cache(tmp_path, [1.0]))[0]
+    with audio_path(tmp_path, entry.name).open("r+b") as file:
+        file.truncate(10000)
+    with pytest.raises(CacheError, match="does not hold 16000 samples"):
+        read_audio(tmp_path, entry, 0, 100)
+    with pytest.raises((CacheError, ValueError)):
+        open_audio(tmp_path, entry)
+
+
+def test_missing_and_damaged_caches_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CacheError, match="amt prepare"):
+        read_manifest(tmp_path)
+    (tmp_path / MANIFEST).write_text('{"name": 1}\n')
+    with pytest.raises(CacheError, match="damaged"):
+        read_manifest(tmp_path)
+
+
+def test_the_manifest_is_plain_json_sorted_by_name(tmp_path: Path) -> None:
+    prepare(Listed(THREE[::-1]), tmp_path, workers=0)
+    lines = [json.loads(line) for line in (tmp_path / MANIFEST).read_text().splitlines()]
+    assert [line["name"] for line in lines] == ["a", "b", "c"]
+    assert all(len(line["audio_sha256"]) == 64 for line in lines)
+    assert open_notes(tmp_path, read_manifest(tmp_path)[1]).pitch[0] == 60
