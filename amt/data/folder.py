@@ -45,7 +45,7 @@ class Folder:
         """All pieces and unpaired files, sorted by path; raises SourceError where nothing pairs."""
         root = existing_root(self.root, _ADVICE)
         if self.split not in ("hash", "folder"):
-            raise SourceError(f"data.split={self.split} is not known; use hash or folder")
+            raise SourceError(f"split={self.split} is not known; use hash or folder")
         sounds, notes = _by_stem(root, AUDIO_SUFFIXES), _by_stem(root, NOTE_SUFFIXES)
         partners = _partners(sounds.keys(), notes.keys())
         if not partners:

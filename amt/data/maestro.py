@@ -58,14 +58,14 @@ class Maestro:
         root = existing_root(self.root, _ADVICE)
         unknown = [split for split in self.splits if split not in SPLITS]
         if unknown:
-            raise SourceError(f"data.splits has {unknown[0]}; expected some of {', '.join(SPLITS)}")
+            raise SourceError(f"splits has {unknown[0]}; expected some of {', '.join(SPLITS)}")
         rows = self._chosen(_read_rows(_find_table(root, self.table)))
         if self.render is not None:
             return self._rendered(root, rows, piano_names(self.render))
         sounds = [_find_audio(root / row["audio_filename"]) for row in rows]
         if not any(sounds):
             raise SourceError(
-                f"no audio below {self.root}; to play the MIDI instead: data.render=builtin, or "
+                f"no audio below {self.root}; to play the MIDI instead: render=builtin, or "
                 "the folder of a sampled piano"
             )
         return [_recorded(root, row, sound) for row, sound in zip(rows, sounds, strict=True)]
@@ -101,7 +101,7 @@ def _find_table(root: Path, pattern: str) -> Path:
     found = sorted(root.glob(pattern))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise SourceError(f"expected one {pattern} in {root}, found {names}; set data.table=NAME")
+        raise SourceError(f"expected one {pattern} in {root}, found {names}; set table=NAME")
     return found[0]
 
 

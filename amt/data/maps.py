@@ -48,7 +48,7 @@ class Maps:
         """All pieces, sorted by name; raises SourceError where there are none."""
         root = existing_root(self.root, _ADVICE)
         if self.split not in ("piano", "folder"):
-            raise SourceError(f"data.split={self.split} is not known; use piano or folder")
+            raise SourceError(f"split={self.split} is not known; use piano or folder")
         sounds = _sounds(root)
         if not sounds:
             raise SourceError(f"no MAPS_MUS-*_*.wav (or flac, opus) below {self.root}; {_ADVICE}")

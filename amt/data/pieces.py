@@ -80,11 +80,11 @@ def check_pieces(pieces: Sequence[Piece]) -> None:
             raise SourceError(f"the work {piece.work!r} stands in {both}; keep it in one split")
 
 
-def existing_root(root: str | Path, advice: str) -> Path:
-    """`root` as a path; raises SourceError with `advice` on where to get the data if missing."""
+def existing_root(root: str | Path, advice: str, option: str = "data.root") -> Path:
+    """`root` as a path; raises SourceError with `advice` on what to give as `option` if missing."""
     path = Path(root).expanduser()
     if not path.is_dir():
-        raise SourceError(f"data.root={root} is not a folder; {advice}")
+        raise SourceError(f"{option}={root} is not a folder; {advice}")
     return path
 
 

@@ -29,7 +29,7 @@ def piano_names(render: str | Sequence[str]) -> tuple[str, ...]:
     names = (render,) if isinstance(render, str) else tuple(str(name) for name in render)
     for name in names:
         if name != BUILTIN:
-            existing_root(name, "data.render takes 'builtin' or folders of sampled pianos")
+            existing_root(name, "expected builtin or folders of sampled pianos", "render")
     return names
 
 
