@@ -24,7 +24,7 @@ def knock(
     sample_rate: int,
 ) -> np.ndarray:
     """What the hammer adds to a note of `strength` (0-1) from its onset on: float32 (n,)."""
-    loss = 0.8 * instrument.dynamic_range_db * (1 - strength**instrument.velocity_curve)
+    loss = 0.9 * instrument.dynamic_range_db * (1 - strength**instrument.velocity_curve)
     treble = float(np.interp(pitch, [60, 108], [0, 6]))
     dull = np.array([band[3] for band in BANDS]) * (1 - strength) ** 1.5
     level = NOTE_RMS_DB + instrument.knock_db + treble - loss - dull

@@ -32,7 +32,7 @@ class Instrument:
     soundboard_db: float = 3.0  # depth of its resonances
     low_cut_hz: float = 85.0  # below it the soundboard hardly radiates
     uneven_db: float = 3.0  # between partials
-    register_tilt_db: float = -0.5  # level per octave of keys
+    register_tilt_db: float = -0.2  # level per octave of keys
     dynamic_range_db: float = 28.0  # between velocities 1 and 127
     velocity_curve: float = 0.8  # exponent; lower is louder in the middle
     rise: float = 1.0  # of the time the hammer takes
@@ -69,7 +69,7 @@ def random_instrument(rng: np.random.Generator) -> Instrument:
         soundboard_db=float(rng.uniform(1.5, 5)),
         low_cut_hz=float(rng.uniform(55, 115)),
         uneven_db=float(rng.uniform(1.5, 5)),
-        register_tilt_db=float(rng.uniform(-1.8, 0.8)),
+        register_tilt_db=float(rng.uniform(-1.2, 1.0)),
         dynamic_range_db=float(rng.uniform(18, 42)),
         velocity_curve=float(np.exp(rng.normal(-0.2, 0.25))),
         rise=float(np.exp(rng.normal(0, 0.3))),

@@ -82,11 +82,11 @@ def strings(instrument: Instrument, pitch: int, sample_rate: int) -> Strings:
     audible = (AUDIBLE_DB + level - level.max()) / decay_db
     return Strings(
         amplitude=amplitude,
-        softness=instrument.soft_slope_db * hardness * frequency / 1000,
+        softness=instrument.soft_slope_db * hardness * (frequency - hertz[0]) / 1000,
         free=_decay(rate, float(audible.max()), sample_rate),
         damped=_damped(instrument, pitch, rate, frequency, sample_rate),
         rise=instrument.rise * float(np.interp(pitch, [21, 60, 108], [0.005, 0.0025, 0.0008])),
-        range_db=instrument.dynamic_range_db * float(np.interp(pitch, [60, 108], [1.0, 1.3])),
+        range_db=instrument.dynamic_range_db * float(np.interp(pitch, [60, 108], [1.0, 1.15])),
     )
 
 
@@ -143,10 +143,10 @@ def _string_components(
     late = instrument.aftersound_db - float(np.interp(pitch, [24, 84], [-4, 5]))
     share = np.array([0.0, late, -6.0])[:count] + rng.normal(0, [1, 3, 3][:count], size=size)
     prompt = 7.0 * 2 ** ((pitch - 24) / 18)
-    after = 2.6 * 2 ** ((pitch - 24) / 22)
+    after = 2.0 * 2 ** ((pitch - 24) / 30)
     loss = instrument.treble_loss * (hertz[:, None] / 2000) ** 1.5
     base = np.array([prompt, after, 0.7 * prompt])[:count]
-    weight = np.array([1.0, 0.35, 0.8])[:count]
+    weight = np.array([1.0, 0.25, 0.8])[:count]
     decay = (base + weight * loss) / instrument.decay * np.exp(rng.normal(0, 0.25, size=size))
     return frequency, share, decay
 
