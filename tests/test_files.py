@@ -1,0 +1,42 @@
+"""Files appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from amt.files import whole
+
+
+def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with whole(path) as part:
+        part.write_text("new")
+        assert not path.exists()
+        assert part.suffix == ".txt"
+    assert path.read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_an_error_leaves_what_stood_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole(path) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_two_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with whole(path) as first, whole(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+
+
+def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 125 + ".mid")
+    with whole(path) as part:
+        part.write_text("x")
+    assert path.read_text() == "x"
