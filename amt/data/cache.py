@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from amt.audio import SAMPLE_RATE
@@ -139,7 +138,9 @@ def _decode_all(
     results = outcomes(partial(_decode, root), pending, count)
     with (
         (root / JOURNAL).open("a", encoding="utf-8") as journal,
-        tqdm(desc=f"prepare {name}", total=total, initial=done, unit="piece") as bar,
+        tqdm(
+            desc=f"prepare {name}", total=total, initial=done, unit="piece", disable=not pending
+        ) as bar,
         closing(results),
     ):
         for piece, result in results:
@@ -179,7 +180,7 @@ def check_recording(recording: Recording) -> Recording:
     if notes.velocity.min() < 1 or notes.velocity.max() > 127:
         lowest, highest = notes.velocity.min(), notes.velocity.max()
         raise PieceError(f"its velocities are {lowest} to {highest}; expected 1 to 127")
-    if np.abs(recording.audio).max(initial=0.0) < SILENCE:
+    if recording.peak < SILENCE:
         raise PieceError("its audio is silent")
     first, last, end = notes.onset[0], notes.onset[-1], notes.end
     if first < 0:

@@ -78,6 +78,8 @@ class Segments(Dataset):
             entries = read_manifest(root, split)
             self.places += [(Path(root), entry) for entry in entries]
             chances += [entry.seconds * weight for entry in entries]
+        if min(weights, default=0.0) < 0:
+            raise ValueError(f"weights must not be negative, got {list(weights)}")
         if not sum(chances) > 0:
             raise ValueError(f"no {split} pieces in {', '.join(map(str, caches))}")
         self.cumulative = np.cumsum(chances) / sum(chances)

@@ -63,7 +63,8 @@ class Folder:
         """Name, split and work of a piece: all that its place below `root` tells."""
         name = path.relative_to(root).as_posix()
         if self.split == "folder":
-            return name, folder_split(root, path), path.name
+            # Here the user has chosen, and 01.wav in two folders need not be one work.
+            return name, folder_split(root, path), name
         return name, hash_split(path.name, self.validation, self.test), path.name
 
 

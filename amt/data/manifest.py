@@ -28,6 +28,7 @@ JOURNAL = "decoded.jsonl"
 FULL_SCALE = 32767
 # What numpy writes before the samples of a one-dimensional array.
 _HEADER_BYTES = 128
+_BLOCK = 1 << 20
 _NOTE_COLUMNS = ("onset", "offset", "pitch", "velocity")
 _PEDAL_COLUMNS = ("time", "controller", "value")
 
@@ -114,10 +115,9 @@ def store(root: Path | str, piece: Piece, recording: Recording) -> Entry:
     Audio that exceeds full scale is scaled down as a whole, since clipping would add harmonics that
     nobody played.
     """
-    peak = float(np.abs(recording.audio).max(initial=0.0))
+    peak = recording.peak
     gain = 1.0 / peak if peak > 1.0 else 1.0
-    quantised = np.round(recording.audio * np.float32(gain * FULL_SCALE))
-    quantised = np.clip(quantised, -FULL_SCALE, FULL_SCALE).astype(np.int16)
+    quantised = _quantise(recording.audio, gain)
     with whole(audio_path(root, piece.name)) as path:
         np.save(path, quantised, allow_pickle=False)
         audio_sha256 = _checksum(path)
@@ -172,8 +172,7 @@ def open_notes(root: Path | str, entry: Entry) -> Notes:
 
 def open_recording(root: Path | str, entry: Entry) -> Recording:
     """The whole piece: float32 audio and its notes."""
-    audio = open_audio(root, entry).astype(np.float32) / np.float32(FULL_SCALE)
-    return Recording(audio, open_notes(root, entry))
+    return Recording(read_audio(root, entry, 0, entry.samples), open_notes(root, entry))
 
 
 def is_stored(root: Path | str, entry: Entry) -> bool:
@@ -198,6 +197,15 @@ def verify(root: Path | str) -> list[str]:
             elif _checksum(path) != expected:
                 complaints.append(f"{path} differs from its checksum")
     return complaints
+
+
+def _quantise(audio: np.ndarray, gain: float) -> np.ndarray:
+    """int16 samples; in blocks, since an hour of floats is large and workers are many."""
+    quantised = np.empty(len(audio), dtype=np.int16)
+    for start in range(0, len(audio), _BLOCK):
+        steps = np.round(audio[start : start + _BLOCK] * np.float32(gain * FULL_SCALE))
+        quantised[start : start + _BLOCK] = np.clip(steps, -FULL_SCALE, FULL_SCALE)
+    return quantised
 
 
 def _damaged(path: Path, entry: Entry) -> CacheError:

@@ -40,6 +40,12 @@ class Recording:
     audio: np.ndarray
     notes: Notes
 
+    @property
+    def peak(self) -> float:
+        """The largest absolute sample; 0 without samples. Makes no copy of the audio."""
+        audio = self.audio
+        return max(float(audio.max()), -float(audio.min())) if len(audio) else 0.0
+
 
 @dataclass(frozen=True)
 class Piece:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,8 @@ SHORT = 0.25
 
 
 def tone(seconds: float, pitch: int = 69, level: float = 0.3) -> np.ndarray:
-    time = np.arange(round(seconds * audio.SAMPLE_RATE)) / audio.SAMPLE_RATE
-    return (level * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * time)).astype(np.float32)
+    second = np.arange(round(seconds * audio.SAMPLE_RATE)) / audio.SAMPLE_RATE
+    return (level * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * second)).astype(np.float32)
 
 
 def scale(seconds: float, first: int = 60, pedal: Pedal | None = None) -> Notes:
@@ -71,6 +72,14 @@ def ramp_piece(name: str, seconds: float, mark: int = 0, split: Split = "train")
 
 def bad_piece(name: str, kind: str) -> Piece:
     return Piece(name, "train", name, partial(bad, kind), kind)
+
+
+def beat(path: Path) -> Recording:
+    """Work that shows that it goes on: a file that changes twenty times a second."""
+    for count in range(600):
+        path.write_text(str(count))
+        time.sleep(0.05)
+    raise AssertionError("nobody stopped this")
 
 
 def recorded_piece(name: str, recording: Recording) -> Piece:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,10 +151,7 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         journal = tmp_path / JOURNAL
-        deadline = time.monotonic() + 30
-        while not journal.is_file() or journal.read_text().count("\n") < 2:
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.02)
+        wait_for(lambda: journal.is_file() and journal.read_text().count("\n") == 2)
         process.kill()
     with pytest.raises(CacheError, match="not finished"):
         read_manifest(tmp_path)
@@ -165,6 +164,43 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
     report = prepare(Listed(pieces), tmp_path, workers=0)
     assert (report.decoded, report.reused) == (1, 2)
     assert not leftover.exists() and verify(tmp_path) == []
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_workers_end_when_the_run_is_killed(tmp_path: Path) -> None:
+    heart = tmp_path / "heart"
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from functools import partial\n"
+        "from pairs import *\n"
+        "piece = Piece('a', 'train', 'a', partial(beat, Path(sys.argv[1]) / 'heart'), 'a')\n"
+        "prepare(Listed([piece]), sys.argv[1], 1)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        wait_for(heart.is_file)
+        process.kill()
+
+    def still() -> bool:
+        before = heart.stat().st_mtime_ns
+        time.sleep(0.5)
+        return heart.stat().st_mtime_ns == before
+
+    wait_for(still)
+
+
+def test_two_runs_on_one_cache_share_the_work(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(prepare, Listed(THREE), tmp_path, 0) for _ in range(2)]
+        reports = [run.result() for run in runs]
+    assert sorted(report.decoded for report in reports) == [0, 3]
+    assert verify(tmp_path) == []
 
 
 def test_a_full_disk_stops_with_one_line_and_keeps_what_is_done(

@@ -177,6 +177,8 @@ def test_wrong_arguments_say_so(root: Path, tmp_path: Path) -> None:
         Segments([root], "test", SECOND, seed=0)
     with pytest.raises(ValueError, match="2 weights for 1 cache"):
         Segments([root], "train", SECOND, seed=0, weights=[1, 2])
+    with pytest.raises(ValueError, match="not be negative"):
+        Segments([root], "train", SECOND, seed=0, weights=[-1])
     with pytest.raises(CacheError, match="amt prepare"):
         Segments([tmp_path / "nowhere"], "train", SECOND, seed=0)
     prepare(Listed([bad_piece("bad", "value")]), tmp_path, workers=0)

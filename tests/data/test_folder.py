@@ -5,7 +5,7 @@ from pairs import write_pair
 
 from amt.data.cache import prepare
 from amt.data.folder import Folder
-from amt.data.pieces import SourceError
+from amt.data.pieces import SourceError, check_pieces
 
 
 def by_name(folder: Folder) -> dict[str, str]:
@@ -77,8 +77,10 @@ def test_splits_by_hash_are_stable_and_by_folder_follow_it(tmp_path: Path) -> No
     after = by_name(Folder(str(tmp_path / "train"), validation=0.3, test=0.3))
     assert {name: after[name] for name in before} == before
     assert set(by_name(Folder(str(tmp_path / "train"), test=1.0)).values()) == {"test"}
-    write_pair(tmp_path / "my_test", "other", seconds=0.6)
-    splits = [piece.split for piece in Folder(str(tmp_path), split="folder").pieces()]
+    write_pair(tmp_path / "my_test", "new", seconds=0.6)
+    pieces = Folder(str(tmp_path), split="folder").pieces()
+    check_pieces(pieces)
+    splits = [piece.split for piece in pieces]
     assert splits.count("train") == 31 and splits.count("test") == 1
 
 
