@@ -7,29 +7,28 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from amt.data.pieces import Recording, existing_root, files_fingerprint
+from amt.data.pieces import Recording, SourceError, files_fingerprint
 from amt.notes import Notes
 from amt.synth import piano
-
-if TYPE_CHECKING:
-    from amt.synth.sampler import SampledPiano
+from amt.synth.sampler import SampledPiano
 
 BUILTIN = "builtin"
 
 
 def piano_names(render: str | Sequence[str]) -> tuple[str, ...]:
-    """The pianos of a `render` argument: "builtin", the folder of a sampled piano, or several.
+    """The pianos of a `render` argument: "builtin", sampled ones (their folder or SFZ), or several.
 
-    Raises SourceError where a folder is missing.
+    Raises SourceError where one is missing.
     """
     names = (render,) if isinstance(render, str) else tuple(str(name) for name in render)
+    if not names:
+        raise SourceError("render is empty; expected builtin or sampled pianos")
     for name in names:
         if name != BUILTIN:
-            existing_root(name, "expected builtin or folders of sampled pianos", "render")
+            _check_piano(Path(name))
     return names
 
 
@@ -50,14 +49,24 @@ def pianos_fingerprint(pianos: Sequence[str]) -> str:
         if module.name.endswith(".py"):
             digest.update(module.read_bytes())
     for name in pianos:
-        files = [] if name == BUILTIN else sorted(Path(name).iterdir())
-        digest.update(f"{Path(name).name}:{files_fingerprint(files)}".encode())
+        digest.update(f"{Path(name).name}:{files_fingerprint(_samples(name))}".encode())
     return digest.hexdigest()[:16]
+
+
+def _check_piano(path: Path) -> None:
+    if not path.exists():
+        raise SourceError(f"render={path} is not there; expected builtin or sampled pianos")
+
+
+def _samples(name: str) -> list[Path]:
+    """All files that a piano may be made of."""
+    if name == BUILTIN:
+        return []
+    path = Path(name)
+    return sorted((path if path.is_dir() else path.parent).rglob("*"))
 
 
 @lru_cache(maxsize=4)
 def _sampled_piano(folder: str) -> SampledPiano:
     """Loading decodes every sample, so a process keeps the pianos that it plays."""
-    from amt.synth.sampler import SampledPiano
-
     return SampledPiano.load(folder)

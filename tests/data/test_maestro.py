@@ -95,8 +95,10 @@ def test_wrong_tables_and_arguments_say_what_to_do(tmp_path: Path) -> None:
     root = maestro(tmp_path)
     with pytest.raises(SourceError, match="splits has dev"):
         Maestro(str(root), splits=["dev"]).pieces()  # type: ignore[list-item]
-    with pytest.raises(SourceError, match="render=nowhere is not a folder; expected builtin"):
+    with pytest.raises(SourceError, match="render=nowhere is not there; expected builtin"):
         Maestro(str(root), render="nowhere").pieces()
+    with pytest.raises(SourceError, match="render is empty"):
+        Maestro(str(root), render=[]).pieces()
     (root / "maestro-v2.0.0.csv").write_text("a,b\n")
     with pytest.raises(SourceError, match=r"found maestro-v2.0.0.csv, maestro-v3.0.0.csv; set"):
         Maestro(str(root)).pieces()

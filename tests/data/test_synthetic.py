@@ -2,7 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pairs import tone
 
+from amt import audio
 from amt.data.cache import prepare
 from amt.data.pieces import SourceError, check_pieces
 from amt.data.synthetic import Synthetic
@@ -33,6 +35,21 @@ def test_every_piece_has_its_own_seed() -> None:
 def test_seed_and_seconds_change_the_fingerprint() -> None:
     sources = [Synthetic(), Synthetic(seed=1), Synthetic(seconds=30.0)]
     assert len({source.pieces()[0].fingerprint for source in sources}) == 3
+
+
+def test_sampled_pianos_play_too(tmp_path: Path) -> None:
+    sample = tone(3.0, pitch=60) * np.exp(-np.arange(48000) / 16000).astype(np.float32)
+    audio.save(tmp_path / "a.wav", sample)
+    (tmp_path / "one.sfz").write_text(
+        "<region> sample=a.wav lokey=21 hikey=108 pitch_keycenter=60\n"
+    )
+    source = Synthetic(train=1, validation=0, test=0, seconds=2.0, render=[str(tmp_path)])
+    (piece,) = source.pieces()
+    recording = piece.load()
+    onset = round(float(recording.notes.onset[0]) * audio.SAMPLE_RATE)
+    assert np.abs(recording.audio[onset : onset + 4000]).max() > 1e-3
+    (tmp_path / "b.wav").write_bytes(b"another sample")
+    assert source.pieces()[0].fingerprint != piece.fingerprint
 
 
 @pytest.mark.parametrize(
