@@ -218,6 +218,17 @@ def test_what_is_not_audio_is_one_line_that_names_the_file(
     assert capfd.readouterr().err == ""
 
 
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "a.wav", tone(0.1))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(AudioError, match=r"a\.wav: Permission denied$"):
+        load(tmp_path / "a.wav")
+
+
 def test_what_cannot_be_saved(tmp_path: Path) -> None:
     (tmp_path / "folder.wav").mkdir()
     cases = [

@@ -59,6 +59,9 @@ def test_it_reads_what_mido_reads(tracks: list[list[mido.Message]], ticks_per_be
     np.testing.assert_allclose(events.seconds(events.tick), seconds[kept], rtol=1e-9)
 
 
+END = bytes.fromhex("00 ff 2f 00")
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack(">L", len(body)) + body
 
@@ -86,6 +89,14 @@ def test_tracks_run_together_and_keep_their_order_within_a_tick() -> None:
     assert events.track.tolist() == [0, 1, 1, 0]
 
 
+def test_crowded_ticks_keep_their_order() -> None:
+    # Ten notes a tick in each of two tracks.
+    played = b"".join(bytes([n % 10 == 0, 0x90, n % 10, 64]) for n in range(1000))
+    events = parse(header(tracks=2) + 2 * chunk(b"MTrk", played + END))
+    assert events.first.tolist() == 200 * list(range(10))
+    assert events.track.tolist() == 100 * ([0] * 10 + [1] * 10)
+
+
 def test_a_tempo_in_any_track_holds_for_all() -> None:
     notes = chunk(b"MTrk", bytes.fromhex("00 90 3c 40  64 80 3c 00  64 90 3c 40  00 ff 2f 00"))
     tempo = chunk(b"MTrk", bytes.fromhex("32 ff 51 03 0f4240  64 ff 51 03 000000  00 ff 2f 00"))
@@ -109,9 +120,10 @@ def test_what_careless_programs_write() -> None:
     assert events.second.tolist() == [127, 0]
     assert events.ends.tolist() == [10]
     assert parse(header() + chunk(b"MTrk", body)).tick.tolist() == [0, 10]
-
-
-END = bytes.fromhex("00 ff 2f 00")
+    time_code, no_tempo = bytes.fromhex("00 f1 7f"), bytes.fromhex("00 ff 51 09" + 9 * "ff")
+    events = parse(header() + chunk(b"MTrk", time_code + no_tempo + body))
+    assert events.tick.tolist() == [0, 10]
+    np.testing.assert_allclose(events.seconds(events.tick), [0, 10 * 0.5 / 480])
 
 
 @pytest.mark.parametrize(
