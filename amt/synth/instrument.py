@@ -42,7 +42,7 @@ class Instrument:
     key_noise_db: float = -42.0  # the key coming up
     release: float = 0.18  # s to fall by 60 dB under the damper of a middle key
     top_damper: int = 89  # the highest MIDI pitch that has a damper
-    resonance_db: float = -32.0  # the other strings, when the pedal lifts all dampers
+    resonance_db: float = -26.0  # strings in tune with a note, when the pedal lifts all dampers
     room_db: float = -14.0  # reverberation against the direct sound
     room_seconds: float = 0.5  # reverberation time
     room_damping: float = 0.5  # how much sooner the treble dies away
@@ -79,7 +79,7 @@ def random_instrument(rng: np.random.Generator) -> Instrument:
         key_noise_db=float(rng.uniform(-60, -36)),
         release=float(np.exp(rng.uniform(np.log(0.09), np.log(0.4)))),
         top_damper=int(rng.integers(87, 93)),
-        resonance_db=float(rng.uniform(-48, -24)),
+        resonance_db=float(rng.uniform(-38, -16)),
         room_db=float(rng.uniform(-30, -3)),
         room_seconds=float(np.exp(rng.uniform(np.log(0.15), np.log(1.4)))),
         room_damping=float(rng.uniform(0.2, 0.8)),

@@ -59,5 +59,6 @@ def _response(instrument: Instrument, sample_rate: int) -> np.ndarray:
     columns = powers(rate, BLOCK).T.astype(np.complex64)
     response = (rows @ columns).real.reshape(-1)
     response *= np.minimum(np.arange(len(response)) / (0.01 * sample_rate), 1)
-    level = 10 ** (instrument.resonance_db / 20) / np.sqrt(np.sum(response**2))
+    gain_of_matching_tone = float(np.mean(sample_rate / (2 * decay)))
+    level = 10 ** (instrument.resonance_db / 20) / gain_of_matching_tone
     return (response * level).astype(np.float32)

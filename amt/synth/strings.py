@@ -26,6 +26,7 @@ MOST_PARTIALS = 80
 LONGEST = 14.0
 AUDIBLE_DB = 75.0
 NOTE_RMS_DB = -20.0
+RISE_SECONDS = ([21, 48, 72, 108], [0.009, 0.004, 0.002, 0.001])  # by MIDI pitch
 DB_TO_LOG = np.log(10) / 20
 
 
@@ -85,7 +86,7 @@ def strings(instrument: Instrument, pitch: int, sample_rate: int) -> Strings:
         softness=instrument.soft_slope_db * hardness * (frequency - hertz[0]) / 1000,
         free=_decay(rate, float(audible.max()), sample_rate),
         damped=_damped(instrument, pitch, rate, frequency, sample_rate),
-        rise=instrument.rise * float(np.interp(pitch, [21, 60, 108], [0.005, 0.0025, 0.0008])),
+        rise=instrument.rise * float(np.interp(pitch, *RISE_SECONDS)),
         range_db=instrument.dynamic_range_db * float(np.interp(pitch, [60, 108], [1.0, 1.15])),
     )
 
@@ -167,10 +168,15 @@ def _damped(
     instrument: Instrument, pitch: int, rate: np.ndarray, frequency: np.ndarray, sample_rate: int
 ) -> Decay:
     """Decay under the damper: slower in the bass, quicker for high partials."""
-    register = float(np.interp(pitch, [MIN_PITCH, 48, 72, 108], [2.2, 1.2, 0.8, 0.6]))
-    seconds = instrument.release * register / (0.7 + 0.3 * np.sqrt(frequency / frequency.min()))
+    lowest = damper_seconds(instrument.release, pitch)
+    seconds = lowest / (0.7 + 0.3 * np.sqrt(frequency / frequency.min()))
     damping = 60 / seconds * DB_TO_LOG / sample_rate
     return _decay(rate - damping, float(seconds.max()) * 1.1, sample_rate)
+
+
+def damper_seconds(release: float, pitch: int) -> float:
+    """How long a key falls by 60 dB under its damper, if a middle key takes `release` seconds."""
+    return release * float(np.interp(pitch, [MIN_PITCH, 48, 72, 108], [2.2, 1.2, 0.8, 0.6]))
 
 
 def powers(rate: np.ndarray, count: int) -> np.ndarray:

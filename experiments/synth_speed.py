@@ -1,0 +1,89 @@
+"""How fast the two pianos play: seconds of audio for each second of processor time on one core.
+
+    OMP_NUM_THREADS=1 python experiments/synth_speed.py
+    OMP_NUM_THREADS=1 python experiments/synth_speed.py --midi FOLDER --files 8 --piano FOLDER ...
+
+Without --midi the built-in performer invents four minutes. Each file is played on a fresh built-in
+piano (its strings are computed anew) and on each sampled piano with a tuning of its own.
+Processor time is counted over all threads, so that other programs and more cores change little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from amt.audio import SAMPLE_RATE
+from amt.midi import read_midi
+from amt.notes import Notes
+from amt.synth.performer import perform
+from amt.synth.piano import random_instrument, render
+from amt.synth.sampler import SampledPiano
+
+MIDI_SUFFIXES = (".mid", ".midi")
+
+
+def timed(action: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
+    """The result, and the processor seconds it took."""
+    start = time.process_time()
+    result = action()
+    return result, time.process_time() - start
+
+
+def report(name: str, notes: Notes, audio: np.ndarray, spent: float) -> float:
+    """One line for one rendering; returns the times real time."""
+    seconds = len(audio) / SAMPLE_RATE
+    density, peak = len(notes) / seconds, float(np.abs(audio).max())
+    print(
+        f"{name:24s} {seconds:7.0f} s {density:5.1f} notes/s {seconds / spent:7.0f}x "
+        f"{1e6 * spent / max(len(notes), 1):6.0f} us/note  peak {peak:.2f}"
+    )
+    return seconds / spent
+
+
+def pieces(folder: Path | None, count: int) -> list[Notes]:
+    """`count` MIDI files spread over `folder`, or invented pieces of a minute each."""
+    if folder is None:
+        return [perform(np.random.default_rng(seed), 60.0) for seed in range(count)]
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MIDI_SUFFIXES)
+    if not files:
+        raise SystemExit(f"{folder}: no MIDI files in it; expected {' or '.join(MIDI_SUFFIXES)}")
+    return [read_midi(file) for file in files[:: max(len(files) // count, 1)][:count]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--midi", type=Path, help="folder of performances")
+    parser.add_argument("--files", type=int, default=4, help="how many of them")
+    parser.add_argument("--piano", type=Path, nargs="*", default=[], help="sampled pianos")
+    options = parser.parse_args()
+    played = pieces(options.midi, options.files)
+    rates: dict[str, list[float]] = {}
+    invented, spent = timed(lambda: perform(np.random.default_rng(0), 600.0).onset)
+    print(f"performer: {600 / spent:.0f}x ({len(invented)} notes)")
+    for i, notes in enumerate(played):
+        rng = np.random.default_rng(i)
+        instrument = random_instrument(rng)
+        audio, spent = timed(lambda n=notes, p=instrument, r=rng: render(n, p, r))
+        rates.setdefault("built-in piano", []).append(report("built-in piano", notes, audio, spent))
+    for folder in options.piano:
+        piano = SampledPiano.load(folder)
+        for i, notes in enumerate(played):
+            rng = np.random.default_rng(i)
+            tune = float(rng.uniform(-30, 30))
+            audio, spent = timed(
+                lambda n=notes, p=piano, r=rng, t=tune: p.render(n, rng=r, tune_cents=t)
+            )
+            rates.setdefault(piano.name, []).append(report(piano.name, notes, audio, spent))
+    for name, values in rates.items():
+        print(f"{name}: lowest {min(values):.0f}x, median {np.median(values):.0f}x")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
