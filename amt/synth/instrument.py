@@ -26,8 +26,8 @@ class Instrument:
     treble_loss: float = 16.0  # dB/s more at 2 kHz than at the fundamental
     aftersound_db: float = -14.0  # the slow part of the decay
     hammer_position: float = 0.12  # as a part of the string's length
-    tilt_db: float = 4.0  # fall per octave of partials
-    loud_slope_db: float = 7.0  # fall per kHz at velocity 127
+    tilt_db: float = 5.0  # fall per octave of partials
+    loud_slope_db: float = 8.5  # fall per kHz at velocity 127
     soft_slope_db: float = 12.0  # further fall per kHz towards velocity 0
     soundboard_db: float = 3.0  # depth of its resonances
     low_cut_hz: float = 85.0  # below it the soundboard hardly radiates
@@ -63,8 +63,8 @@ def random_instrument(rng: np.random.Generator) -> Instrument:
         treble_loss=float(rng.uniform(8, 28)),
         aftersound_db=float(rng.uniform(-20, -8)),
         hammer_position=float(rng.uniform(0.09, 0.15)),
-        tilt_db=float(rng.uniform(1, 6)),
-        loud_slope_db=float(rng.uniform(3, 11)),
+        tilt_db=float(rng.uniform(2, 8)),
+        loud_slope_db=float(rng.uniform(4, 13)),
         soft_slope_db=float(rng.uniform(6, 18)),
         soundboard_db=float(rng.uniform(1.5, 5)),
         low_cut_hz=float(rng.uniform(55, 115)),

@@ -157,6 +157,7 @@ def _is_attack(opcodes: dict[str, str]) -> bool:
         and opcodes.get("seq_position", "1") == "1"
         and float(opcodes.get("lorand", "0")) == 0
         and int(opcodes.get("locc64", "0")) == 0
+        and opcodes.get("hikey") != "-1"
         and not by_controller
     )
 

@@ -22,6 +22,7 @@ SFZ = r"""
 <region> sample=noise.wav trigger=release
 <region> sample=other.wav key=64 seq_position=2
 <region> sample=pedal.wav on_locc64=1 on_hicc64=127
+<region> sample=pedal.wav hikey=-1
 """
 
 
