@@ -1,0 +1,168 @@
+"""Every configuration composes, and what it describes can be made."""
+
+from __future__ import annotations
+
+import importlib.util
+from itertools import product
+from pathlib import Path
+from types import ModuleType
+
+import lightning as L
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from hydra_configs import CONF, ROOT, choices, composed
+from omegaconf import DictConfig, OmegaConf
+
+from amt.build import build_model
+from amt.data.datamodule import PianoData
+from amt.decoding import Decoder
+from amt.module import Transcription
+
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+NESTED = ("model/trunk", "model/temporal")
+OPTIONS = [(group, choice) for group in [*GROUPS, *NESTED] for choice in choices(group)]
+NEEDS_ROOT = {"maps", "maestro", "folder"}
+MODELS = list(product(choices("features"), choices("model/trunk"), choices("model/temporal")))
+LOGARITHMIC = {"logfreq", "cqt"}
+
+
+@pytest.fixture(autouse=True)
+def forget_hydra():
+    yield
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture(scope="module")
+def train() -> ModuleType:
+    """train.py as a module."""
+    spec = importlib.util.spec_from_file_location("train_script", ROOT / "train.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def with_root(group: str, choice: str) -> list[str]:
+    root = ["data.root=/recordings"] if group == "data" and choice in NEEDS_ROOT else []
+    return [f"{group}={choice}", *root]
+
+
+def plain(config: DictConfig) -> dict:
+    """Plain types; raises where a value that must be given is missing."""
+    return OmegaConf.to_container(config, throw_on_missing=True)
+
+
+def read(name: str) -> dict:
+    """A configuration file by itself."""
+    return plain(OmegaConf.load(CONF / f"{name}.yaml"))
+
+
+@pytest.mark.parametrize(("group", "choice"), OPTIONS)
+def test_every_option_gives_a_complete_configuration(group: str, choice: str) -> None:
+    config = plain(composed(with_root(group, choice)))
+    assert config["name"] and config["output_dir"] == "runs/test"
+    Decoder(**config["decoder"])
+    assert config["module"]["loss"]["weights"]
+
+
+@pytest.mark.parametrize("choice", [c for c in choices("experiment") if c != "none"])
+def test_every_experiment_makes_its_own_model(choice: str, train: ModuleType) -> None:
+    config = composed([f"experiment={choice}"])
+    assert config.name == choice
+    module = Transcription(**train._hyperparameters(config))
+    assert sum(p.numel() for p in module.parameters()) > 10_000
+
+
+@pytest.mark.parametrize("choice", choices("data"))
+def test_every_data_set_makes_a_data_module(choice: str) -> None:
+    config = composed(with_root("data", choice))
+    data = instantiate(config.data, _convert_="all")
+    assert isinstance(data, PianoData)
+    assert list(data.sources) == [choice]
+    assert data.augmentation is not None and data.augmentation.key_shift == 2
+
+
+def test_without_augmentation_nothing_is_augmented() -> None:
+    config = composed(["augment=none"])
+    assert instantiate(config.data, _convert_="all").augmentation is None
+
+
+@pytest.mark.parametrize("choice", choices("trainer"))
+def test_every_trainer_can_be_made(choice: str, train: ModuleType, tmp_path: Path) -> None:
+    overrides = [f"trainer={choice}", "trainer.accelerator=cpu", "logger=csv"]
+    config = composed([*overrides, f"output_dir={tmp_path}"])
+    trainer = train.build_trainer(config)
+    assert isinstance(trainer, L.Trainer)
+    assert trainer.world_size == {"default": 1, "ddp": 2}[choice]
+    assert trainer.gradient_clip_val == 1.0
+    assert Path(trainer.checkpoint_callback.dirpath) == tmp_path / "checkpoints"
+
+
+def test_debug_runs_are_short() -> None:
+    fast, usual = composed(["debug=fast"]), composed()
+    assert fast.trainer.max_steps <= 10 < usual.trainer.max_steps
+    overfit = composed(["debug=overfit"])
+    assert overfit.augment is None
+    assert overfit.data.repeat and not usual.data.repeat
+
+
+def test_sweep_searches_what_the_configuration_has() -> None:
+    config = composed(["sweep=optuna"])
+    for name in HydraConfig.get().sweeper.params:
+        group, _, choice = name.rpartition("/")
+        if group:
+            assert choice in choices("model") or (CONF / name).is_dir(), name
+        else:
+            assert OmegaConf.select(config, name, throw_on_missing=True) is not None, name
+
+
+@pytest.mark.parametrize(("features", "trunk", "temporal"), MODELS)
+def test_every_combination_is_a_model_or_an_explanation(
+    features: str, trunk: str, temporal: str
+) -> None:
+    description = {
+        "features": read(f"features/{features}"),
+        "trunk": read(f"model/trunk/{trunk}"),
+        "temporal": read(f"model/temporal/{temporal}"),
+    }
+    if trunk == "harmonic" and features not in LOGARITHMIC:
+        with pytest.raises(ValueError, match=r"features=logfreq or features=cqt, or model/trunk"):
+            build_model(description)
+        return
+    front_end, network = build_model(description)
+    assert front_end.frame_rate == 31.25
+    assert network.trunk.groups == (88 if trunk == "harmonic" else 1)
+
+
+@pytest.mark.parametrize("choice", [None, *choices("data")])
+def test_evaluation_composes_with_and_without_data(choice: str | None) -> None:
+    overrides = with_root("data", choice) if choice else []
+    config = plain(composed(["ckpt=best.ckpt", *overrides], "evaluate"))
+    assert config["split"] == "test"
+    assert ("data" in config) == (choice is not None)
+
+
+@pytest.mark.parametrize(
+    ("typo", "hint"),
+    [
+        ("model=lstmm", "Available options in 'model'"),
+        ("experiment=mel", "mel_transformer"),
+        ("modle=lstm", r"Could not override 'modle'"),
+        ("module.learnig_rate=1", r"Could not override 'module.learnig_rate'"),
+        ("trainer.max_step=1", r"Could not override 'trainer.max_step'"),
+        ("model.trunk.channel=1", r"Could not override 'model.trunk.channel'"),
+        ("data.sources.synthetic.sede=1", r"Could not override"),
+        ("model=lstm,cnn", "--multirun"),
+    ],
+)
+def test_a_typo_gets_a_hint(typo: str, hint: str) -> None:
+    with pytest.raises(HydraException, match=hint):
+        composed([typo])
+
+
+@pytest.mark.parametrize("choice", sorted(NEEDS_ROOT))
+def test_a_data_set_without_its_place_is_an_error_that_names_it(choice: str) -> None:
+    with pytest.raises(Exception, match=r"data\.root"):
+        plain(composed([f"data={choice}"]))
