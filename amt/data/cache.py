@@ -258,11 +258,6 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def cache_folder(cache: Path | str, source: Source) -> Path:
-    """Where below `cache` the pieces of `source` go: another root, or another invention, elsewhere.
-
-    The name carries a digest of the source's root, or of all its arguments where it reads none.
-    """
-    root = getattr(source, "root", None)
-    identity = str(Path(root).resolve()) if root else repr(source)
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    """Where below `cache` the pieces of `source` go; one with other arguments goes elsewhere."""
+    digest = hashlib.sha256(repr(source).encode()).hexdigest()[:8]
     return Path(cache) / f"{source.name}-{digest}"

@@ -44,13 +44,6 @@ class Openings(Dataset):
         return cut(root, entry, 0, samples, self.extend_sustain)
 
 
-class RepeatingSampler(IndexSampler):
-    """The same indices every epoch."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Stay at the first epoch."""
-
-
 class PianoData(L.LightningDataModule):
     """Sources, their caches, and batches.
 
@@ -116,9 +109,7 @@ class PianoData(L.LightningDataModule):
             self.caches, "train", self.segment_samples, self.seed, self.weights, self.extend_sustain
         )
         rank, world = self._rank()
-        sampler = (RepeatingSampler if self.repeat else IndexSampler)(
-            self.segments_per_epoch, rank, world
-        )
+        sampler = IndexSampler(self.segments_per_epoch, rank, world, self._drawn)
         return self._loader(segments, batch_size=self.batch_size, sampler=sampler)
 
     def val_dataloader(self) -> DataLoader:
@@ -161,6 +152,13 @@ class PianoData(L.LightningDataModule):
         generator = torch.Generator(batch["audio"].device)
         generator.manual_seed((self.seed * 1_000_003 + step) * world + rank)
         return generator
+
+    def _drawn(self) -> int:
+        """How many segments the steps so far have drawn, in this run and those it resumes."""
+        if self.trainer is None or self.repeat:
+            return 0
+        batches = self.trainer.global_step * self.trainer.accumulate_grad_batches
+        return batches * self.batch_size * self.trainer.world_size
 
     def _rank(self) -> tuple[int, int]:
         if self.trainer is None:

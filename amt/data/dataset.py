@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -141,25 +141,28 @@ def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.
 
 
 class IndexSampler(Sampler[int]):
-    """Indices for endless data: epoch e of n indices has e * n to e * n + n - 1.
+    """Indices for endless data: an epoch has `length` indices from `start()` on.
 
-    Every rank takes its own share, so no index is drawn twice or missed by any worker, rank or
-    epoch, and a run resumed at an epoch goes on where it stopped. `length` is rounded up to a
-    multiple of `world_size`: ranks with unequal shares would wait for each other for ever.
+    Every rank takes its own share, so no index is drawn twice or missed by any worker or rank.
+    `start` is asked when an epoch begins; where it counts the segments drawn so far, a resumed run
+    goes on where it stopped. `length` is rounded up to a multiple of `world_size`: ranks with
+    unequal shares would wait for each other for ever.
     """
 
-    def __init__(self, length: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        length: int,
+        rank: int = 0,
+        world_size: int = 1,
+        start: Callable[[], int] = lambda: 0,
+    ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not in 0..{world_size - 1}")
         self.share = -(-length // world_size)
-        self.rank, self.world_size, self.epoch = rank, world_size, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Move to the indices of `epoch`; Lightning calls this before every epoch."""
-        self.epoch = epoch
+        self.rank, self.world_size, self.start = rank, world_size, start
 
     def __iter__(self) -> Iterator[int]:
-        first = self.epoch * self.share * self.world_size + self.rank
+        first = self.start() + self.rank
         return iter(range(first, first + self.share * self.world_size, self.world_size))
 
     def __len__(self) -> int:

@@ -1,0 +1,40 @@
+"""Shared by all tests: small data, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from amt.data.cache import prepare
+from amt.data.synthetic import Synthetic
+
+
+@pytest.fixture(scope="session")
+def tiny_source() -> Synthetic:
+    return Synthetic(train=3, validation=1, test=1, seconds=6.0, seed=3)
+
+
+@pytest.fixture(scope="session")
+def tiny_cache(tiny_source: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of caches that holds `tiny_source` already."""
+    from amt.data.cache import cache_folder
+
+    cache = tmp_path_factory.mktemp("cache")
+    prepare(tiny_source, cache_folder(cache, tiny_source), workers=1)
+    return cache
+
+
+@pytest.fixture
+def small_model() -> dict:
+    """A harmonic LSTM of a few thousand parameters."""
+    return {
+        "features": {"_target_": "amt.features.LogFrequency"},
+        "trunk": {
+            "_target_": "amt.models.trunk.HarmonicTrunk",
+            "channels": 8,
+            "blocks": 1,
+            "stem_channels": 4,
+        },
+        "temporal": {"_target_": "amt.models.temporal.Lstm", "hidden": 8},
+    }
