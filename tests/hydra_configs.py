@@ -18,15 +18,24 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != "base")
 
 
-def composed(overrides: Sequence[str] = (), name: str = "config") -> DictConfig:
-    """The configuration, with everything in it resolved that Hydra itself would set."""
+def with_hydra(overrides: Sequence[str] = (), name: str = "config") -> DictConfig:
+    """What Hydra composes, with its own settings under `hydra`; nothing resolved yet."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        whole = compose(
+        return compose(
             name,
             [*overrides, "hydra.runtime.output_dir=runs/test"],
             return_hydra_config=True,
         )
-    HydraConfig.instance().set_config(whole)
+
+
+def composed(overrides: Sequence[str] = (), name: str = "config") -> DictConfig:
+    """The configuration that the script gets, resolved."""
+    whole = with_hydra(overrides, name)
     config = OmegaConf.masked_copy(whole, [key for key in whole if key != "hydra"])
-    OmegaConf.resolve(config)
+    HydraConfig.instance().set_config(whole)
+    try:
+        OmegaConf.resolve(config)
+    finally:
+        # Lightning would start processes another way if it found Hydra at work.
+        HydraConfig.instance().cfg = None
     return config

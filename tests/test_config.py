@@ -9,10 +9,9 @@ from types import ModuleType
 
 import lightning as L
 import pytest
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.utils import instantiate
-from hydra_configs import CONF, ROOT, choices, composed
+from hydra_configs import CONF, ROOT, choices, composed, with_hydra
 from omegaconf import DictConfig, OmegaConf
 
 from amt.build import build_model
@@ -26,12 +25,6 @@ OPTIONS = [(group, choice) for group in [*GROUPS, *NESTED] for choice in choices
 NEEDS_ROOT = {"maps", "maestro", "folder"}
 MODELS = list(product(choices("features"), choices("model/trunk"), choices("model/temporal")))
 LOGARITHMIC = {"logfreq", "cqt"}
-
-
-@pytest.fixture(autouse=True)
-def forget_hydra():
-    yield
-    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +103,7 @@ def test_debug_runs_are_short() -> None:
 
 def test_sweep_searches_what_the_configuration_has() -> None:
     config = composed(["sweep=optuna"])
-    for name in HydraConfig.get().sweeper.params:
+    for name in with_hydra(["sweep=optuna"]).hydra.sweeper.params:
         group, _, choice = name.rpartition("/")
         if group:
             assert choice in choices("model") or (CONF / name).is_dir(), name
