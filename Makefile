@@ -1,0 +1,63 @@
+# Everything goes through the environment in .venv, which is made when it is first needed.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.PHONY: help install demo test slow coverage lint format types check
+
+help:
+	@echo "make demo      install, train a small model, score it, transcribe a recording (demo/)"
+	@echo "make test      install, run the tests"
+	@echo "make check     what must pass before a change goes in: lint, types, tests"
+	@echo "make install   the environment only, in $(VENV)"
+	@echo "also           slow (tests that take minutes), coverage, lint, format, types"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "amt needs Python 3.11 or newer; if you have one: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>&- || \
+		{ echo "$(PYTHON) cannot make environments; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --no-compile --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python train.py model=lstm name=demo hydra.run.dir=demo/model
+	$(BIN)/python evaluate.py ckpt=demo/model/checkpoints/best.ckpt output=demo/scores
+	$(BIN)/python examples/recording.py demo/recording.wav demo/recording.mid
+	$(BIN)/amt transcribe demo/recording.wav --ckpt demo/model/checkpoints/best.ckpt \
+		--output demo/transcription --format mid,png,wav
+	@echo
+	@echo "demo/model/          the model, its checkpoints, its training curve (metrics.csv)"
+	@echo "demo/scores/         its scores on pieces that it was not trained on"
+	@echo "demo/recording.wav   one of them; demo/recording.mid has the notes that are played in it"
+	@echo "demo/transcription/  what the model heard: MIDI, a picture, and how it sounds"
+	@echo
+	@echo "Next, a recording of yours:"
+	@echo "  $(BIN)/amt transcribe YOURS.mp3 --ckpt demo/model/checkpoints/best.ckpt"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+coverage: $(INSTALLED)
+	$(BIN)/python -m pytest --cov=amt --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+check: lint types test

@@ -1,0 +1,23 @@
+"""Write a piece that no training has seen: python examples/recording.py OUT.wav OUT.mid."""
+
+from __future__ import annotations
+
+import sys
+
+from amt.audio import save
+from amt.data.synthetic import Synthetic
+from amt.midi import write_midi
+
+SECONDS = 30.0
+
+
+def main(audio_path: str, midi_path: str) -> None:
+    """The first test piece of another seed: audio, and the notes that are played in it."""
+    piece = next(p for p in Synthetic(seconds=SECONDS, seed=1).pieces() if p.split == "test")
+    recording = piece.load()
+    save(audio_path, recording.audio)
+    write_midi(midi_path, recording.notes)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
