@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,34 +10,44 @@ from typing import Any
 import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from amt.data.datamodule import PianoData
 from amt.hardware import keep_freed_memory
-from amt.training import score, write_report
-from amt.transcriber import Transcriber
+from amt.training import read_recipe, score, write_report
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
     """Compose, rebuild everything from the checkpoint, score, report."""
+    try:
+        run(config)
+    except (ValueError, OSError, OmegaConfBaseException) as error:
+        raise SystemExit(f"evaluate.py: {error}") from None
+
+
+def run(config: DictConfig) -> None:
+    """Score config.ckpt on config.split of the data."""
     keep_freed_memory()
+    warnings.simplefilter("ignore")
     checkpoint = Path(config.ckpt)
     data: PianoData = instantiate(_data_config(config), _convert_="all")
     data.prepare_data()
     evaluation = score(checkpoint, data, config.split, config.device, config.first_seconds)
     folder = Path(config.output) if config.output else checkpoint.parent.parent / "evaluation"
-    write_report(folder, evaluation, config.split)
+    print(write_report(folder, evaluation, config.split))
+    print(f"{evaluation.speed:.0f} x real time; all scores: {folder}/{config.split}.csv")
 
 
 def _data_config(config: DictConfig) -> Any:
     """The data that was asked for, else the data that the checkpoint was trained with."""
     if config.get("data"):
         return config.data
-    data = Transcriber.load_recipe(Path(config.ckpt))["data"]
+    data = {**read_recipe(Path(config.ckpt))["data"], "augmentation": None}
     for target in _targets(data):
         if not target.startswith("amt.data."):
             raise SystemExit(f"{config.ckpt}: refuses to call {target!r}; name the data: data=...")
-    return OmegaConf.create({**data, "augmentation": None})
+    return OmegaConf.create(data)
 
 
 def _targets(config: Any) -> Iterator[str]:

@@ -11,9 +11,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amt.data.datamodule import PianoData
+from amt.data.pieces import Split
 from amt.hardware import fastest_precision, keep_freed_memory
 from amt.module import Transcription
-from amt.tracking import finish
+from amt.tracking import finish, log_evaluation
+from amt.training import score, tune_checkpoint, write_report
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -26,18 +28,24 @@ def main(config: DictConfig) -> float | None:
     trainer = build_trainer(config)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=config.resume, weights_only=True)
+        if config.evaluate and trainer.is_global_zero:
+            _report(config, trainer, data)
     except BaseException:
         finish(trainer.loggers, failed=True)
         raise
-    best = float(trainer.checkpoint_callback.best_model_score or 0.0)
-    if config.evaluate and trainer.is_global_zero:
-        from amt.training import score, tune_checkpoint
-
-        checkpoint = Path(trainer.checkpoint_callback.best_model_path)
-        tune_checkpoint(checkpoint, data)
-        score(checkpoint, data, trainer.loggers, Path(config.output_dir))
     finish(trainer.loggers)
-    return best
+    return float(trainer.checkpoint_callback.best_model_score or 0.0)
+
+
+def _report(config: DictConfig, trainer: L.Trainer, data: PianoData) -> None:
+    """Thresholds into the best checkpoint, scores of the test pieces, what to type next."""
+    checkpoint = Path(trainer.checkpoint_callback.best_model_path)
+    tune_checkpoint(checkpoint, data)
+    split: Split = "test" if data.entries("test") else "validation"
+    evaluation = score(checkpoint, data, split)
+    log_evaluation(trainer.loggers, evaluation, split)
+    print(write_report(Path(config.output_dir), evaluation, split))
+    print(f"\n{checkpoint}\nnext: amt transcribe RECORDING --ckpt {checkpoint}")
 
 
 def _hyperparameters(config: DictConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Builds a front end and a network from plain dictionaries, as configs and checkpoints hold them."""
+"""A front end and a network from plain dictionaries, as configs and checkpoints hold them."""
 
 from __future__ import annotations
 

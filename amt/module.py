@@ -60,17 +60,26 @@ class Transcription(L.LightningModule):
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> list[Notes]:
         logits = self(batch["spec"])
-        size = len(batch["spec"])
-        parts = self.loss(logits, batch)
-        self.log("val/loss", parts["total"], batch_size=size, sync_dist=True)
-        estimates = [self._decode(logits, index) for index in range(size)]
+        self._log_validation({"loss": self.loss(logits, batch)["total"]})
+        estimates = [self._decode(logits, index) for index in range(len(batch["spec"]))]
         ends = batch["length"] / self.front_end.sample_rate
         for table, end, estimate in zip(batch["notes"], ends.tolist(), estimates, strict=True):
             scores = note_scores(from_table(table).crop(0.0, end), estimate)
-            kept = {f"val/{name}": scores[name] for name in VALIDATION_SCORES}
-            self.log_dict(kept, batch_size=1, sync_dist=True)
-            self.log("val_f1", scores["note_f1"], batch_size=1, sync_dist=True, prog_bar=True)
+            self._log_validation({name: scores[name] for name in VALIDATION_SCORES})
         return estimates
+
+    def _log_validation(self, values: Mapping[str, Any]) -> None:
+        """Means over all pieces of all ranks.
+
+        Lightning divides the count of pieces by the number of ranks and drops the remainder; a
+        weight of `world_size` a piece leaves none.
+        """
+        self.log_dict(
+            {f"val/{name}": value for name, value in values.items()},
+            batch_size=self.trainer.world_size,
+            prog_bar=True,
+            sync_dist=True,
+        )
 
     def _decode(self, logits: Mapping[str, Tensor], index: int) -> Notes:
         posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in OUTPUTS}

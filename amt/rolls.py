@@ -1,4 +1,4 @@
-"""Piano-roll targets from note tables, on the device; the only place that turns seconds into frames.
+"""Piano-roll targets from note tables, on the device; the only place where seconds become frames.
 
 Frame t stands at t / frame_rate seconds, as in `amt.features`.
 """

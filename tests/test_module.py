@@ -125,11 +125,14 @@ def test_gradients_are_clipped_before_the_step(tiny_source, tiny_cache, small_mo
 
     class Watch(L.Callback):
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-            self.before = torch.nn.utils.parameters_to_vector(pl_module.parameters()).clone()
+            self.before = flat(pl_module)
 
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-            after = torch.nn.utils.parameters_to_vector(pl_module.parameters())
+            after = flat(pl_module)
             steps.append((after - self.before).norm().item())
+
+    def flat(module: torch.nn.Module) -> torch.Tensor:
+        return torch.cat([p.detach().flatten() for p in module.parameters()])
 
     steps: list[float] = []
     data = make_data(tiny_source, tiny_cache)

@@ -47,10 +47,12 @@ class Openings(Dataset):
 class PianoData(L.LightningDataModule):
     """Sources, their caches, and batches.
 
-    sources: by name; each is prepared into a folder below `cache` before anything is read. root: for
-    the configuration only, where sources look for their files. weights: how often a second of a
-    source is drawn, by name (default 1). repeat: draw the same segments every epoch. After `on_after_batch_transfer` a batch has
-    spec (B, C, T, F), the targets of `amt.rolls.render` and mask (B, T), besides what it had.
+    sources: by name; each is prepared into a folder below `cache` before anything is read. root:
+    for the configuration only, where sources look for their files. weights: how often a second of a
+    source is drawn, by name (default 1). repeat: draw the same segments every epoch.
+
+    After `on_after_batch_transfer` a batch has spec (B, C, T, F), the targets of `amt.rolls.render`
+    and mask (B, T), besides what it had.
     """
 
     def __init__(
