@@ -18,7 +18,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "amt needs Python 3.11 or newer; if you have one: make PYTHON=python3.11"; exit 1; }
+		{ echo "amt needs Python 3.11 or newer, not $$($(PYTHON) -V 2>&1); try: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>&- || \
 		{ echo "$(PYTHON) cannot make environments; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
