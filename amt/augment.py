@@ -23,17 +23,18 @@ REVERB_SECONDS = 1.0
 class Augmentation:
     """Strengths, and the probability of those that are not always there.
 
-    key_shift: semitones up or down at most (front ends logarithmic in frequency only).
-    gain_db, tilt_db: standard deviations, over all and per octave. equalizer_db: standard deviation
+    key_shift: semitones up or down at most; labels follow. detune: semitones out of tune at most.
+    Both need a front end that is logarithmic in frequency. gain_db, tilt_db: standard deviations, over all and per octave. equalizer_db: standard deviation
     of a smooth random frequency response. noise_db: range of signal-to-noise ratios, white to pink.
     reverb_db: range of the level of the reverberation against the direct sound.
     """
 
-    key_shift: int = 2
-    gain_db: float = 6.0
-    tilt_db: float = 1.5
-    equalizer_db: float = 3.0
-    noise: float = 0.5
+    key_shift: int = 3
+    detune: float = 0.3
+    gain_db: float = 10.0
+    tilt_db: float = 2.0
+    equalizer_db: float = 4.0
+    noise: float = 0.7
     noise_db: tuple[float, float] = (10.0, 50.0)
     reverb: float = 0.5
     reverb_db: tuple[float, float] = (-25.0, -3.0)
@@ -55,10 +56,11 @@ class Augmentation:
         """Gain, frequency response and key shift of log amplitudes (B, C, T, F), and the notes."""
         draw = _Draw(generator, spec)
         spec = spec + self._response(spec.shape[-1], draw)[:, None, None, :] / 20
-        if not shape.bins_per_semitone or not self.key_shift:
+        if not shape.bins_per_semitone or not (self.key_shift or self.detune):
             return spec, notes
         shift = draw.integers(-self.key_shift, self.key_shift)
-        return _roll(spec, shift * shape.bins_per_semitone), transpose(notes, shift)
+        exact = shift + draw.between(-self.detune, self.detune)
+        return _roll(spec, exact * shape.bins_per_semitone), transpose(notes, shift)
 
     def _response(self, bins: int, draw: _Draw) -> Tensor:
         """Random frequency responses (B, F) in dB: a level, a slope, and slow waves."""
@@ -105,12 +107,22 @@ def transpose(notes: Tensor, semitones: Tensor) -> Tensor:
 
 
 def _roll(spec: Tensor, bins: Tensor) -> Tensor:
-    """(B, C, T, F) moved up by `bins` (B, 1); what enters is the quietest value around."""
+    """(B, C, T, F) moved up by `bins` (B, 1), interpolating between bins.
+
+    What enters is the quietest value around.
+    """
     source = torch.arange(spec.shape[-1], device=spec.device) - bins
-    inside = (source >= 0) & (source < spec.shape[-1])
-    index = source.clamp(0, spec.shape[-1] - 1)[:, None, None, :].expand_as(spec)
-    quiet = spec.amin(dim=-1, keepdim=True)
-    return torch.where(inside[:, None, None, :], spec.gather(-1, index), quiet)
+    lower = source.floor()
+    upper_part = (source - lower)[:, None, None, :]
+    moved = torch.lerp(_at(spec, lower), _at(spec, lower + 1), upper_part)
+    inside = (source > -1) & (source < spec.shape[-1])
+    return torch.where(inside[:, None, None, :], moved, spec.amin(dim=-1, keepdim=True))
+
+
+def _at(spec: Tensor, bins: Tensor) -> Tensor:
+    """Values of (B, C, T, F) at whole `bins` (B, F'), the outermost ones beyond the ends."""
+    index = bins.long().clamp(0, spec.shape[-1] - 1)[:, None, None, :]
+    return spec.gather(-1, index.expand(*spec.shape[:3], -1))
 
 
 def _rms(audio: Tensor) -> Tensor:

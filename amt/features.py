@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 A0 = 27.5
-FLOOR = 1e-5
+FLOOR = 1e-6
 
 
 def num_frames(samples: int, hop_length: int) -> int:
@@ -252,5 +252,3 @@ def _stft_amplitude(audio: Tensor, window: Tensor, hop_length: int) -> Tensor:
         audio, n_fft, hop_length, window=window, pad_mode="constant", return_complex=True
     )
     return spectrum.abs()
-
-

@@ -74,12 +74,14 @@ class Transcription(L.LightningModule):
         Lightning divides the count of pieces by the number of ranks and drops the remainder; a
         weight of `world_size` a piece leaves none.
         """
-        self.log_dict(
-            {f"val/{name}": value for name, value in values.items()},
-            batch_size=self.trainer.world_size,
-            prog_bar=True,
-            sync_dist=True,
-        )
+        for name, value in values.items():
+            self.log(
+                f"val/{name}",
+                value,
+                batch_size=self.trainer.world_size,
+                prog_bar=name == "note_f1",
+                sync_dist=True,
+            )
 
     def _decode(self, logits: Mapping[str, Tensor], index: int) -> Notes:
         posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in OUTPUTS}

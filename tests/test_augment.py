@@ -17,7 +17,7 @@ from amt.features import SpectrogramShape
 from amt.notes import MAX_PITCH, MIN_PITCH
 
 NOTHING = Augmentation(
-    key_shift=0, gain_db=0.0, tilt_db=0.0, equalizer_db=0.0, noise=0.0, reverb=0.0
+    key_shift=0, detune=0.0, gain_db=0.0, tilt_db=0.0, equalizer_db=0.0, noise=0.0, reverb=0.0
 )
 LOGFREQ = SpectrogramShape(2, 264, 3)
 
@@ -116,6 +116,16 @@ def test_what_enters_at_the_border_is_as_quiet_as_the_quietest() -> None:
         entered = 3 * int(abs(shift))
         edge = after[..., :entered] if shift > 0 else after[..., 264 - entered :]
         assert torch.equal(edge, before.amin(dim=-1, keepdim=True).expand_as(edge))
+
+
+def test_detuning_moves_the_sound_by_parts_of_a_bin_and_leaves_the_labels() -> None:
+    spec = torch.arange(264.0).expand(200, 1, 2, 264)
+    augment = replace(NOTHING, detune=0.3)
+    moved, labels = augment.spectrogram(spec, one_note_each([60] * 200), LOGFREQ, seeded())
+    assert torch.equal(labels, one_note_each([60] * 200))
+    shift = 100 - moved[:, 0, 0, 100]
+    assert 0.8 < shift.max() <= 0.9 + 1e-4 and -0.9 - 1e-4 <= shift.min() < -0.8
+    assert len(shift.unique()) > 150
 
 
 def test_a_frequency_axis_that_is_not_logarithmic_is_not_shifted() -> None:

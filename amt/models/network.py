@@ -6,7 +6,12 @@ import math
 
 from torch import Tensor, nn
 
+from amt.models.temporal import Cnn, Lstm, Transformer
+from amt.models.trunk import ConvTrunk, HarmonicTrunk
 from amt.notes import NUM_KEYS
+
+Trunk = ConvTrunk | HarmonicTrunk
+Temporal = Cnn | Lstm | Transformer
 
 OUTPUTS = ("onset", "offset", "frame", "velocity")
 
@@ -18,11 +23,12 @@ class Network(nn.Module):
     from the frame's vector to all keys.
     """
 
-    def __init__(self, trunk: nn.Module, temporal: nn.Module, rare: float = 0.02) -> None:
+    def __init__(self, trunk: Trunk, temporal: Temporal, rare: float = 0.02) -> None:
         super().__init__()
         self.trunk = trunk
         self.temporal = temporal
         self.heads = nn.Conv2d(temporal.dim, len(OUTPUTS) * NUM_KEYS // trunk.groups, 1)
+        assert self.heads.bias is not None
         nn.init.constant_(self.heads.bias, _logit(rare))
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
