@@ -1,0 +1,148 @@
+"""Many recordings to transcriptions: what to read, where to write, and going on after a failure."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from amt.audio import AudioError, load
+from amt.data.pieces import AUDIO_SUFFIXES
+from amt.formats import Player, write
+from amt.transcriber import Transcriber
+
+# Errors of the output, which the next file would meet as well.
+_FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_BAR = "{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{remaining} left]"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recording to read, and the path of its results without a suffix."""
+
+    source: Path
+    target: Path
+
+
+def find_recordings(inputs: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Each recording once, with its place below the folder that was given (or just its name).
+
+    Files are taken as they are given; folders are searched for audio. A folder without any comes
+    back itself, so that reading it fails and is reported.
+    """
+    seen: set[Path] = set()
+    for given in inputs:
+        found = _recordings_in(given) if given.is_dir() else [given]
+        for path in found or [given]:
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield path, path.relative_to(given) if path != given else Path(path.name)
+
+
+def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
+    """A job for every recording; no two write the same files.
+
+    Of recordings with the same name the second is written as NAME_2, and so on: `Job.target` tells.
+    """
+    taken: set[str] = set()
+    jobs = []
+    for source, place in find_recordings(inputs):
+        target = output / place.with_suffix("")
+        stem, number = target.name, 1
+        while str(target).casefold() in taken:
+            number += 1
+            target = target.with_name(f"{stem}_{number}")
+        taken.add(str(target).casefold())
+        jobs.append(Job(source, target))
+    return jobs
+
+
+def transcribe_all(
+    transcriber: Transcriber, jobs: Sequence[Job], formats: Sequence[str], player: Player
+) -> int:
+    """Do all jobs with a line for each; returns how many failed. A full disk ends it at once."""
+    sources = {job.source.resolve() for job in jobs}
+    failed = 0
+    for number, job in enumerate(jobs, start=1):
+        try:
+            targets = [job.target.with_name(f"{job.target.name}.{kind}") for kind in formats]
+            _protect(sources, targets)
+            report = _transcribe(transcriber, job.source, targets, player, f"{number}/{len(jobs)}")
+            tqdm.write(f"{job.source}: {report} -> {_listing(targets)}")
+        except Exception as error:  # One odd file must not cost the others their transcription.
+            failed += 1
+            tqdm.write(f"amt: {describe(error, job.source)}", file=sys.stderr)
+            if _is_fatal(error):
+                left = len(jobs) - number
+                tqdm.write(f"amt: stopped; {left} recordings not transcribed", file=sys.stderr)
+                return failed + left
+    return failed
+
+
+def describe(error: Exception, source: Path) -> str:
+    """An error as one line that names the file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        text = f"cannot write {error.filename or 'the result'}: {error.strerror}"
+    elif not isinstance(error, ValueError):
+        text = f"{type(error).__name__}: {text}"
+    return text if str(source) in text else f"{source}: {text}"
+
+
+def _transcribe(
+    transcriber: Transcriber, source: Path, targets: Sequence[Path], player: Player, label: str
+) -> str:
+    begin = time.perf_counter()
+    if source.is_dir():
+        raise AudioError(f"{source}: no audio in this folder ({', '.join(AUDIO_SUFFIXES)})")
+    with _bar(f"{label} {source.name}: reading", "{desc}"):
+        audio = load(source, transcriber.sample_rate)
+    seconds = len(audio) / transcriber.sample_rate
+    with _bar(f"{label} {source.name}", _BAR, seconds) as bar:
+        posteriors = transcriber.posteriors(audio, bar.update)
+        del audio  # An hour of it takes 230 MB; decoding can use them.
+        notes = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
+    for target in targets:
+        write(target, notes, seconds, player)
+    took = time.perf_counter() - begin
+    count = "1 note" if len(notes) == 1 else f"{len(notes)} notes"
+    return f"{count}, {seconds:.1f} s in {took:.1f} s ({seconds / took:.0f} x real time)"
+
+
+def _bar(label: str, layout: str, total: float | None = None) -> tqdm:
+    """A progress bar that vanishes when done, and is not there unless someone sees it."""
+    return tqdm(desc=label, total=total, bar_format=layout, leave=False, disable=None)
+
+
+def _recordings_in(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _protect(sources: set[Path], targets: Sequence[Path]) -> None:
+    """Refuse to write over a recording."""
+    for target in targets:
+        if target.resolve() in sources:
+            raise ValueError(f"{target} is a recording itself; choose another folder by --output")
+
+
+def _listing(targets: Sequence[Path]) -> str:
+    return ", ".join([str(targets[0]), *(target.suffix for target in targets[1:])])
+
+
+def _is_fatal(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FATAL:
+            return True
+        error = error.__cause__
+    return False

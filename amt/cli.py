@@ -1,0 +1,202 @@
+"""The `amt` command. What is heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amt import __version__
+from amt.formats import FORMATS, load_player
+from amt.options import add_options, build
+
+SOURCES = ("synthetic", "maestro", "maps", "folder")
+INTERRUPTED = 130
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; what goes wrong ends in one line on stderr."""
+    words = sys.argv[1:] if words is None else words
+    arguments = _parser(words).parse_args(words)
+    _hush_libraries()
+    _share_processor()
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was finished stays", INTERRUPTED)
+    except BrokenPipeError:
+        # Who read the output (head, less) has gone; without this Python complains once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}")
+    except ValueError as error:
+        return _complain(str(error))
+
+
+def _complain(text: str, code: int = 1) -> int:
+    print(f"amt: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _hush_libraries() -> None:
+    """Keep the warnings of libraries from people who cannot act on them; `python -W` shows them."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+
+
+def _share_processor() -> None:
+    """Let idle threads sleep. An LSTM makes its threads wait for each other at every step, and
+    those that wait spinning stop the others wherever something else runs as well: 20 times slower.
+    Must come before torch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("amt", description="Automatic piano transcription.")
+    parser.add_argument("--version", action="version", version=f"amt {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_transcribe(commands)
+    _add_synth(commands)
+    _add_prepare(commands, with_sources="prepare" in words)
+    return parser
+
+
+def _add_transcribe(commands: Any) -> None:
+    parser = commands.add_parser(
+        "transcribe",
+        help="recordings to notes",
+        description="Transcribe piano recordings of any length to notes.",
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
+    add(
+        "--output",
+        type=Path,
+        default=Path("transcriptions"),
+        metavar="DIR",
+        help="folder for the results; older results are replaced (default: %(default)s)",
+    )
+    add(
+        "--format",
+        type=_formats,
+        default=("mid",),
+        metavar="LIST",
+        help=f"one or more of {','.join(FORMATS)}, with commas between (default: mid); "
+        "png draws the notes, wav plays them",
+    )
+    add("--ckpt", type=Path, metavar="PATH", help="checkpoint (default: the one that amt brings)")
+    add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
+    add("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
+    parser.set_defaults(run=_transcribe)
+
+
+def _add_synth(commands: Any) -> None:
+    parser = commands.add_parser(
+        "synth", help="notes to sound", description="Play a MIDI file or note table on a piano."
+    )
+    add = parser.add_argument
+    add("notes", type=Path, metavar="IN.mid", help="or a note table, .tsv")
+    add("audio", type=Path, metavar="OUT.wav", help="or .flac, .ogg, .opus, .mp3")
+    add("--piano", type=Path, metavar="FOLDER", help="sampled piano (default: the built-in one)")
+    add("--seed", type=int, metavar="N", help="another built-in piano in another room")
+    parser.set_defaults(run=_synth)
+
+
+def _add_prepare(commands: Any, with_sources: bool) -> None:
+    """`prepare`; its sources are only imported when it is asked for."""
+    parser = commands.add_parser(
+        "prepare",
+        help="data sets to a cache for training",
+        description="Decode a data set once into a cache for training; run it again to resume.",
+    )
+    if not with_sources:
+        return
+    sources = parser.add_subparsers(metavar="SOURCE", required=True)
+    for name in SOURCES:
+        source = getattr(importlib.import_module(f"amt.data.{name}"), name.capitalize())
+        _add_source(sources, name, source)
+
+
+def _add_source(sources: Any, name: str, source: type) -> None:
+    about = source.__doc__ or name
+    parser = sources.add_parser(
+        name,
+        help=about.splitlines()[0],
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(parser, source, without=("name",))
+    add = parser.add_argument
+    add(
+        "--cache",
+        type=Path,
+        default=Path("cache"),
+        metavar="DIR",
+        help="where caches are, as data.cache in training (default: %(default)s)",
+    )
+    add("--workers", type=int, metavar="N", help="processes, 0: this one (default: one a core)")
+    add("--verify", action="store_true", help="only check the files that the cache holds")
+    parser.set_defaults(run=_prepare, parser=parser, source=source)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
+    if not set(chosen) <= set(FORMATS):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected one or more of {','.join(FORMATS)}")
+    return chosen
+
+
+def _transcribe(arguments: argparse.Namespace) -> int:
+    from amt.batch import plan, transcribe_all
+    from amt.transcriber import Transcriber, bundled_checkpoint, pick_device
+
+    checkpoint = arguments.ckpt or bundled_checkpoint()
+    transcriber = Transcriber.load(checkpoint, pick_device(arguments.device))
+    player = load_player(arguments.piano)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    jobs = plan(arguments.inputs, arguments.output)
+    return 1 if transcribe_all(transcriber, jobs, arguments.format, player) else 0
+
+
+def _synth(arguments: argparse.Namespace) -> int:
+    from amt.audio import SAMPLE_RATE, save
+    from amt.data.pieces import read_notes
+
+    notes = read_notes(arguments.notes)
+    if not len(notes):
+        raise ValueError(f"{arguments.notes} has no notes of a piano; there is nothing to play")
+    audio = load_player(arguments.piano, arguments.seed)(notes)
+    save(arguments.audio, audio)
+    print(f"{arguments.audio}: {len(notes)} notes, {len(audio) / SAMPLE_RATE:.1f} s")
+    return 0
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from amt.data.cache import cache_folder, prepare, read_manifest, verify
+
+    source = build(arguments.parser, arguments, arguments.source)
+    folder = cache_folder(arguments.cache, source)
+    if not arguments.verify:
+        report = prepare(source, folder, arguments.workers)
+        print(report)
+        return 0 if report.entries else 1
+    complaints = verify(folder)
+    good = f"{folder}: {len(read_manifest(folder))} pieces, all as they were stored"
+    print("\n".join(complaints) or good)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
