@@ -11,21 +11,34 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amt.data.datamodule import PianoData
-from amt.data.pieces import Split
+from amt.data.manifest import CacheError
+from amt.data.pieces import SourceError, Split
 from amt.hardware import fastest_precision, keep_freed_memory
+from amt.models.cost import measure
 from amt.module import Transcription
 from amt.tracking import finish, log_evaluation
 from amt.training import score, tune_checkpoint, write_report
+from amt.transcriber import CheckpointError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(config: DictConfig) -> float | None:
-    """Compose, seed, instantiate, run, report. Returns the score that sweeps maximise."""
+def main(config: DictConfig) -> float:
+    """Train; returns the score that sweeps maximise. A wrong input ends in one line."""
+    try:
+        return run(config)
+    except (SourceError, CacheError, CheckpointError, FileNotFoundError) as error:
+        raise SystemExit(f"train.py: {error}") from None
+
+
+def run(config: DictConfig) -> float:
+    """Seed, instantiate, fit, report."""
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
     data: PianoData = instantiate(config.data, _convert_="all")
     module = Transcription(**_hyperparameters(config))
     trainer = build_trainer(config)
+    if trainer.is_global_zero:
+        print(f"{config.name}: {measure(module.front_end, module.network)}")
     try:
         trainer.fit(module, datamodule=data, ckpt_path=config.resume, weights_only=True)
         if config.evaluate and trainer.is_global_zero:
@@ -42,10 +55,11 @@ def _report(config: DictConfig, trainer: L.Trainer, data: PianoData) -> None:
     checkpoint = Path(trainer.checkpoint_callback.best_model_path)
     tune_checkpoint(checkpoint, data)
     split: Split = "test" if data.entries("test") else "validation"
-    evaluation = score(checkpoint, data, split)
+    evaluation = score(checkpoint, data, split, first_seconds=config.first_seconds)
     log_evaluation(trainer.loggers, evaluation, split)
     print(write_report(Path(config.output_dir), evaluation, split))
-    print(f"\n{checkpoint}\nnext: amt transcribe RECORDING --ckpt {checkpoint}")
+    print(f"\nmean of {len(evaluation.rows)} {split} pieces; the model: {checkpoint}")
+    print(f"next: amt transcribe RECORDING --ckpt {checkpoint}")
 
 
 def _hyperparameters(config: DictConfig) -> dict[str, Any]:
