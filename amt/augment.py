@@ -24,9 +24,11 @@ class Augmentation:
     """Strengths, and the probability of those that are not always there.
 
     key_shift: semitones up or down at most; labels follow. detune: semitones out of tune at most.
-    Both need a front end that is logarithmic in frequency. gain_db, tilt_db: standard deviations, over all and per octave. equalizer_db: standard deviation
+    Both need a front end that is logarithmic in frequency.
+    gain_db, tilt_db: standard deviations, over all and per octave. equalizer_db: standard deviation
     of a smooth random frequency response. noise_db: range of signal-to-noise ratios, white to pink.
-    reverb_db: range of the level of the reverberation against the direct sound.
+    reverb_db: range of the level of the reverberation against the direct sound. reverb_decay: range
+    of the seconds in which it falls by 60 dB.
     """
 
     key_shift: int = 3

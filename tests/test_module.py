@@ -1,4 +1,4 @@
-"""Training: one batch overfits, a resumed run equals an uninterrupted one, checkpoints are plain."""
+"""One batch overfits, a resumed run equals an uninterrupted one, checkpoints are plain."""
 
 from __future__ import annotations
 
