@@ -1,9 +1,10 @@
-"""The `amt` command. What is heavy is imported by the command that needs it."""
+"""The `amt` command. Everything is imported where it is needed, so that nobody waits for more."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import logging
 import os
 import sys
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from amt import __version__
-from amt.formats import FORMATS, load_player
 from amt.options import add_options, build
 
 SOURCES = ("synthetic", "maestro", "maps", "folder")
@@ -23,10 +23,10 @@ INTERRUPTED = 130
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; what goes wrong ends in one line on stderr."""
     words = sys.argv[1:] if words is None else words
-    arguments = _parser(words).parse_args(words)
     _hush_libraries()
     _share_processor()
     try:
+        arguments = _parser(words).parse_args(words)
         code = arguments.run(arguments)
         sys.stdout.flush()
         return code
@@ -66,7 +66,7 @@ def _share_processor() -> None:
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("amt", description="Automatic piano transcription.")
     parser.add_argument("--version", action="version", version=f"amt {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(required=True)
     _add_transcribe(commands)
     _add_synth(commands)
     _add_prepare(commands, with_sources="prepare" in words)
@@ -74,6 +74,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _add_transcribe(commands: Any) -> None:
+    from amt.formats import FORMATS
+
     parser = commands.add_parser(
         "transcribe",
         help="recordings to notes",
@@ -123,14 +125,14 @@ def _add_prepare(commands: Any, with_sources: bool) -> None:
     )
     if not with_sources:
         return
-    sources = parser.add_subparsers(metavar="SOURCE", required=True)
+    sources = parser.add_subparsers(required=True)
     for name in SOURCES:
         source = getattr(importlib.import_module(f"amt.data.{name}"), name.capitalize())
         _add_source(sources, name, source)
 
 
 def _add_source(sources: Any, name: str, source: type) -> None:
-    about = source.__doc__ or name
+    about = inspect.cleandoc(source.__doc__ or name)
     parser = sources.add_parser(
         name,
         help=about.splitlines()[0],
@@ -152,6 +154,8 @@ def _add_source(sources: Any, name: str, source: type) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
+    from amt.formats import FORMATS
+
     chosen = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
     if not set(chosen) <= set(FORMATS):
         raise argparse.ArgumentTypeError(f"{text!r}: expected one or more of {','.join(FORMATS)}")
@@ -160,6 +164,7 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def _transcribe(arguments: argparse.Namespace) -> int:
     from amt.batch import plan, transcribe_all
+    from amt.formats import load_player
     from amt.transcriber import Transcriber, bundled_checkpoint, pick_device
 
     checkpoint = arguments.ckpt or bundled_checkpoint()
@@ -173,6 +178,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 def _synth(arguments: argparse.Namespace) -> int:
     from amt.audio import SAMPLE_RATE, save
     from amt.data.pieces import read_notes
+    from amt.formats import load_player
 
     notes = read_notes(arguments.notes)
     if not len(notes):
