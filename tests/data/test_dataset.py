@@ -125,9 +125,7 @@ def test_collate_pads_notes_with_pitch_0(root: Path) -> None:
 def test_ranks_share_every_index_once(length: int, world_size: int, epoch: int) -> None:
     now = epoch
     samplers = [
-        IndexSampler(
-            length, rank, world_size, lambda: now * -(-length // world_size) * world_size
-        )
+        IndexSampler(length, rank, world_size, lambda: now * -(-length // world_size) * world_size)
         for rank in range(world_size)
     ]
     drawn: list[int] = []
