@@ -10,6 +10,7 @@ and are never part of a checkpoint.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +67,9 @@ class FrontEnd(nn.Module):
 
 class Mel(FrontEnd):
     """Mel spectrogram (Slaney's scale and norm), the field's default: (B, 1, T, num_bins)."""
+
+    window: Tensor
+    filters: Tensor
 
     def __init__(
         self,
@@ -124,8 +128,8 @@ class ConstantQ(FrontEnd):
 
     The lowest bin lies so far below A0 that the bins of a key are centred on it. The FFT path
     multiplies in the frequency domain what the kernels convolve in time (Brown and Puckette 1992),
-    without cutting small coefficients, so that both agree. Any hop length works, since no octave is
-    downsampled.
+    without cutting small coefficients, so that both agree; kernels of one octave share an FFT no
+    longer than they need. Any hop length works, since the audio is never downsampled.
     """
 
     def __init__(
@@ -142,13 +146,16 @@ class ConstantQ(FrontEnd):
         self.backend = backend
         self.kernels = _Kernels()
         transform = self._make_kernels()
-        kernels = torch.cat([transform.cqt_kernels_real, -transform.cqt_kernels_imag])[:, 0]
-        self.n_fft = kernels.shape[-1]
-        scale = transform.lenghts.sqrt().repeat(2)[:, None] / self.n_fft
-        weights = torch.full((self.n_fft // 2 + 1,), 2.0)
-        weights[0] = weights[-1] = 1.0
-        spectrum = torch.fft.rfft(kernels).conj() * weights * scale
-        self.register_buffer("spectrum", spectrum.to(torch.complex64), persistent=False)
+        lengths, octave = transform.lenghts, 12 * bins_per_semitone
+        kernels = torch.complex(transform.cqt_kernels_real, -transform.cqt_kernels_imag)[:, 0]
+        kernels = kernels * lengths.sqrt()[:, None]
+        self.n_ffts = []
+        for group, length in zip(kernels.split(octave), lengths.split(octave), strict=True):
+            n_fft = 2 ** math.ceil(math.log2(length.max() + 1))
+            edge = (group.shape[-1] - n_fft) // 2
+            spectrum = _real_spectra(group[:, edge : edge + n_fft])
+            self.register_buffer(f"spectrum_{len(self.n_ffts)}", spectrum, persistent=False)
+            self.n_ffts.append(n_fft)
 
     def _make_kernels(self) -> nn.Module:
         from nnAudio.features import CQT1992v2
@@ -168,18 +175,23 @@ class ConstantQ(FrontEnd):
     def amplitude(self, audio: Tensor) -> Tensor:
         if _use_kernels(self.backend, audio):
             return self.kernels.get(self._make_kernels, audio.device)(audio)[:, None]
+        octaves = [self._octave(audio, index) for index in range(len(self.n_ffts))]
+        return torch.cat(octaves, dim=1)[:, None]
+
+    def _octave(self, audio: Tensor, index: int) -> Tensor:
+        """Amplitudes (B, bins of the octave, T'): inner products of frames and kernels."""
+        n_fft = self.n_ffts[index]
         frames = torch.stft(
             audio,
-            self.n_fft,
+            n_fft,
             self.hop_length,
-            window=audio.new_ones(self.n_fft),
+            window=audio.new_ones(n_fft),
             pad_mode="constant",
             return_complex=True,
         )
-        # The real part of a product with a real kernel's spectrum is its inner product with it.
-        product = self.spectrum.real @ frames.real - self.spectrum.imag @ frames.imag
-        real, imaginary = product.chunk(2, dim=1)
-        return torch.hypot(real, imaginary)[:, None]
+        spectrum = self.get_buffer(f"spectrum_{index}")
+        product = spectrum.real @ frames.real - spectrum.imag @ frames.imag
+        return torch.hypot(*product.chunk(2, dim=1))
 
 
 class LogFrequency(FrontEnd):
@@ -243,6 +255,18 @@ def _use_kernels(backend: str, audio: Tensor) -> bool:
     if backend not in ("auto", "fft", "nnaudio"):
         raise ValueError(f"backend={backend!r}: expected auto, fft or nnaudio")
     return backend == "nnaudio" or (backend == "auto" and audio.is_cuda)
+
+
+def _real_spectra(kernels: Tensor) -> Tensor:
+    """Half spectra (2 N, n_fft / 2 + 1) of the real, then the imaginary parts of N kernels.
+
+    Conjugated and weighted so that the real part of the product with a frame's half spectrum is the
+    inner product with the frame (Parseval).
+    """
+    n_fft = kernels.shape[-1]
+    weights = torch.full((n_fft // 2 + 1,), 2.0 / n_fft)
+    weights[0] = weights[-1] = 1.0 / n_fft
+    return torch.fft.rfft(torch.cat([kernels.real, kernels.imag])).conj() * weights
 
 
 def _stft_amplitude(audio: Tensor, window: Tensor, hop_length: int) -> Tensor:
