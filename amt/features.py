@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -145,11 +146,11 @@ class ConstantQ(FrontEnd):
         self.filter_scale = filter_scale
         self.backend = backend
         self.kernels = _Kernels()
-        transform = self._make_kernels()
+        transform: Any = self._make_kernels()
         lengths, octave = transform.lenghts, 12 * bins_per_semitone
         kernels = torch.complex(transform.cqt_kernels_real, -transform.cqt_kernels_imag)[:, 0]
         kernels = kernels * lengths.sqrt()[:, None]
-        self.n_ffts = []
+        self.n_ffts: list[int] = []
         for group, length in zip(kernels.split(octave), lengths.split(octave), strict=True):
             n_fft = 2 ** math.ceil(math.log2(length.max() + 1))
             edge = (group.shape[-1] - n_fft) // 2

@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from amt.build import build_model
@@ -44,7 +45,7 @@ class Transcription(L.LightningModule):
             raise ValueError(f"schedule={schedule!r}: expected onecycle or cosine")
         self.save_hyperparameters()
         self.front_end, network = build_model(model)
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.decoder = Decoder(**(decoder or {}))
         self.loss = Loss(**(loss or {}))
 
@@ -58,7 +59,9 @@ class Transcription(L.LightningModule):
         self.log("train/loss", parts["total"], prog_bar=True, logger=False)
         return parts["total"]
 
-    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> list[Notes]:
+    def validation_step(
+        self, batch: Mapping[str, Tensor], batch_idx: int
+    ) -> dict[str, list[Notes]]:
         logits = self(batch["spec"])
         self._log_validation({"loss": self.loss(logits, batch)["total"]})
         estimates = [self._decode(logits, index) for index in range(len(batch["spec"]))]
@@ -66,7 +69,7 @@ class Transcription(L.LightningModule):
         for table, end, estimate in zip(batch["notes"], ends.tolist(), estimates, strict=True):
             scores = note_scores(from_table(table).crop(0.0, end), estimate)
             self._log_validation({name: scores[name] for name in VALIDATION_SCORES})
-        return estimates
+        return {"estimates": estimates}
 
     def _log_validation(self, values: Mapping[str, Any]) -> None:
         """Means over all pieces of all ranks.
@@ -87,10 +90,13 @@ class Transcription(L.LightningModule):
         posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in OUTPUTS}
         return self.decoder.decode(posteriors, self.front_end.frame_rate)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed},
+            {"params": others, "weight_decay": 0.0},
+        ]
         optimizer = torch.optim.AdamW(
             groups, lr=self.hparams["learning_rate"], weight_decay=self.hparams["weight_decay"]
         )

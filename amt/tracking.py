@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 
 from amt.audio import SAMPLE_RATE
 from amt.evaluation import Evaluation
-from amt.module import from_table
+from amt.module import Transcription, from_table
 from amt.notes import Notes
 from amt.synth import piano
 
@@ -61,6 +61,7 @@ class Pictures(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        assert isinstance(pl_module, Transcription)
         run = _wandb_run(trainer.loggers)
         if run is None or batch_idx >= self.pieces or trainer.sanity_checking:
             return
@@ -68,7 +69,7 @@ class Pictures(L.Callback):
 
         from amt.report import roll_figure
 
-        estimate: Notes = outputs[0].crop(0.0, self.seconds)
+        estimate: Notes = outputs["estimates"][0].crop(0.0, self.seconds)
         reference = from_table(batch["notes"][0]).crop(0.0, self.seconds)
         frames = round(self.seconds * pl_module.front_end.frame_rate)
         spec = batch["spec"][0, 0, :frames].float().T.cpu().numpy()
@@ -96,7 +97,7 @@ def log_evaluation(loggers: list[Logger], evaluation: Evaluation, split: str) ->
 
         columns = list(dict.fromkeys(name for row in evaluation.rows for name in row))
         rows = [[row.get(name) for name in columns] for row in evaluation.rows]
-        run.log({f"{split}/pieces": wandb.Table(columns=columns, data=rows)})
+        run.log({f"{split}/pieces": wandb.Table(columns=[*columns], data=rows)})
 
 
 def _wandb_run(loggers: list[Logger]) -> Any:

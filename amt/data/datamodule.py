@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from amt.data.cache import cache_folder, prepare
 from amt.data.dataset import IndexSampler, Segments, collate, cut
 from amt.data.manifest import Entry, open_recording, read_manifest
 from amt.data.pieces import Source, Split
+from amt.features import FrontEnd
 from amt.notes import Notes
 from amt.notes import extend_sustain as extend
 
@@ -123,6 +124,7 @@ class PianoData(L.LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         assert self.trainer is not None
         front_end = self.trainer.lightning_module.front_end
+        assert isinstance(front_end, FrontEnd)
         generator = self._generator(batch) if self.trainer.training else None
         return self.compute(batch, front_end, generator)
 
@@ -130,7 +132,7 @@ class PianoData(L.LightningDataModule):
     def compute(
         self,
         batch: Batch,
-        front_end: Callable[[Tensor], Tensor],
+        front_end: FrontEnd,
         generator: torch.Generator | None = None,
     ) -> Batch:
         """Adds spectrogram and targets to a batch; augments where a `generator` is given."""
