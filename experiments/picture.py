@@ -1,0 +1,32 @@
+"""Seconds START to STOP of a recording as a picture: spectrogram, reference, transcription.
+
+python experiments/picture.py CHECKPOINT RECORDING REFERENCE START STOP OUT.png
+REFERENCE is MIDI or a note table.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from amt.audio import load
+from amt.data.pieces import read_notes
+from amt.notes import extend_sustain
+from amt.report import roll_figure, save_figure
+from amt.transcriber import Transcriber
+
+
+def main(checkpoint: str, recording: str, reference: str, start: str, stop: str, out: str) -> None:
+    transcriber = Transcriber.load(checkpoint)
+    audio, span = load(recording), (float(start), float(stop))
+    estimate = transcriber.transcribe(audio).crop(*span)
+    truth = extend_sustain(read_notes(Path(reference))).crop(*span)
+    first, last = (round(second * transcriber.sample_rate) for second in span)
+    spec = transcriber.front_end(torch.from_numpy(audio[first:last])[None])[0, 0].T
+    save_figure(roll_figure(spec.numpy(), truth, estimate, *span), out)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
