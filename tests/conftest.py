@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from amt.data.cache import prepare
+from amt.data.cache import cache_folder, prepare
 from amt.data.synthetic import Synthetic
+
+# Small networks gain nothing from threads, which wait for each other wherever something else runs.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +22,6 @@ def tiny_source() -> Synthetic:
 @pytest.fixture(scope="session")
 def tiny_cache(tiny_source: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of caches that holds `tiny_source` already."""
-    from amt.data.cache import cache_folder
-
     cache = tmp_path_factory.mktemp("cache")
     prepare(tiny_source, cache_folder(cache, tiny_source), workers=1)
     return cache
