@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -15,6 +16,16 @@ from omegaconf.errors import OmegaConfBaseException
 from amt.data.datamodule import PianoData
 from amt.hardware import keep_freed_memory
 from amt.training import read_recipe, score, write_report
+from amt.transcriber import pick_device
+
+# All that a checkpoint may name as its data: it comes from strangers, and Hydra calls any name.
+DATA_TARGETS = {
+    "amt.data.datamodule.PianoData",
+    "amt.data.folder.Folder",
+    "amt.data.maestro.Maestro",
+    "amt.data.maps.Maps",
+    "amt.data.synthetic.Synthetic",
+}
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -22,7 +33,7 @@ def main(config: DictConfig) -> None:
     """Compose, rebuild everything from the checkpoint, score, report."""
     try:
         run(config)
-    except (ValueError, OSError, OmegaConfBaseException) as error:
+    except (ValueError, OSError, OmegaConfBaseException, InstantiationException) as error:
         raise SystemExit(f"evaluate.py: {error}") from None
 
 
@@ -33,10 +44,19 @@ def run(config: DictConfig) -> None:
     checkpoint = Path(config.ckpt)
     data: PianoData = instantiate(_data_config(config), _convert_="all")
     data.prepare_data()
-    evaluation = score(checkpoint, data, config.split, config.device, config.first_seconds)
-    folder = Path(config.output) if config.output else checkpoint.parent.parent / "evaluation"
+    folder = Path(config.output) if config.output else _folder(checkpoint)
+    folder.mkdir(parents=True, exist_ok=True)
+    device = pick_device(config.device)
+    evaluation = score(checkpoint, data, config.split, device, config.first_seconds)
     print(write_report(folder, evaluation, config.split))
     print(f"{evaluation.speed:.0f} x real time; all scores: {folder}/{config.split}.csv")
+
+
+def _folder(checkpoint: Path) -> Path:
+    """Where scores go: into the run that the checkpoint is from, else below this folder."""
+    if checkpoint.parent.name == "checkpoints":
+        return checkpoint.parent.parent / "evaluation"
+    return Path("evaluation", checkpoint.stem)
 
 
 def _data_config(config: DictConfig) -> Any:
@@ -45,7 +65,7 @@ def _data_config(config: DictConfig) -> Any:
         return config.data
     data = {**read_recipe(Path(config.ckpt))["data"], "augmentation": None}
     for target in _targets(data):
-        if not target.startswith("amt.data."):
+        if target not in DATA_TARGETS:
             raise SystemExit(f"{config.ckpt}: refuses to call {target!r}; name the data: data=...")
     return OmegaConf.create(data)
 

@@ -17,8 +17,10 @@ from amt.hardware import fastest_precision, keep_freed_memory
 from amt.models.cost import measure
 from amt.module import Transcription
 from amt.tracking import finish, log_evaluation
-from amt.training import score, tune_checkpoint, write_report
-from amt.transcriber import CheckpointError
+from amt.training import read_recipe, score, tune_checkpoint, write_report
+from amt.transcriber import CheckpointError, pick_device
+
+RESUMED = ("data", "features", "model", "module", "seed")
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -34,8 +36,13 @@ def run(config: DictConfig) -> float:
     """Seed, instantiate, fit, report."""
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
+    if config.resume:
+        _go_on(config)
     data: PianoData = instantiate(config.data, _convert_="all")
-    module = Transcription(**_hyperparameters(config))
+    try:
+        module = Transcription(**_hyperparameters(config))
+    except ValueError as error:
+        raise SystemExit(f"train.py: {error}") from None
     trainer = build_trainer(config)
     if trainer.is_global_zero:
         print(f"{config.name}: {measure(module.front_end, module.network)}")
@@ -50,12 +57,31 @@ def run(config: DictConfig) -> float:
     return float(trainer.checkpoint_callback.best_model_score or 0.0)
 
 
+def _go_on(config: DictConfig) -> None:
+    """Keep on writing the checkpoints of the resumed run, which knows its best score.
+
+    Raises CheckpointError where a setting that shapes the run differs.
+    """
+    checkpoint = Path(config.resume).resolve()
+    recipe, plain = read_recipe(checkpoint), OmegaConf.to_container(config, resolve=True)
+    for callback in config.callbacks.values():
+        if "dirpath" in callback:
+            callback.dirpath = str(checkpoint.parent)
+    for group in RESUMED:
+        if recipe.get(group) != plain[group]:
+            raise CheckpointError(
+                f"{checkpoint} was trained with another {group} ({recipe.get(group)}); "
+                "repeat the overrides of its run"
+            )
+
+
 def _report(config: DictConfig, trainer: L.Trainer, data: PianoData) -> None:
     """Thresholds into the best checkpoint, scores of the test pieces, what to type next."""
     checkpoint = Path(trainer.checkpoint_callback.best_model_path)
-    tune_checkpoint(checkpoint, data)
+    device = pick_device()
+    tune_checkpoint(checkpoint, data, device)
     split: Split = "test" if data.entries("test") else "validation"
-    evaluation = score(checkpoint, data, split, first_seconds=config.first_seconds)
+    evaluation = score(checkpoint, data, split, device, config.first_seconds)
     log_evaluation(trainer.loggers, evaluation, split)
     print(write_report(Path(config.output_dir), evaluation, split))
     print(f"\nmean of {len(evaluation.rows)} {split} pieces; the model: {checkpoint}")

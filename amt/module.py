@@ -46,6 +46,10 @@ class Transcription(L.LightningModule):
         self.save_hyperparameters()
         self.front_end, network = build_model(model)
         self.network = network.to(memory_format=torch.channels_last)
+        # Windows and filters never change: no need to send them round before every step.
+        self._ddp_params_and_buffers_to_ignore = [
+            f"front_end.{name}" for name, _ in self.front_end.named_buffers()
+        ]
         self.decoder = Decoder(**(decoder or {}))
         self.loss = Loss(**(loss or {}))
 

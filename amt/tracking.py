@@ -62,19 +62,23 @@ class Pictures(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         assert isinstance(pl_module, Transcription)
+        if not trainer.is_global_zero or batch_idx >= self.pieces or trainer.sanity_checking:
+            return
         run = _wandb_run(trainer.loggers)
-        if run is None or batch_idx >= self.pieces or trainer.sanity_checking:
+        if run is None:
             return
         import wandb
 
         from amt.report import roll_figure
 
-        estimate: Notes = outputs["estimates"][0].crop(0.0, self.seconds)
-        reference = from_table(batch["notes"][0]).crop(0.0, self.seconds)
-        frames = round(self.seconds * pl_module.front_end.frame_rate)
+        rate = pl_module.front_end.sample_rate
+        seconds = min(self.seconds, float(batch["length"][0]) / rate)
+        estimate: Notes = outputs["estimates"][0].crop(0.0, seconds)
+        reference = from_table(batch["notes"][0]).crop(0.0, seconds)
+        frames = round(seconds * pl_module.front_end.frame_rate)
         spec = batch["spec"][0, 0, :frames].float().T.cpu().numpy()
-        figure = roll_figure(spec, reference, estimate, 0.0, self.seconds)
-        sound = piano.render(estimate, piano.Instrument(), np.random.default_rng(0), self.seconds)
+        figure = roll_figure(spec, reference, estimate, 0.0, seconds)
+        sound = piano.render(estimate, piano.Instrument(), np.random.default_rng(0), seconds)
         key = f"piece_{batch_idx}"
         run.log(
             {

@@ -29,9 +29,14 @@ COLUMNS = (
 )
 
 
-def tune_checkpoint(path: Path, data: PianoData, first_seconds: float | None = 60.0) -> Decoder:
+def tune_checkpoint(
+    path: Path,
+    data: PianoData,
+    device: str | torch.device = "cpu",
+    first_seconds: float | None = 60.0,
+) -> Decoder:
     """Choose the thresholds on the validation pieces and store them in the checkpoint."""
-    transcriber = Transcriber.load(path)
+    transcriber = Transcriber.load(path, device)
     examples = tuning_examples(transcriber, data.recordings("validation"), first_seconds)
     decoder = tune(examples, transcriber.decoder, transcriber.frame_rate)
     checkpoint = dict(read_checkpoint(path))
@@ -44,7 +49,7 @@ def tune_checkpoint(path: Path, data: PianoData, first_seconds: float | None = 6
 def read_recipe(path: Path) -> dict[str, Any]:
     """The whole configuration that a checkpoint was trained with. Raises CheckpointError."""
     try:
-        return read_checkpoint(path)["hyper_parameters"]["recipe"]
+        return dict(read_checkpoint(path)["hyper_parameters"]["recipe"])
     except (KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path} does not say what it was trained with; name the data: data=..."
@@ -55,7 +60,7 @@ def score(
     path: Path,
     data: PianoData,
     split: Split = "test",
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     first_seconds: float | None = None,
 ) -> Evaluation:
     """Transcribe and score the whole pieces of a split. Raises ValueError where it has none."""

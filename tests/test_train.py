@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -117,13 +118,34 @@ def test_a_wrong_checkpoint_is_one_line(content: bytes, tmp_path: Path) -> None:
     assert str(path) in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_checkpoint_cannot_name_other_code_as_its_data(trained, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"_target_": "os.system", "command": "touch OWNED"},
+        {
+            "_target_": "amt.data.cache.Path.write_text",
+            "_args_": [{"_target_": "amt.data.cache.Path", "_args_": ["OWNED"]}, "owned"],
+        },
+        {"_target_": "amt.data.dataset.np.load", "file": "OWNED", "allow_pickle": True},
+    ],
+)
+def test_a_checkpoint_cannot_name_other_code_as_its_data(trained, source, tmp_path: Path) -> None:
     checkpoint = torch.load(trained[0] / "checkpoints" / "best.ckpt", weights_only=True)
-    data = checkpoint["hyper_parameters"]["recipe"]["data"]
-    data["sources"] = {"evil": {"_target_": "os.system", "command": f"touch {tmp_path / 'owned'}"}}
+    owned = str(tmp_path / "owned")
+    evil = json.loads(json.dumps(source).replace("OWNED", owned))
+    checkpoint["hyper_parameters"]["recipe"]["data"]["sources"] = {"evil": evil}
     torch.save(checkpoint, tmp_path / "evil.ckpt")
     done = run("evaluate.py", f"ckpt={tmp_path / 'evil.ckpt'}", fails=True)
-    assert "os.system" in done.stderr and not (tmp_path / "owned").exists()
+    assert "refuses to call" in done.stderr and not Path(owned).exists()
+
+
+def test_resuming_with_other_settings_is_refused(trained, cache: Path, tmp_path: Path) -> None:
+    last = trained[0] / "checkpoints" / "last.ckpt"
+    done = run(
+        "train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv",
+        "model=cnn", f"resume={last}", fails=True,
+    )  # fmt: skip
+    assert "another model" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:

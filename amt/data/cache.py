@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -258,6 +259,19 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def cache_folder(cache: Path | str, source: Source) -> Path:
-    """Where below `cache` the pieces of `source` go; one with other arguments goes elsewhere."""
-    digest = hashlib.sha256(repr(source).encode()).hexdigest()[:8]
+    """Where below `cache` the pieces of `source` go; one with other arguments goes elsewhere.
+
+    60 and 60.0, lists and tuples are the same arguments: the command line and configurations
+    write them differently.
+    """
+    plain = {name: _plain(value) for name, value in vars(source).items()}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
     return Path(cache) / f"{source.name}-{digest}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value if value is None or isinstance(value, bool) else str(value)

@@ -18,7 +18,7 @@ from amt.augment import Augmentation
 from amt.data.cache import cache_folder, prepare
 from amt.data.dataset import IndexSampler, Segments, collate, cut
 from amt.data.manifest import Entry, open_recording, read_manifest
-from amt.data.pieces import Source, Split
+from amt.data.pieces import Source, SourceError, Split
 from amt.features import FrontEnd
 from amt.notes import Notes
 from amt.notes import extend_sustain as extend
@@ -77,6 +77,9 @@ class PianoData(L.LightningDataModule):
         super().__init__()
         self.sources = dict(sources)
         self.caches = [cache_folder(cache, source) for source in self.sources.values()]
+        unknown = set(weights or {}) - set(self.sources)
+        if unknown:
+            raise SourceError(f"data.weights names {min(unknown)}; there is {', '.join(sources)}")
         self.weights = [dict(weights or {}).get(name, 1.0) for name in self.sources]
         self.batch_size = batch_size
         self.segment_samples = round(segment_seconds * SAMPLE_RATE)
@@ -95,6 +98,20 @@ class PianoData(L.LightningDataModule):
             report = prepare(source, root, self.prepare_workers)
             if report.problems:
                 print(report)
+
+    def setup(self, stage: str) -> None:
+        """Before training: is there something to train on, and something to validate with?"""
+        if stage != "fit":
+            return
+        _, world = self._rank()
+        needed: dict[Split, int] = {"train": 1, "validation": world}
+        for split, least in needed.items():
+            found = len(self.entries(split))
+            if found < least:
+                raise SourceError(
+                    f"{found} {split} pieces in {', '.join(self.sources)}, and {least} are needed; "
+                    "choose another split of the data (conf/data)"
+                )
 
     def entries(self, split: Split) -> list[tuple[Path, Entry]]:
         """The cached pieces of a split, with the cache each lies in."""
