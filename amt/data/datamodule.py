@@ -21,7 +21,6 @@ from amt.data.manifest import Entry, open_recording, read_manifest
 from amt.data.pieces import Source, SourceError, Split
 from amt.features import FrontEnd
 from amt.notes import Notes
-from amt.notes import extend_sustain as extend
 
 Batch = dict[str, Tensor]
 
@@ -48,12 +47,12 @@ class Openings(Dataset):
 class PianoData(L.LightningDataModule):
     """Sources, their caches, and batches.
 
-    sources: by name; each is prepared into a folder below `cache` before anything is read. root:
-    for the configuration only, where sources look for their files. weights: how often a second of a
-    source is drawn, by name (default 1). repeat: draw the same segments every epoch.
+    sources: by name; each is prepared into a folder below `cache` before anything is read. root,
+    paths: for the configuration only, where sources look for their files. weights: how often a
+    second of a source is drawn, by name (default 1). repeat: draw the same segments every epoch.
 
-    After `on_after_batch_transfer` a batch has spec (B, C, T, F), the targets of `amt.rolls.render`
-    and mask (B, T), besides what it had.
+    After `on_after_batch_transfer` a batch has spec (B, C, T, F), the targets of `amt.rolls`: those
+    of notes, and pedal (B, T, 1); and mask (B, T), besides what it had.
     """
 
     def __init__(
@@ -61,6 +60,7 @@ class PianoData(L.LightningDataModule):
         sources: Mapping[str, Source],
         cache: str,
         root: str | None = None,
+        paths: Mapping[str, Any] | None = None,
         weights: Mapping[str, float] | None = None,
         batch_size: int = 8,
         segment_seconds: float = 5.12,
@@ -118,11 +118,10 @@ class PianoData(L.LightningDataModule):
         return [(root, entry) for root in self.caches for entry in read_manifest(root, split)]
 
     def recordings(self, split: Split) -> Iterator[tuple[str, np.ndarray, Notes]]:
-        """Whole pieces of a split, one at a time: name, audio (S,), notes to compare with."""
+        """Whole pieces of a split, one at a time: name, audio (S,), notes as keys ended them."""
         for root, entry in self.entries(split):
             recording = open_recording(root, entry)
-            notes = recording.notes
-            yield entry.name, recording.audio, extend(notes) if self.extend_sustain else notes
+            yield entry.name, recording.audio, recording.notes
 
     def train_dataloader(self) -> DataLoader:
         segments = Segments(
@@ -163,6 +162,7 @@ class PianoData(L.LightningDataModule):
         frames, rate = spec.shape[2], front_end.frame_rate
         mask = rolls.valid_frames(batch["length"], frames, front_end.hop_length)
         targets = rolls.render(notes, frames, rate, self.target_width)
+        targets["pedal"] = rolls.render_pedal(batch["pedal"], frames, rate)
         return {**batch, "notes": notes, "spec": spec, "mask": mask, **targets}
 
     def _generator(self, batch: Batch) -> torch.Generator:
