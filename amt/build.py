@@ -15,7 +15,7 @@ TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal")
 
 
 def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network]:
-    """The front end and the network of a config with `features`, `trunk` and `temporal`.
+    """The front end and the network of a config with `features`, `trunk`, `temporal` and `pedal`.
 
     Each part names its class as `_target_`, as Hydra does. Only classes of `TARGETS` are made: a
     checkpoint is data, and cannot call anything else. Raises ValueError otherwise.
@@ -23,7 +23,7 @@ def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network]:
     front_end = _build(config["features"])
     trunk = _build(config["trunk"], shape=front_end.shape)
     temporal = _build(config["temporal"], dim=trunk.dim)
-    return front_end, Network(trunk, temporal)
+    return front_end, Network(trunk, temporal, bool(config.get("pedal", False)))
 
 
 def _build(config: Mapping[str, Any], **derived: Any) -> Any:

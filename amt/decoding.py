@@ -1,17 +1,21 @@
-"""From posteriors to notes: peaks of the onset posterior, and where each note ends."""
+"""From posteriors to notes: peaks of the onset posterior, where each note ends, and the pedal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from amt.notes import MIN_PITCH, NUM_KEYS, Notes
+from amt.notes import MIN_PITCH, NUM_KEYS, Notes, pedal_of
 
 TARGETS = ("onset", "offset", "frame", "velocity")
+
+# Where a note ends: where its sound does, which the pedal may prolong, or where its key comes up.
+Ends = Literal["sound", "key"]
 
 # An offset peak this close to the fall of the frame posterior is the same event; the peak knows its
 # time better, since only triangles keep what lies between two frames.
@@ -24,6 +28,8 @@ class Decoder:
 
     onset_threshold, offset_threshold: height from which a peak counts.
     frame_threshold: a note also ends where the frame posterior falls below it.
+    release_threshold: height from which a peak is the release of a key while the note sounds on.
+    pedal_threshold: the sustain pedal is down where its posterior reaches it.
     min_interval: seconds; of two onsets of one key closer than this the higher stays.
     min_duration: seconds; offsets sooner after the onset are not this note's.
     """
@@ -31,40 +37,57 @@ class Decoder:
     onset_threshold: float = 0.5
     offset_threshold: float = 0.5
     frame_threshold: float = 0.5
+    release_threshold: float = 0.5
+    pedal_threshold: float = 0.5
     min_interval: float = 0.05
     min_duration: float = 0.03
 
-    def decode(self, posteriors: Mapping[str, Tensor], frame_rate: float) -> Notes:
+    def decode(
+        self, posteriors: Mapping[str, Tensor], frame_rate: float, ends: Ends = "sound"
+    ) -> Notes:
         """Notes in `posteriors`: onset, offset, frame, velocity, each (T, 88) in 0..1.
 
-        Frame t stands at t / `frame_rate` seconds. The dense comparisons run where the posteriors
-        are and in their type; only peaks and their neighbours come to the CPU.
+        With `pedal` (T, 1) among them, the notes come with the movements of the sustain pedal; with
+        `release` (T, 88), `ends="key"` ends notes where their keys come up; without it both ends
+        are the same. Frame t stands at t / `frame_rate` seconds. The dense comparisons run where
+        the posteriors are and in their type; only peaks and their neighbours come to the CPU.
         Raises ValueError where a target is missing, has another shape or holds NaN.
         """
         _check(posteriors)
         length = posteriors["onset"].shape[0]
         onsets = _peaks(posteriors["onset"], self.onset_threshold)
         onsets = onsets.select(_highest(onsets, self.min_interval * frame_rate))
-        ends = self._ends(posteriors, onsets, frame_rate)
-        ends = np.maximum(ends, onsets.time + self.min_duration * frame_rate)
-        ends = np.minimum(ends, np.minimum(_next_onset(onsets), length))
+        earliest = onsets.time + self.min_duration * frame_rate
+        last = self._ends(posteriors, onsets, earliest)
+        if ends == "key" and "release" in posteriors:
+            last = np.minimum(last, self._releases(posteriors["release"], onsets, earliest))
+        last = np.maximum(last, earliest)
+        last = np.minimum(last, np.minimum(_next_onset(onsets), length))
         velocity = _gather(posteriors["velocity"], onsets.frame, onsets.key)
-        return Notes(
+        notes = Notes(
             onsets.time / frame_rate,
-            ends / frame_rate,
+            last / frame_rate,
             onsets.key + MIN_PITCH,
             np.clip(np.rint(velocity * 127), 1, 127),
         )
+        if "pedal" not in posteriors:
+            return notes
+        presses = _presses(posteriors["pedal"][:, 0], self.pedal_threshold) / frame_rate
+        return replace(notes, pedal=pedal_of(presses))
 
     def _ends(
-        self, posteriors: Mapping[str, Tensor], onsets: _Peaks, frame_rate: float
+        self, posteriors: Mapping[str, Tensor], onsets: _Peaks, earliest: np.ndarray
     ) -> np.ndarray:
-        """Where each note ends, in frames; infinity where nothing ends it."""
+        """Where each note's sound ends, in frames; infinity where nothing ends it."""
         offsets = _peaks(posteriors["offset"], self.offset_threshold)
-        earliest = onsets.time + self.min_duration * frame_rate
         peak = _next_event(offsets.key, offsets.time, onsets.key, earliest)
         fall = _fall_after(posteriors["frame"], onsets, self.frame_threshold)
         return np.where(peak <= fall + SAME_EVENT_FRAMES, peak, fall)
+
+    def _releases(self, values: Tensor, onsets: _Peaks, earliest: np.ndarray) -> np.ndarray:
+        """Where each note's key comes up, in frames; infinity where nothing says so."""
+        releases = _peaks(values, self.release_threshold)
+        return _next_event(releases.key, releases.time, onsets.key, earliest)
 
 
 @dataclass(frozen=True)
@@ -88,7 +111,7 @@ def _check(posteriors: Mapping[str, Tensor]) -> None:
     first = shapes["onset"]
     if len(first) != 2 or first[1] != NUM_KEYS or len(set(shapes.values())) != 1:
         raise ValueError(f"posteriors must all be (frames, {NUM_KEYS}), got {shapes}")
-    broken = [name for name in TARGETS if bool(posteriors[name].isnan().any())]
+    broken = [name for name, values in posteriors.items() if bool(values.isnan().any())]
     if broken:
         raise ValueError(
             f"posteriors hold NaN in {', '.join(broken)}: the model or audio is broken"
@@ -140,6 +163,18 @@ def _refinement(values: Tensor, first: np.ndarray, last: np.ndarray, key: np.nda
     )
     depth = peak - np.fmin(before, after)
     return np.divide(after - before, 2 * depth, out=np.zeros_like(peak), where=depth > 0)
+
+
+def _presses(values: Tensor, threshold: float) -> np.ndarray:
+    """Presses (P, 2) in frames: where `values` (T,) cross `threshold`, between two frames."""
+    pedal = values.float().cpu().numpy().astype(np.float64)
+    down = np.concatenate([[False], pedal >= threshold, [False]])
+    edge = np.flatnonzero(down[1:] != down[:-1])
+    before, after = pedal[np.maximum(edge - 1, 0)], pedal[np.minimum(edge, len(pedal) - 1)]
+    change = after - before
+    part = np.divide(threshold - before, change, out=np.ones_like(change), where=change != 0)
+    inside = (edge > 0) & (edge < len(pedal))
+    return np.where(inside, edge - 1 + part, edge).reshape(-1, 2)
 
 
 def _highest(peaks: _Peaks, interval: float) -> np.ndarray:

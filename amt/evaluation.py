@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Protocol
 
@@ -14,10 +15,9 @@ from tqdm import tqdm
 
 from amt.audio import SAMPLE_RATE
 from amt.decoding import Decoder
-from amt.metrics import OFFSET_RATIO, note_f1, note_scores
-from amt.notes import Notes
-
-Example = tuple[Mapping[str, Tensor], Notes]
+from amt.metrics import OFFSET_RATIO, note_f1, note_scores, pedal_scores, release_scores
+from amt.notes import Notes, has_sustain
+from amt.notes import extend_sustain as extend
 
 ONSET_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 END_GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -25,11 +25,20 @@ STEPS = (0.1, 0.05, 0.02, 0.01)
 INTERVALS = (0.03, 0.05, 0.07)
 NO_OFFSET_PEAKS = 1.1
 
+# Posteriors and references of a recording; posteriors to notes; a score of both.
+Example = tuple[Mapping[str, Tensor], "References"]
+Decoding = Callable[..., Notes]
+Measure = Callable[[Mapping[str, Tensor], "References", Decoding], float]
+
 
 class Transcribes(Protocol):
     """What goes from a waveform to notes."""
 
-    def transcribe(self, audio: np.ndarray) -> Notes: ...
+    @property
+    def decoder(self) -> Decoder: ...
+
+    @property
+    def frame_rate(self) -> float: ...
 
     def posteriors(self, audio: np.ndarray) -> dict[str, Tensor]: ...
 
@@ -68,89 +77,142 @@ def evaluate(
     transcriber: Transcribes,
     recordings: Iterable[tuple[str, np.ndarray, Notes]],
     first_seconds: float | None = None,
+    extend_sustain: bool = True,
 ) -> Evaluation:
     """Transcribe and score each recording: its name, audio (S,) at 16 kHz, and reference notes.
 
-    With `first_seconds` only the beginning of each is transcribed and scored. The reference counts
-    as it is given: whether the sustain pedal lengthens its notes is the caller's choice.
+    References end where the keys come up. The scores count them to the release of the pedal that
+    holds them, unless `extend_sustain` is off; `note_release_*` counts them as they are, where the
+    reference holds pedal movements. With `first_seconds` only the beginning of each recording is
+    transcribed and scored.
     """
     bar = tqdm(recordings, desc="evaluate", unit="piece")
     rows = []
     for name, audio, reference in bar:
-        audio, reference = _beginning(audio, reference, first_seconds)
-        rows.append(_score_piece(transcriber, name, audio, reference))
+        if first_seconds is not None:
+            audio = audio[: round(first_seconds * SAMPLE_RATE)]
+        pair = References.of(reference, first_seconds, extend_sustain)
+        rows.append(_score_piece(transcriber, name, audio, pair))
         bar.set_postfix(note_f1=f"{np.mean([float(row['note_f1']) for row in rows]):.3f}")
     return Evaluation(rows)
 
 
-def _beginning(
-    audio: np.ndarray, reference: Notes, seconds: float | None
-) -> tuple[np.ndarray, Notes]:
-    """The first `seconds` of audio and reference; both as they are without a number."""
-    if seconds is None:
-        return audio, reference
-    return audio[: round(seconds * SAMPLE_RATE)], reference.crop(0.0, seconds)
+@dataclass(frozen=True)
+class References:
+    """What one recording is compared with.
+
+    sound: notes that end where they stop sounding. key: where their keys come up; None where the
+    recording says nothing of its pedal.
+    """
+
+    sound: Notes
+    key: Notes | None
+
+    @staticmethod
+    def of(notes: Notes, seconds: float | None, extend_sustain: bool) -> References:
+        sound = extend(notes) if extend_sustain else notes
+        end = np.inf if seconds is None else seconds
+        return References(sound.crop(0, end), notes.crop(0, end) if has_sustain(notes) else None)
 
 
 def _score_piece(
-    transcriber: Transcribes, name: str, audio: np.ndarray, reference: Notes
+    transcriber: Transcribes, name: str, audio: np.ndarray, references: References
 ) -> dict[str, float | str]:
     begin = time.perf_counter()
-    estimate = transcriber.transcribe(audio)
+    posteriors = transcriber.posteriors(audio)
+    estimate = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
     took = time.perf_counter() - begin
-    seconds = len(audio) / SAMPLE_RATE
-    scores = note_scores(reference, estimate)
-    return {"name": name, "seconds": seconds, "took": took, **scores}
+    scores = note_scores(references.sound, estimate)
+    if references.key is not None:
+        by_key = transcriber.decoder.decode(posteriors, transcriber.frame_rate, "key")
+        scores |= release_scores(references.key, by_key)
+    return {"name": name, "seconds": len(audio) / SAMPLE_RATE, "took": took, **scores}
 
 
 def tuning_examples(
     transcriber: Transcribes,
     recordings: Iterable[tuple[str, np.ndarray, Notes]],
     first_seconds: float | None = None,
+    extend_sustain: bool = True,
 ) -> list[Example]:
-    """What `tune` needs of each recording: its posteriors, on the CPU, and its reference."""
+    """What `tune` needs of each recording: its posteriors, on the CPU, and its references."""
     found: list[Example] = []
     for _, audio, reference in tqdm(recordings, desc="posteriors", unit="piece"):
-        audio, reference = _beginning(audio, reference, first_seconds)
+        if first_seconds is not None:
+            audio = audio[: round(first_seconds * SAMPLE_RATE)]
         posteriors = transcriber.posteriors(audio)
-        found.append(({name: values.cpu() for name, values in posteriors.items()}, reference))
+        on_cpu = {name: values.cpu() for name, values in posteriors.items()}
+        found.append((on_cpu, References.of(reference, first_seconds, extend_sustain)))
     return found
 
 
 def tune(examples: Sequence[Example], decoder: Decoder, frame_rate: float) -> Decoder:
-    """`decoder` with the thresholds that suit `examples`, pairs of posteriors and reference, best.
+    """`decoder` with the thresholds that suit `examples` of `tuning_examples` best.
 
-    In two stages, each on a mean by piece: what decides about onsets on note_f1, then the two ways
-    in which a note ends on note_offset_f1. Final scores must come from other pieces.
+    In stages, each on a mean by piece: what decides about onsets on note_f1, then the two ways in
+    which a note's sound ends on note_offset_f1; then, where some examples hold pedal movements and
+    the network hears them, the pedal on pedal_f1 and the keys on note_release_f1. Final scores must
+    come from other pieces.
     """
     if not examples:
         raise ValueError("no examples to tune the decoder on; give at least one validation piece")
     with tqdm(desc="tune", unit="trial") as bar:
-        onsets = _Search(examples, frame_rate, None, bar)
-        decoder = onsets.best([replace(decoder, onset_threshold=value) for value in ONSET_GRID])
-        for step in STEPS[1:]:
-            decoder = onsets.around(decoder, "onset_threshold", step)
-        decoder = onsets.best([replace(decoder, min_interval=value) for value in INTERVALS])
-        ends = _Search(examples, frame_rate, OFFSET_RATIO, bar)
-        decoder = ends.best(
-            [
-                replace(decoder, frame_threshold=frame, offset_threshold=offset)
-                for frame, offset in product(END_GRID, (*END_GRID, NO_OFFSET_PEAKS))
-            ]
-        )
-        for step in STEPS:
-            for name in ("frame_threshold", "offset_threshold"):
-                decoder = ends.around(decoder, name, step)
+        decoder = _tune_notes(examples, decoder, frame_rate, bar)
+        pedalled = [e for e in examples if "pedal" in e[0] and e[1].key is not None]
+        if pedalled:
+            for name, measure in (("pedal_threshold", _pedal), ("release_threshold", _release)):
+                search = _Search(pedalled, frame_rate, measure, bar)
+                decoder = search.best([replace(decoder, **{name: v}) for v in ONSET_GRID])
+                for step in STEPS[1:]:
+                    decoder = search.around(decoder, name, step)
     return decoder
+
+
+def _tune_notes(
+    examples: Sequence[Example], decoder: Decoder, frame_rate: float, bar: tqdm
+) -> Decoder:
+    onsets = _Search(examples, frame_rate, _note, bar)
+    decoder = onsets.best([replace(decoder, onset_threshold=value) for value in ONSET_GRID])
+    for step in STEPS[1:]:
+        decoder = onsets.around(decoder, "onset_threshold", step)
+    decoder = onsets.best([replace(decoder, min_interval=value) for value in INTERVALS])
+    ends = _Search(examples, frame_rate, _note_offset, bar)
+    decoder = ends.best(
+        [
+            replace(decoder, frame_threshold=frame, offset_threshold=offset)
+            for frame, offset in product(END_GRID, (*END_GRID, NO_OFFSET_PEAKS))
+        ]
+    )
+    for step in STEPS:
+        for name in ("frame_threshold", "offset_threshold"):
+            decoder = ends.around(decoder, name, step)
+    return decoder
+
+
+def _note(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
+    return note_f1(references.sound, how(posteriors))
+
+
+def _note_offset(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
+    return note_f1(references.sound, how(posteriors), OFFSET_RATIO)
+
+
+def _pedal(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
+    return pedal_scores(references.sound, how(posteriors)).get("pedal_f1", 0.0)
+
+
+def _release(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
+    assert references.key is not None
+    return note_f1(references.key, how(posteriors, ends="key"), OFFSET_RATIO)
 
 
 @dataclass(frozen=True)
 class _Search:
-    """Looks for the decoder with the best mean F1; with offsets where there is a ratio."""
+    """Looks for the decoder with the best mean of `measure` over the examples."""
 
     examples: Sequence[Example]
     frame_rate: float
-    offset_ratio: float | None
+    measure: Measure
     bar: tqdm
 
     def best(self, candidates: Sequence[Decoder]) -> Decoder:
@@ -168,13 +230,5 @@ class _Search:
 
     def _score(self, decoder: Decoder) -> float:
         self.bar.update()
-        return float(
-            np.mean(
-                [
-                    note_f1(
-                        reference, decoder.decode(posteriors, self.frame_rate), self.offset_ratio
-                    )
-                    for posteriors, reference in self.examples
-                ]
-            )
-        )
+        how = partial(decoder.decode, frame_rate=self.frame_rate)
+        return float(np.mean([self.measure(*example, how) for example in self.examples]))

@@ -10,19 +10,27 @@ from torch import Tensor
 
 
 def _default_weights() -> dict[str, float]:
-    return {"onset": 4.0, "offset": 1.0, "frame": 1.0, "velocity": 1.0}
+    return {
+        "onset": 4.0,
+        "offset": 1.0,
+        "frame": 1.0,
+        "velocity": 1.0,
+        "release": 0.5,
+        "pedal": 0.2,
+    }
 
 
 def _default_positive() -> dict[str, float]:
-    return {"onset": 5.0, "offset": 5.0, "frame": 1.0}
+    return {"onset": 5.0, "offset": 5.0, "frame": 1.0, "release": 5.0}
 
 
 @dataclass(frozen=True)
 class Loss:
     """Binary cross-entropy of every target, and of the velocity at onsets.
 
-    weights: of each target in the total. positive: weight of positive cells, which are rare.
-    Velocity is a fraction of 127 and counts by the height of the onset triangle.
+    weights: of each target in the total; what the network does not predict is left out. positive:
+    weight of positive cells, which are rare. Velocity is a fraction of 127 and counts by the height
+    of the onset triangle. Release and pedal count where the recording's pedal is known.
     """
 
     weights: Mapping[str, float] = field(default_factory=_default_weights)
@@ -33,18 +41,29 @@ class Loss:
     ) -> dict[str, Tensor]:
         """Means over valid cells for each target, and their weighted sum as `total`.
 
-        logits, targets: (B, T, 88) each; targets["mask"]: (B, T).
+        logits, targets: (B, T, 88) each, the pedal's (B, T, 1); targets["mask"]: (B, T),
+        targets["pedal_known"]: (B,).
         """
-        mask = targets["mask"][..., None].expand_as(targets["onset"])
         parts = {}
         for name in self.weights:
-            cells = mask * targets["onset"] if name == "velocity" else mask
+            if name not in logits:
+                continue
+            cells = self._cells(name, targets)
             errors = self._errors(name, logits[name], targets[name])
             parts[name] = (errors * cells).sum() / cells.sum().clamp(min=1.0)
         parts["total"] = sum(
-            (self.weights[n] * part for n, part in parts.items()), mask.new_zeros(())
+            (self.weights[n] * part for n, part in parts.items()), targets["mask"].new_zeros(())
         )
         return parts
+
+    def _cells(self, name: str, targets: Mapping[str, Tensor]) -> Tensor:
+        """What each cell of a target counts."""
+        mask = targets["mask"][..., None]
+        if name in ("release", "pedal"):
+            mask = mask * targets["pedal_known"][:, None, None]
+        if name == "velocity":
+            return mask * targets["onset"]
+        return mask.expand_as(targets[name])
 
     def _errors(self, name: str, logits: Tensor, target: Tensor) -> Tensor:
         weight = logits.new_tensor(self.positive.get(name, 1.0))

@@ -7,6 +7,8 @@ note_100ms            onset within 100 ms instead
 note_offset           offset within 20 % of the reference's duration, at least 50 ms
 note_velocity         velocity within 0.1 after mir_eval's rescaling (Hawthorne et al. 2018)
 note_offset_velocity  both
+note_release          offset as for note_offset, where offsets are releases of keys, whatever the
+                      pedal holds; `release_scores`
 frame                 keys sounding at 0, 10, 20 ms ...: at time t, onset <= t < offset
 pedal                 intervals of sustain (CC64 >= 64), onset and offset tolerances as for notes;
                       only where both tables hold sustain movements and one presses
@@ -22,7 +24,7 @@ from collections.abc import Iterator
 import mir_eval
 import numpy as np
 
-from amt.notes import MIN_PITCH, SUSTAIN, Notes
+from amt.notes import MIN_PITCH, Notes, has_sustain, sustain_presses
 
 ONSET_TOLERANCE = 0.05
 WIDE_ONSET_TOLERANCE = 0.1
@@ -30,7 +32,6 @@ OFFSET_RATIO = 0.2
 VELOCITY_TOLERANCE = 0.1
 FRAME_SECONDS = 0.01
 MIDI_PITCHES = 128
-PEDAL_THRESHOLD = 64
 
 # mir_eval takes no notes without duration.
 MIN_DURATION = 1e-3
@@ -63,6 +64,12 @@ def note_f1(reference: Notes, estimate: Notes, offset_ratio: float | None = None
     return _scores("note", count, len(reference), len(estimate))["note_f1"]
 
 
+def release_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
+    """note_release_f1, _precision and _recall of tables whose notes end where the key comes up."""
+    hits = len(match(reference, estimate, offset_ratio=OFFSET_RATIO))
+    return _scores("note_release", hits, len(reference), len(estimate))
+
+
 def frame_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
     """frame_f1, frame_precision and frame_recall on a grid of 10 ms."""
     frames = int(max(reference.end, estimate.end) / FRAME_SECONDS) + 1
@@ -73,7 +80,7 @@ def frame_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
 
 def pedal_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
     """pedal_f1, pedal_precision and pedal_recall; nothing without sustain in both."""
-    if not (_has_sustain(reference) and _has_sustain(estimate)):
+    if not (has_sustain(reference) and has_sustain(estimate)):
         return {}
     truth, guess = _pedal_notes(reference), _pedal_notes(estimate)
     if not (len(truth) or len(guess)):
@@ -172,17 +179,8 @@ def _sounding(notes: Notes, frames: int) -> np.ndarray:
     return np.cumsum(steps, axis=0, out=steps)[:-1] > 0
 
 
-def _has_sustain(notes: Notes) -> bool:
-    return bool((notes.pedal.controller == SUSTAIN).any())
-
-
 def _pedal_notes(notes: Notes) -> Notes:
-    """Each press of the sustain pedal as a note; one still down at the end lasts to the end."""
-    movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
-    order = np.argsort(movements.time, kind="stable")
-    time = movements.time[order]
-    down = np.concatenate([[False], movements.value[order] >= PEDAL_THRESHOLD])
-    pressed, released = time[~down[:-1] & down[1:]], time[down[:-1] & ~down[1:]]
-    released = np.append(released, max(notes.end, time[-1]))[: len(pressed)]
+    """Each press of the sustain pedal as a note."""
+    pressed, released = sustain_presses(notes).T
     same = np.ones(len(pressed), dtype=np.int64)
     return Notes(pressed, released, MIN_PITCH * same, same)

@@ -14,7 +14,6 @@ from amt.build import build_model
 from amt.decoding import Decoder
 from amt.losses import Loss
 from amt.metrics import note_scores
-from amt.models.network import OUTPUTS
 from amt.notes import Notes
 
 VALIDATION_SCORES = ("note_f1", "note_100ms_f1", "note_offset_f1", "frame_f1")
@@ -91,7 +90,7 @@ class Transcription(L.LightningModule):
             )
 
     def _decode(self, logits: Mapping[str, Tensor], index: int) -> Notes:
-        posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in OUTPUTS}
+        posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in logits}
         return self.decoder.decode(posteriors, self.front_end.frame_rate)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -122,7 +121,7 @@ class Transcription(L.LightningModule):
 
 
 def from_table(table: Tensor) -> Notes:
-    """The notes of a padded table (N, 4) that begin within the segment."""
+    """The notes of a padded table (N, 5) that begin within the segment."""
     rows = table[(table[:, 2] > 0) & (table[:, 0] >= 0)].double().cpu().numpy()
-    onset, offset, pitch, velocity = rows.T
+    onset, offset, pitch, velocity, _ = rows.T
     return Notes(onset, offset, pitch, velocity.clip(1, 127))

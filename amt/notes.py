@@ -21,6 +21,9 @@ PEDALS = (SUSTAIN, SOSTENUTO, SOFT)
 
 TABLE_COLUMNS = ("onset", "offset", "pitch", "velocity")
 
+# From this value of CC64 on the dampers are off the strings.
+PEDAL_DOWN = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Pedal:
@@ -112,7 +115,34 @@ class Notes:
         return replace(inside, offset=np.minimum(inside.offset, stop), pedal=movements)
 
 
-def extend_sustain(notes: Notes, threshold: int = 64) -> Notes:
+def has_sustain(notes: Notes) -> bool:
+    """Whether the table says anything of the sustain pedal, if only that it is up."""
+    return bool((notes.pedal.controller == SUSTAIN).any())
+
+
+def sustain_presses(notes: Notes, threshold: int = PEDAL_DOWN) -> np.ndarray:
+    """When the sustain pedal is down: (P, 2) seconds of press and release, in order.
+
+    One that is still down at the end lasts to the end of the table.
+    """
+    movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
+    if not len(movements):
+        return np.zeros((0, 2))
+    order = np.argsort(movements.time, kind="stable")
+    time = movements.time[order]
+    down = np.concatenate([[False], movements.value[order] >= threshold])
+    pressed, released = time[~down[:-1] & down[1:]], time[down[:-1] & ~down[1:]]
+    released = np.append(released, max(notes.end, time[-1]))[: len(pressed)]
+    return np.stack([pressed, released], axis=1)
+
+
+def pedal_of(presses: np.ndarray) -> Pedal:
+    """Movements of the sustain pedal that give `presses` (P, 2) seconds."""
+    value = np.tile([127, 0], len(presses))
+    return Pedal(presses.reshape(-1), np.full(len(value), SUSTAIN), value)
+
+
+def extend_sustain(notes: Notes, threshold: int = PEDAL_DOWN) -> Notes:
     """Lengthen each note to the release of the sustain pedal that holds it.
 
     A note whose key is released while CC64 >= `threshold` rings until the pedal comes up, or until

@@ -18,26 +18,37 @@ def render(
 ) -> dict[str, Tensor]:
     """Targets (B, T, 88) for padded note tables (B, N, 4) of onset, offset (s), pitch, velocity.
 
-    Rows with pitch 0 are padding. Times count from the segment's start and may lie outside it.
+    A fifth column, the release of the key (s), gives the target `release` as well. Rows with pitch
+    0 are padding. Times count from the segment's start and may lie outside it.
 
-    onset, offset: triangles max(0, 1 - |t - time * frame_rate| / width), with `width` in frames, so
-    that times between frames survive (Kong et al. 2021, "High-resolution piano transcription").
+    onset, offset, release: triangles max(0, 1 - |t - time * frame_rate| / width), with `width` in
+    frames, so that times between frames survive (Kong et al. 2021, "High-resolution piano
+    transcription").
     frame: 1 where t / frame_rate lies in [onset, offset). velocity: velocity / 127 of the strongest
     note wherever the onset triangle is positive, else 0.
     """
-    onset, offset, pitch, velocity = notes.unbind(-1)
+    onset, offset, pitch, velocity, *release = notes.unbind(-1)
     real = (pitch >= MIN_PITCH) & (pitch < MIN_PITCH + NUM_KEYS)
     key = torch.where(real, pitch - MIN_PITCH, 0).long()
     grid = _Grid(real, key, num_frames)
     onset_height, onset_frame = _triangle(onset * frame_rate, width)
-    offset_height, offset_frame = _triangle(offset * frame_rate, width)
     strength = (velocity / 127)[..., None] * (onset_height > 0)
-    return {
+    targets = {
         "onset": grid.highest(onset_height, onset_frame),
-        "offset": grid.highest(offset_height, offset_frame),
+        "offset": grid.highest(*_triangle(offset * frame_rate, width)),
         "frame": grid.between(onset * frame_rate, offset * frame_rate),
         "velocity": grid.highest(strength, onset_frame),
     }
+    if release:
+        targets["release"] = grid.highest(*_triangle(release[0] * frame_rate, width))
+    return targets
+
+
+def render_pedal(presses: Tensor, num_frames: int, frame_rate: float) -> Tensor:
+    """Target (B, T, 1): 1 where the pedal is down, for padded `presses` (B, P, 2) in seconds."""
+    time = torch.arange(num_frames, device=presses.device)[:, None] / frame_rate
+    down = (presses[:, None, :, 0] <= time) & (time < presses[:, None, :, 1])
+    return down.any(dim=-1, keepdim=True).to(presses.dtype)
 
 
 def valid_frames(lengths: Tensor, num_frames: int, hop_length: int) -> Tensor:

@@ -25,6 +25,8 @@ COLUMNS = (
     "note_offset_f1",
     "note_velocity_f1",
     "note_offset_velocity_f1",
+    "note_release_f1",
+    "pedal_f1",
     "frame_f1",
 )
 
@@ -37,7 +39,8 @@ def tune_checkpoint(
 ) -> Decoder:
     """Choose the thresholds on the validation pieces and store them in the checkpoint."""
     transcriber = Transcriber.load(path, device)
-    examples = tuning_examples(transcriber, data.recordings("validation"), first_seconds)
+    pieces = data.recordings("validation")
+    examples = tuning_examples(transcriber, pieces, first_seconds, data.extend_sustain)
     decoder = tune(examples, transcriber.decoder, transcriber.frame_rate)
     checkpoint = dict(read_checkpoint(path))
     checkpoint["hyper_parameters"]["decoder"] = asdict(decoder)
@@ -67,7 +70,7 @@ def score(
     if not data.entries(split):
         raise ValueError(f"no {split} pieces; choose another split, e.g. split=validation")
     transcriber = Transcriber.load(path, device)
-    return evaluate(transcriber, data.recordings(split), first_seconds)
+    return evaluate(transcriber, data.recordings(split), first_seconds, data.extend_sustain)
 
 
 def write_report(folder: Path, evaluation: Evaluation, split: Split) -> str:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from amt import audio as audio_files
 from amt.build import build_model
-from amt.decoding import Decoder
+from amt.decoding import Decoder, Ends
 from amt.features import FrontEnd, num_frames
-from amt.models.network import OUTPUTS, Network
-from amt.notes import NUM_KEYS, Notes
+from amt.models.network import Network
+from amt.notes import Notes
 
 WEIGHTS = Path(__file__).with_name("weights")
 NETWORK_PREFIX = "network."
@@ -105,20 +105,25 @@ class Transcriber:
         return _assemble(path, model, decoder, state, device)
 
     def transcribe(
-        self, recording: np.ndarray | Path | str, progress: Progress | None = None
+        self,
+        recording: np.ndarray | Path | str,
+        progress: Progress | None = None,
+        ends: Ends = "sound",
     ) -> Notes:
         """The notes of a recording: samples (S,) at `sample_rate`, or an audio file.
 
-        Raises AudioError where the file cannot be decoded.
+        They end where they stop sounding or, with `ends="key"`, where their keys come up; the
+        movements of the sustain pedal come with them if the network hears it. Raises AudioError
+        where the file cannot be decoded.
         """
         if not isinstance(recording, np.ndarray):
             recording = audio_files.load(recording, self.sample_rate)
         posteriors = self.posteriors(recording, progress)
         del recording  # An hour of audio takes 230 MB; decoding can use them.
-        return self.decoder.decode(posteriors, self.frame_rate)
+        return self.decoder.decode(posteriors, self.frame_rate, ends)
 
     def posteriors(self, audio: np.ndarray, progress: Progress | None = None) -> dict[str, Tensor]:
-        """Onset, offset, frame and velocity, each (T, 88) in 0..1 on the CPU, of samples (S,).
+        """Outputs of the network for samples (S,), 0..1, on the CPU: (T, 88), the pedal's (T, 1).
 
         T is what the front end's clock gives, at least 1. `progress` is called with the seconds of
         audio done since it was last called. Raises ValueError for audio of another shape.
@@ -126,11 +131,14 @@ class Transcriber:
         if audio.ndim != 1:
             raise ValueError(f"expected samples (S,), got {audio.shape}; mix to mono first")
         frames = max(1, num_frames(len(audio), self.front_end.hop_length))
-        whole = {name: torch.empty(frames, NUM_KEYS, dtype=self.dtype) for name in OUTPUTS}
+        whole = {
+            name: torch.empty(frames, width, dtype=self.dtype)
+            for name, width in self.network.widths.items()
+        }
         done = 0
         for window, first, last in self._windows(audio, frames):
-            for name in OUTPUTS:
-                whole[name][first:last] = window[name][: last - first]
+            for name, values in window.items():
+                whole[name][first:last] = values[: last - first]
             if progress:
                 progress((last - done) / self.frame_rate)
             done = last
@@ -147,7 +155,8 @@ class Transcriber:
             outputs = self._compute(audio, batch, length)
             for row, start in enumerate(batch):
                 last = frames if start + length == frames else start + length - margin
-                yield {name: outputs[name][row, first - start :] for name in OUTPUTS}, first, last
+                rows = {name: values[row, first - start :] for name, values in outputs.items()}
+                yield rows, first, last
                 first = last
 
     @torch.inference_mode()
@@ -157,7 +166,7 @@ class Transcriber:
         cut = np.stack([self._samples(audio, s - context, length + 2 * context) for s in starts])
         spec = self.front_end(torch.from_numpy(cut).to(self.device))
         logits = self.network(spec[:, :, context : context + length].contiguous())
-        return {name: logits[name].sigmoid().to("cpu", self.dtype) for name in OUTPUTS}
+        return {name: value.sigmoid().to("cpu", self.dtype) for name, value in logits.items()}
 
     def _samples(self, audio: np.ndarray, start: int, frames: int) -> np.ndarray:
         """The samples of `frames` frames from frame `start`; zeros outside the recording."""

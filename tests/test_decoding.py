@@ -245,3 +245,24 @@ def test_wrong_posteriors_are_named() -> None:
 def test_decoder_is_plain_numbers() -> None:
     decoder = Decoder(onset_threshold=0.4)
     assert Decoder(**json.loads(json.dumps(asdict(decoder)))) == decoder
+
+
+def test_keys_come_up_before_the_sound_ends() -> None:
+    posteriors = ideal(Notes([0.2, 0.2], [1.0, 1.2], [60, 64], [64, 64]), 100)
+    posteriors["release"] = torch.zeros(100, NUM_KEYS)
+    posteriors["release"][:, KEY] = (1 - (torch.arange(100) - 20.4).abs() / 2).clamp(min=0)
+    by_sound, by_key = (Decoder().decode(posteriors, FRAME_RATE, e) for e in ("sound", "key"))
+    np.testing.assert_allclose(by_sound.offset, [1.0, 1.2], atol=1e-5)
+    np.testing.assert_allclose(by_key.offset, [20.4 / FRAME_RATE, 1.2], atol=1e-5)
+    assert len(by_key.pedal) == 0
+
+
+@pytest.mark.parametrize("height", [1.0, 0.7])
+def test_the_pedal_moves_where_its_posterior_crosses_the_threshold(height: float) -> None:
+    posteriors = {**silence(20), "pedal": torch.zeros(20, 1)}
+    posteriors["pedal"][[0, 1, 2, 8, 9, 18, 19], 0] = height
+    pedal = Decoder(pedal_threshold=0.35).decode(posteriors, FRAME_RATE).pedal
+    part = 0.35 / height
+    expected = [0, 3 - part, 7 + part, 10 - part, 17 + part, 20]
+    np.testing.assert_allclose(pedal.time * FRAME_RATE, expected, atol=1e-5)
+    assert pedal.value.tolist() == [127, 0] * 3 and set(pedal.controller) == {64}

@@ -22,7 +22,7 @@ def constant(value: float) -> dict[str, Tensor]:
 
 
 def silence() -> dict[str, Tensor]:
-    return {**constant(0.0), "mask": torch.ones(1, 4)}
+    return {**constant(0.0), "mask": torch.ones(1, 4), "pedal_known": torch.tensor([True])}
 
 
 def plain(**changes: dict[str, float]) -> Loss:
@@ -124,3 +124,18 @@ def test_the_loss_is_finite_never_negative_and_falls_towards_the_truth(
 def test_defaults_count_onsets_most() -> None:
     parts = Loss()(constant(0.0), silence())
     assert parts["total"].item() == pytest.approx((4 + 1 + 1) * LOG_2)
+
+
+def test_the_pedal_counts_only_where_it_is_known() -> None:
+    shapes = {"release": (2, 4, 88), "pedal": (2, 4, 1)}
+    logits = {name: torch.zeros(shape) for name, shape in shapes.items()}
+    targets = {name: torch.ones(shape) for name, shape in shapes.items()}
+    targets |= {"mask": torch.ones(2, 4), "pedal_known": torch.tensor([True, False])}
+    loss = Loss(weights={"onset": 1.0, "release": 1.0, "pedal": 1.0}, positive={})
+    before = loss(logits, targets)
+    assert set(before) == {"release", "pedal", "total"}  # this network predicts no onsets
+    for values in logits.values():
+        values[1] = -30.0
+    assert loss(logits, targets)["total"] == before["total"]
+    targets["pedal_known"][:] = False
+    assert loss(logits, targets)["total"] == 0

@@ -114,6 +114,17 @@ def test_outputs_do_not_share_weights() -> None:
         assert one == other or not torch.allclose(logits[one], logits[other])
 
 
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_the_pedal_has_one_logit_a_frame(trunk: str) -> None:
+    seen = TRUNKS[trunk]()
+    network = Network(seen, Cnn(seen.dim, layers=2), pedal=True)
+    logits = network(spectrogram(2, 12))
+    assert {name: values.shape[2] for name, values in logits.items()} == network.widths
+    assert network.widths == {**dict.fromkeys(OUTPUTS, 88), "release": 88, "pedal": 1}
+    sum(values.square().mean() for values in logits.values()).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
 # The harmonic trunk.
 
 

@@ -162,6 +162,6 @@ def test_unknown_schedule_is_refused(small_model):
 
 
 def test_table_keeps_only_notes_that_begin_inside():
-    table = torch.tensor([[-0.5, 0.2, 60, 80], [0.1, 0.4, 62, 0], [0, 0, 0, 0]])
+    table = torch.tensor([[-0.5, 0.2, 60, 80, 0.1], [0.1, 0.4, 62, 0, 0.3], [0, 0, 0, 0, 0]])
     notes = from_table(table)
     assert notes.pitch.tolist() == [62] and notes.velocity.tolist() == [1]

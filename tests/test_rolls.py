@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from amt.features import num_frames
 from amt.notes import MAX_PITCH, MIN_PITCH, NUM_KEYS
-from amt.rolls import render, valid_frames
+from amt.rolls import render, render_pedal, valid_frames
 
 RATE = 50.0
 PADDING = (0.0, 0.0, 0.0, 0.0)
@@ -138,6 +138,21 @@ def test_what_is_no_key_leaves_no_trace(pitch: int) -> None:
 def test_without_notes_the_rolls_are_empty() -> None:
     rolls = render(torch.zeros(2, 0, 4), 20, RATE)
     assert all(roll.shape == (2, 20, NUM_KEYS) and not roll.any() for roll in rolls.values())
+
+
+def test_a_fifth_column_is_where_the_key_comes_up() -> None:
+    rolls = render(table((at(10), at(15), 60, 64, at(12.5))), 20, RATE)
+    release = rolls["release"][0, :, 60 - MIN_PITCH]
+    assert release[10:16].tolist() == pytest.approx([0, 0.25, 0.75, 0.75, 0.25, 0], abs=1e-5)
+    assert "release" not in render(table((at(10), at(15), 60, 64)), 20, RATE)
+
+
+def test_the_pedal_is_down_from_press_until_before_release() -> None:
+    presses = torch.tensor([[[at(-3), at(1.5)], [at(4), at(6)], [0, 0]], [[0, 0]] * 3])
+    pedal = render_pedal(presses, 8, RATE)
+    assert pedal.shape == (2, 8, 1)
+    assert pedal[0, :, 0].nonzero().flatten().tolist() == [0, 1, 4, 5]
+    assert not pedal[1].any()
 
 
 def test_frames_count_while_their_centre_is_inside() -> None:

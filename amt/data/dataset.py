@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from amt.audio import SAMPLE_RATE
 from amt.data.manifest import Entry, open_notes, read_audio, read_manifest
 from amt.data.pieces import Split
-from amt.notes import Notes
+from amt.notes import Notes, has_sustain, sustain_presses
 from amt.notes import extend_sustain as extend_by_pedal
 
 # Note tables kept by each worker: 0.2 MB for a long piece, so some 50 MB at most.
@@ -25,27 +25,39 @@ _KEPT_TABLES = 256
 class NoteTable:
     """Notes of a piece, ready for cutting segments out.
 
-    rows: (N, 4) float64, onset, offset (s), pitch, velocity; sorted by onset. longest: the longest
-    duration in seconds; no note that begins earlier than this before a time sounds then.
+    rows: (N, 5) float64, onset, offset (s), pitch, velocity, release of the key (s); sorted by
+    onset. longest: the longest duration in seconds; no note that begins earlier than this before a
+    time sounds then. presses: (P, 2), when the sustain pedal is down. pedal_known: whether the
+    piece says what its pedal does; where it does not, neither are the releases known.
     """
 
     rows: np.ndarray
     longest: float
+    presses: np.ndarray
+    pedal_known: bool
 
     @staticmethod
-    def of(notes: Notes) -> NoteTable:
-        """The table of `notes`."""
-        rows = np.stack((notes.onset, notes.offset, notes.pitch, notes.velocity), axis=1)
-        return NoteTable(rows, float((notes.offset - notes.onset).max(initial=0.0)))
+    def of(notes: Notes, extend_sustain: bool = False) -> NoteTable:
+        """The table of `notes`, whose offsets are extended by the pedal if asked for."""
+        ends = extend_by_pedal(notes).offset if extend_sustain else notes.offset
+        columns = (notes.onset, ends, notes.pitch, notes.velocity, notes.offset)
+        rows = np.stack(columns, axis=1)
+        longest = float((ends - notes.onset).max(initial=0.0))
+        return NoteTable(rows, longest, sustain_presses(notes), has_sustain(notes))
 
     def sounding(self, start: float, stop: float) -> np.ndarray:
-        """Rows (n, 4) of the notes that sound within [start, stop); times relative to `start`."""
+        """Rows (n, 5) of the notes that sound within [start, stop); times relative to `start`."""
         onset = self.rows[:, 0]
         # A microsecond more: differences of float times are not exact.
         first, last = np.searchsorted(onset, (start - self.longest - 1e-6, stop))
         rows = self.rows[first:last]
         rows = rows[(rows[:, 1] > start) | (rows[:, 0] >= start)]
-        return rows - np.array([start, start, 0.0, 0.0])
+        return rows - np.array([start, start, 0.0, 0.0, start])
+
+    def pressed(self, start: float, stop: float) -> np.ndarray:
+        """Presses (p, 2) of the pedal within [start, stop); times relative to `start`."""
+        inside = (self.presses[:, 1] > start) & (self.presses[:, 0] < stop)
+        return self.presses[inside] - start
 
 
 class Segments(Dataset):
@@ -87,9 +99,11 @@ class Segments(Dataset):
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         """A segment.
 
-        audio: (S,) float32 in -1..1. notes: (n, 4) float32, onset and offset in seconds from the
-        start of the segment, pitch, velocity; every note that sounds inside, so an onset may be
-        negative and an offset beyond the end. length: the samples of `audio` that are not padding.
+        audio: (S,) float32 in -1..1. notes: (n, 5) float32, onset and offset in seconds from the
+        start of the segment, pitch, velocity, release of the key; every note that sounds inside, so
+        an onset may be negative and an offset beyond the end. pedal: (p, 2) float32, presses of the
+        sustain pedal. pedal_known: whether the piece says what its pedal does. length: the samples
+        of `audio` that are not padding.
         """
         root, entry, start = self.locate(index)
         return cut(root, entry, start, self.samples, self.extend_sustain)
@@ -111,33 +125,43 @@ def cut(
     audio[: len(piece)] = piece
     seconds = start / SAMPLE_RATE
     table = note_table(root, entry, extend_sustain)
-    notes = table.sounding(seconds, seconds + len(piece) / SAMPLE_RATE)
-    return {"audio": audio, "notes": notes.astype(np.float32), "length": len(piece)}
+    span = seconds, seconds + len(piece) / SAMPLE_RATE
+    return {
+        "audio": audio,
+        "notes": table.sounding(*span).astype(np.float32),
+        "pedal": table.pressed(*span).astype(np.float32),
+        "pedal_known": table.pedal_known,
+        "length": len(piece),
+    }
 
 
 @lru_cache(maxsize=_KEPT_TABLES)
 def note_table(root: Path, entry: Entry, extend_sustain: bool) -> NoteTable:
     """The notes of a cached piece; the most recent ones are kept in memory."""
-    notes = open_notes(root, entry)
-    if extend_sustain:
-        notes = extend_by_pedal(notes)
-    return NoteTable.of(notes)
+    return NoteTable.of(open_notes(root, entry), extend_sustain)
 
 
 def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.Tensor]:
-    """A batch: audio (B, S) float32, notes (B, N, 4) float32, length (B,) int64.
+    """A batch: audio (B, S), notes (B, N, 5), pedal (B, P, 2) float32; pedal_known, length (B,).
 
-    Rows that only fill a note table up have pitch 0.
+    Rows that only fill a note table up have pitch 0; those that fill up presses have no length.
     """
-    tables = [np.asarray(segment["notes"]) for segment in segments]
-    notes = np.zeros((len(tables), max(map(len, tables)), 4), dtype=np.float32)
-    for padded, table in zip(notes, tables, strict=True):
-        padded[: len(table)] = table
     return {
         "audio": torch.from_numpy(np.stack([np.asarray(s["audio"]) for s in segments])),
-        "notes": torch.from_numpy(notes),
+        "notes": _padded([np.asarray(s["notes"]) for s in segments]),
+        "pedal": _padded([np.asarray(s["pedal"]) for s in segments]),
+        "pedal_known": torch.tensor([bool(s["pedal_known"]) for s in segments]),
         "length": torch.tensor([int(s["length"]) for s in segments]),
     }
+
+
+def _padded(tables: Sequence[np.ndarray]) -> torch.Tensor:
+    """Tables (n, C) filled up with zeros to equal lengths: (B, N, C)."""
+    columns = tables[0].shape[1]
+    padded = np.zeros((len(tables), max(map(len, tables)), columns), dtype=np.float32)
+    for rows, table in zip(padded, tables, strict=True):
+        rows[: len(table)] = table
+    return torch.from_numpy(padded)
 
 
 class IndexSampler(Sampler[int]):

@@ -59,7 +59,7 @@ def _add(counted: list[int], module: nn.Module, inputs: tuple[Tensor, ...], outp
     counted[0] += count(module, inputs[0], output)
 
 
-def _convolution(module: nn.Conv2d, _: Tensor, output: Tensor) -> int:
+def _convolution(module: nn.Conv1d | nn.Conv2d, _: Tensor, output: Tensor) -> int:
     return output.numel() * module.weight[0].numel()
 
 
@@ -81,6 +81,7 @@ def _attention(_: TransformerBlock, sequences: Tensor, __: Tensor) -> int:
 
 _COUNTS: dict[type, Any] = {
     nn.Conv2d: _convolution,
+    nn.Conv1d: _convolution,
     nn.Linear: _linear,
     nn.LSTM: _lstm,
     TransformerBlock: _attention,

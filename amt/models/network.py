@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from amt.models.temporal import Cnn, Lstm, Transformer
@@ -13,30 +14,63 @@ from amt.notes import NUM_KEYS
 Trunk = ConvTrunk | HarmonicTrunk
 Temporal = Cnn | Lstm | Transformer
 
+# What every network says of every key, and what one that knows the pedal adds.
 OUTPUTS = ("onset", "offset", "frame", "velocity")
+RELEASE = "release"
+PEDAL = "pedal"
 
 
 class Network(nn.Module):
     """spec (B, C, T, F) -> logits (B, T, 88) for each of `OUTPUTS`.
 
-    The heads are one linear layer: shared by the keys where the trunk keeps a vector a key, else
+    With `pedal` also of the key's release (B, T, 88), and of the sustain pedal (B, T, 1). The heads
+    of the keys are one linear layer: shared by the keys where the trunk keeps a vector a key, else
     from the frame's vector to all keys.
     """
 
-    def __init__(self, trunk: Trunk, temporal: Temporal, rare: float = 0.02) -> None:
+    def __init__(
+        self, trunk: Trunk, temporal: Temporal, pedal: bool = False, rare: float = 0.02
+    ) -> None:
         super().__init__()
         self.trunk = trunk
         self.temporal = temporal
-        self.heads = nn.Conv2d(temporal.dim, len(OUTPUTS) * NUM_KEYS // trunk.groups, 1)
+        self.names = (*OUTPUTS, RELEASE) if pedal else OUTPUTS
+        self.heads = nn.Conv2d(temporal.dim, len(self.names) * NUM_KEYS // trunk.groups, 1)
         assert self.heads.bias is not None
         nn.init.constant_(self.heads.bias, _logit(rare))
+        self.pedal = PedalHead(temporal.dim) if pedal else None
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The name of every output, and how many columns it has."""
+        widths = dict.fromkeys(self.names, NUM_KEYS)
+        return widths if self.pedal is None else {**widths, PEDAL: 1}
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
         features = self.temporal(self.trunk(spec))
         logits = self.heads(features)
         batch, _, frames, _ = logits.shape
-        logits = logits.permute(0, 2, 1, 3).reshape(batch, frames, len(OUTPUTS), NUM_KEYS)
-        return {name: logits[:, :, index].float() for index, name in enumerate(OUTPUTS)}
+        logits = logits.permute(0, 2, 1, 3).reshape(batch, frames, len(self.names), NUM_KEYS)
+        outputs = {name: logits[:, :, index].float() for index, name in enumerate(self.names)}
+        if self.pedal is not None:
+            outputs[PEDAL] = self.pedal(features).float()
+        return outputs
+
+
+class PedalHead(nn.Module):
+    """Features (B, D, T, G) -> logits (B, T, 1): the pedal acts on all strings at once."""
+
+    def __init__(self, dim: int, hidden: int = 32, kernel_size: int = 9) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv1d(2 * dim, hidden, kernel_size, padding=kernel_size // 2),
+            nn.ReLU(),
+            nn.Conv1d(hidden, 1, kernel_size, padding=kernel_size // 2),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        pooled = torch.cat([features.mean(dim=-1), features.amax(dim=-1)], dim=1)
+        return self.body(pooled).transpose(1, 2)
 
 
 def _logit(probability: float) -> float:

@@ -100,8 +100,10 @@ def test_sustain_is_extended_only_when_asked(tmp_path: Path) -> None:
     notes = Notes([0.5], [0.6], [60], [80], Pedal([0.4, 2.5], [64, 64], [127, 0]))
     prepare(Listed([recorded_piece("a", Recording(tone(4.0), notes))]), tmp_path, workers=0)
     entry = read_manifest(tmp_path)[0]
-    extended = cut(tmp_path, entry, 2 * SECOND, SECOND, extend_sustain=True)["notes"]
-    np.testing.assert_allclose(extended, [[-1.5, 0.5, 60, 80]], atol=1e-6)
+    extended = cut(tmp_path, entry, 2 * SECOND, SECOND, extend_sustain=True)
+    np.testing.assert_allclose(extended["notes"], [[-1.5, 0.5, 60, 80, -1.4]], atol=1e-6)
+    np.testing.assert_allclose(extended["pedal"], [[-1.6, 0.5]], atol=1e-6)
+    assert extended["pedal_known"]
     assert len(cut(tmp_path, entry, 2 * SECOND, SECOND, extend_sustain=False)["notes"]) == 0
 
 
@@ -116,8 +118,9 @@ def test_collate_pads_notes_with_pitch_0(root: Path) -> None:
         count = len(segment["notes"])
         np.testing.assert_array_equal(table[:count], segment["notes"])
         assert (table[:count, 2] >= 21).all() and (table[count:] == 0).all()
-    silent = collate([{**segment, "notes": np.zeros((0, 4), np.float32)} for segment in segments])
-    assert silent["notes"].shape == (3, 0, 4)
+    silent = collate([{**segment, "notes": np.zeros((0, 5), np.float32)} for segment in segments])
+    assert silent["notes"].shape == (3, 0, 5)
+    assert batch["pedal"].shape == (3, 0, 2) and batch["pedal_known"].tolist() == [False] * 3
 
 
 @settings(deadline=None)
