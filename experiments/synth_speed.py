@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=1 python experiments/synth_speed.py
     OMP_NUM_THREADS=1 python experiments/synth_speed.py --midi FOLDER --files 8 --piano FOLDER ...
+        --rooms FOLDER
 
 Without --midi the built-in performer invents four minutes. Each file is played on a fresh built-in
-piano (its strings are computed anew) and on each sampled piano with a tuning of its own.
+piano (its strings are computed anew) and on each sampled piano in a setting of its own.
 Processor time is counted over all threads, so that other programs and more cores change little.
 """
 
@@ -18,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.audio import SAMPLE_RATE
+from amt.audio import SAMPLE_RATE, load
+from amt.data.rendering import room_files
 from amt.midi import read_midi
 from amt.notes import Notes
 from amt.synth.performer import perform
 from amt.synth.piano import random_instrument, render
 from amt.synth.sampler import SampledPiano
+from amt.synth.setting import play, random_setting
 
 MIDI_SUFFIXES = (".mid", ".midi")
 
@@ -61,6 +64,7 @@ def main() -> None:
     parser.add_argument("--midi", type=Path, help="folder of performances")
     parser.add_argument("--files", type=int, default=4, help="how many of them")
     parser.add_argument("--piano", type=Path, nargs="*", default=[], help="sampled pianos")
+    parser.add_argument("--rooms", help="folder of impulse responses")
     options = parser.parse_args()
     played = pieces(options.midi, options.files)
     rates: dict[str, list[float]] = {}
@@ -71,14 +75,13 @@ def main() -> None:
         instrument = random_instrument(rng)
         audio, spent = timed(lambda n=notes, p=instrument, r=rng: render(n, p, r))
         rates.setdefault("built-in piano", []).append(report("built-in piano", notes, audio, spent))
+    rooms = [load(file) for file in room_files(options.rooms)]
     for folder in options.piano:
         piano = SampledPiano.load(folder)
         for i, notes in enumerate(played):
             rng = np.random.default_rng(i)
-            tune = float(rng.uniform(-30, 30))
-            audio, spent = timed(
-                lambda n=notes, p=piano, r=rng, t=tune: p.render(n, rng=r, tune_cents=t)
-            )
+            setting = random_setting(rng)
+            audio, spent = timed(lambda n=notes, p=piano, s=setting, r=rng: play(p, n, s, r, rooms))
             rates.setdefault(piano.name, []).append(report(piano.name, notes, audio, spent))
     for name, values in rates.items():
         print(f"{name}: lowest {min(values):.0f}x, median {np.median(values):.0f}x")

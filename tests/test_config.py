@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -22,27 +23,39 @@ from amt.module import Transcription
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 NESTED = ("model/trunk", "model/temporal")
 OPTIONS = [(group, choice) for group in [*GROUPS, *NESTED] for choice in choices(group)]
-NEEDS_ROOT = {"maps", "maestro", "folder"}
+PLACES = {
+    "maps": ["data.root=/recordings"],
+    "maestro": ["data.root=/recordings"],
+    "folder": ["data.root=/recordings"],
+    "mixture": ["data.paths.maps=/a", "data.paths.maestro=/b", "data.paths.pianos=[/c,/d]"],
+    "open": ["data.paths.pianos=[/c,/d]"],
+    "left_out": ["data.paths.maestro=/b", "data.paths.pianos=[/c]"],
+}
+SOURCES = {"mixture": ["maps", "maestro", "synthetic"], "open": ["builtin", "sampled"]}
 MODELS = list(product(choices("features"), choices("model/trunk"), choices("model/temporal")))
 LOGARITHMIC = {"logfreq", "cqt"}
 
 
-@pytest.fixture(scope="module")
-def train() -> ModuleType:
-    """train.py as a module."""
-    spec = importlib.util.spec_from_file_location("train_script", ROOT / "train.py")
+def script(name: str) -> ModuleType:
+    """train.py or evaluate.py as a module."""
+    spec = importlib.util.spec_from_file_location(f"{name}_script", ROOT / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+@pytest.fixture(scope="module")
+def train() -> ModuleType:
+    """train.py as a module."""
+    return script("train")
+
+
 def with_root(group: str, choice: str) -> list[str]:
     """A choice, and the place of the recordings where it needs one."""
     text = (CONF / group / f"{choice}.yaml").read_text("utf-8")
-    own = group == "data" and choice in NEEDS_ROOT
-    needed = own or any(f"override /data: {name}" in text for name in NEEDS_ROOT)
-    return [f"{group}={choice}", *["data.root=/recordings"][:needed]]
+    chosen = [choice] if group == "data" else re.findall(r"override /data: (\w+)", text)
+    return [f"{group}={choice}", *[place for name in chosen for place in PLACES.get(name, [])]]
 
 
 def plain(config: DictConfig) -> dict:
@@ -76,7 +89,7 @@ def test_every_data_set_makes_a_data_module(choice: str) -> None:
     config = composed(with_root("data", choice))
     data = instantiate(config.data, _convert_="all")
     assert isinstance(data, PianoData)
-    assert list(data.sources) == [choice]
+    assert list(data.sources) == SOURCES.get(choice, [choice])
     assert data.augmentation is not None
     assert data.augmentation.key_shift == config.augment.key_shift > 0
 
@@ -159,7 +172,34 @@ def test_a_typo_gets_a_hint(typo: str, hint: str) -> None:
         composed([typo])
 
 
-@pytest.mark.parametrize("choice", sorted(NEEDS_ROOT))
-def test_a_data_set_without_its_place_is_an_error_that_names_it(choice: str) -> None:
-    with pytest.raises(Exception, match=r"data\.root"):
-        plain(composed([f"data={choice}"]))
+@pytest.mark.parametrize(("choice", "place"), [(c, p) for c in PLACES for p in PLACES[c]])
+def test_a_data_set_without_its_place_is_an_error_that_names_it(choice: str, place: str) -> None:
+    others = [other for other in PLACES[choice] if other != place]
+    name = re.escape(place.partition("=")[0])
+    with pytest.raises(Exception, match=name):
+        plain(composed([f"data={choice}", *others]))
+
+
+def test_the_mixture_plays_on_the_given_pianos_and_validates_on_real_recordings() -> None:
+    config = composed([*with_root("data", "mixture"), "data.paths.rooms=/e"])
+    data = instantiate(config.data, _convert_="all")
+    maestro, maps = data.sources["maestro"], data.sources["maps"]
+    assert list(maestro.render) == ["/c", "/d"] and maestro.rooms == "/e"
+    assert list(maestro.splits) == ["train"] and maps.split == "folder"
+    assert data.sources["synthetic"].validation == 0
+    assert data.weights == [8.0, 1.0, 1.0]
+
+
+def test_what_is_open_reads_no_recordings() -> None:
+    data = instantiate(composed(with_root("data", "open")).data, _convert_="all")
+    assert {type(source).__name__ for source in data.sources.values()} == {"Synthetic"}
+    assert all(source.validation > 0 for source in data.sources.values())
+    assert len({source.seed for source in data.sources.values()}) == 2
+
+
+def test_a_checkpoint_can_name_every_source() -> None:
+    evaluate = script("evaluate")
+    for choice in choices("data"):
+        config = OmegaConf.to_container(composed(with_root("data", choice)).data)
+        config["augmentation"] = None
+        assert set(evaluate._targets(config)) <= evaluate.DATA_TARGETS

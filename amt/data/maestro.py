@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from amt.data.pieces import (
     safe_name,
     unusable_piece,
 )
-from amt.data.rendering import piano_names, pianos_fingerprint, render_notes
+from amt.data.rendering import piano_names, render_notes, rendering_fingerprint, room_files
 
 COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename")
 
@@ -42,7 +43,9 @@ class Maestro:
 
     splits: those to use. limit: at most so many pieces of each, drawn by `seed`. render: play the
     MIDI instead of reading audio, on "builtin", the folder of a sampled piano or a list of such;
-    the piano of each piece is drawn by `seed`.
+    piano and setting of each piece are drawn by `seed`. copies: play each MIDI so many times, each
+    on the next piano and in another setting. rooms: a folder of impulse responses; half of the
+    pieces on sampled pianos sound in one of them.
     """
 
     root: str
@@ -50,6 +53,8 @@ class Maestro:
     splits: Sequence[Split] = SPLITS
     limit: int | None = None
     render: str | Sequence[str] | None = None
+    copies: int = 1
+    rooms: str | None = None
     seed: int = 0
     name: str = "maestro"
 
@@ -60,8 +65,10 @@ class Maestro:
         if unknown:
             raise SourceError(f"splits has {unknown[0]}; expected some of {', '.join(SPLITS)}")
         rows = self._chosen(_read_rows(_find_table(root, self.table)))
+        if self.copies < 1 or (self.copies > 1 and self.render is None):
+            raise SourceError(f"copies={self.copies}; expected 1, or more with render=PIANOS")
         if self.render is not None:
-            return self._rendered(root, rows, piano_names(self.render))
+            return self._rendered(root, rows, piano_names(self.render), room_files(self.rooms))
         sounds = [_find_audio(root / row["audio_filename"]) for row in rows]
         if not any(sounds):
             raise SourceError(
@@ -79,22 +86,30 @@ class Maestro:
         return [row for row in rows if row["midi_filename"] in chosen]
 
     def _rendered(
-        self, root: Path, rows: list[dict[str, str]], pianos: tuple[str, ...]
+        self,
+        root: Path,
+        rows: list[dict[str, str]],
+        pianos: tuple[str, ...],
+        rooms: tuple[Path, ...],
     ) -> list[Piece]:
-        version = pianos_fingerprint(pianos)
+        version = rendering_fingerprint(pianos, rooms)
         pieces = []
-        for row in rows:
+        for row, copy in product(rows, range(self.copies)):
             midi = root / row["midi_filename"]
-            load = partial(render_midi, midi, pianos, self.seed)
-            fingerprint = f"{files_fingerprint([midi])}:{version}:{self.seed}"
-            pieces.append(Piece(_name(row), _split(row), _work(row), load, fingerprint))
+            load = partial(render_midi, midi, pianos, self.seed, copy, rooms)
+            fingerprint = f"{files_fingerprint([midi])}:{version}:{self.seed}:{copy}"
+            name = f"{_name(row)}-copy{copy}" if copy else _name(row)
+            pieces.append(Piece(name, _split(row), _work(row), load, fingerprint))
         return pieces
 
 
-def render_midi(midi: Path, pianos: Sequence[str], seed: int) -> Recording:
-    """The notes of a MIDI file on a piano that its name and `seed` choose."""
-    rng = np.random.default_rng([seed, int(hash_fraction(midi.name) * 2**32)])
-    return render_notes(read_notes(midi), pianos, rng)
+def render_midi(
+    midi: Path, pianos: Sequence[str], seed: int, copy: int = 0, rooms: Sequence[Path] = ()
+) -> Recording:
+    """A MIDI file on the piano that its name and `seed` choose; each copy is on the next one."""
+    first = int(hash_fraction(f"{seed}:{midi.name}") * len(pianos))
+    rng = np.random.default_rng([seed, int(hash_fraction(midi.name) * 2**32), copy])
+    return render_notes(read_notes(midi), [pianos[(first + copy) % len(pianos)]], rng, rooms)
 
 
 def _find_table(root: Path, pattern: str) -> Path:

@@ -1,4 +1,4 @@
-"""Notes to recordings on a piano drawn for the piece: the built-in one or sampled ones."""
+"""Notes to recordings, each on a piano, in a setting and in a room drawn for the piece."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.data.pieces import Recording, SourceError, files_fingerprint
+from amt import audio
+from amt.data.pieces import AUDIO_SUFFIXES, Recording, SourceError, files_fingerprint
 from amt.notes import Notes
 from amt.synth import piano
 from amt.synth.sampler import SampledPiano
+from amt.synth.setting import play, random_setting
 
 BUILTIN = "builtin"
 
@@ -32,24 +34,43 @@ def piano_names(render: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def render_notes(notes: Notes, pianos: Sequence[str], rng: np.random.Generator) -> Recording:
-    """Play `notes` with their pedal on one of `pianos`; everything random comes from `rng`."""
+def room_files(rooms: str | None) -> tuple[Path, ...]:
+    """The impulse responses in the folder `rooms`; none for None.
+
+    Raises SourceError where the folder is missing or holds no audio.
+    """
+    if rooms is None:
+        return ()
+    files = sorted(p for p in Path(rooms).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    if not files:
+        raise SourceError(f"rooms={rooms} holds no audio; expected a folder of impulse responses")
+    return tuple(files)
+
+
+def render_notes(
+    notes: Notes, pianos: Sequence[str], rng: np.random.Generator, rooms: Sequence[Path] = ()
+) -> Recording:
+    """Play `notes` with their pedal on one of `pianos`; everything random comes from `rng`.
+
+    rooms: measured impulse responses, where sampled pianos may stand. The built-in piano brings its
+    own room.
+    """
     name = pianos[int(rng.integers(len(pianos)))]
     if name == BUILTIN:
-        audio = piano.render(notes, piano.random_instrument(rng), rng)
-    else:
-        audio = _sampled_piano(name).render(notes, rng=rng)
-    return Recording(audio, notes)
+        return Recording(piano.render(notes, piano.random_instrument(rng), rng), notes)
+    responses = [_impulse_response(path) for path in rooms]
+    return Recording(play(_sampled_piano(name), notes, random_setting(rng), rng, responses), notes)
 
 
-def pianos_fingerprint(pianos: Sequence[str]) -> str:
-    """Changes with the code that makes the sound and with the samples of the pianos."""
+def rendering_fingerprint(pianos: Sequence[str], rooms: Sequence[Path] = ()) -> str:
+    """Changes with the code that makes the sound, the samples of the pianos, and the rooms."""
     digest = hashlib.sha256()
     for module in sorted(resources.files("amt.synth").iterdir(), key=lambda path: path.name):
         if module.name.endswith(".py"):
             digest.update(module.read_bytes())
     for name in pianos:
         digest.update(f"{Path(name).name}:{files_fingerprint(_samples(name))}".encode())
+    digest.update(files_fingerprint(rooms).encode())
     return digest.hexdigest()[:16]
 
 
@@ -70,3 +91,8 @@ def _samples(name: str) -> list[Path]:
 def _sampled_piano(folder: str) -> SampledPiano:
     """Loading decodes every sample, so a process keeps the pianos that it plays."""
     return SampledPiano.load(folder)
+
+
+@lru_cache(maxsize=64)
+def _impulse_response(path: Path) -> np.ndarray:
+    return audio.load(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 PEAK = 0.98
+LONGEST_SECONDS = 1.5
+DIRECT_SECONDS = 0.001  # how long the direct sound lasts in a measured impulse response
 
 
 def coloured_noise(
@@ -27,7 +29,7 @@ def impulse_response(
     level_db: energy of all but the direct sound, against it. seconds: time to fall by 60 dB.
     damping: how much sooner the treble dies away (0-1).
     """
-    samples = max(int(min(seconds, 1.5) * sample_rate), 64)
+    samples = max(int(min(seconds, LONGEST_SECONDS) * sample_rate), 64)
     time = np.arange(samples) / sample_rate
     tail = np.zeros(samples)
     for tilt, quicker in ((6.0, 1.0), (0.0, 1 - 0.7 * damping)):
@@ -38,10 +40,43 @@ def impulse_response(
     delays = rng.uniform(0.0015, 0.03, size=8)
     place = np.minimum((delays * sample_rate).astype(int), samples - 1)
     np.add.at(tail, place, rng.choice([-1, 1], size=8) * 0.25 * np.exp(-delays / 0.015))
+    return _behind_direct_sound(tail, level_db)
+
+
+def room_response(measured: np.ndarray, level_db: float, sample_rate: int) -> np.ndarray:
+    """A measured impulse response (S,) with its direct sound at sample 0, 1.5 s of it at most.
+
+    The direct sound begins where a tenth of the peak is reached: where reflections are louder, the
+    peak is one of them. level_db: energy of all that follows the first millisecond, against it.
+    Raises ValueError where nothing follows.
+    """
+    size = np.abs(measured)
+    first = int(np.argmax(size >= 0.1 * size.max(initial=0)))
+    tail = measured[first : first + round(LONGEST_SECONDS * sample_rate)].astype(np.float64)
+    tail[: round(DIRECT_SECONDS * sample_rate)] = 0
+    if not tail.any():
+        raise ValueError("an impulse response holds no reverberation after its direct sound")
+    return _behind_direct_sound(tail * np.linspace(1, 0, len(tail)), level_db)
+
+
+def _behind_direct_sound(tail: np.ndarray, level_db: float) -> np.ndarray:
+    """The tail with this energy in dB, after a direct sound of 1 at sample 0."""
     tail[0] = 0
     tail *= 10 ** (level_db / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1
     return tail.astype(np.float32)
+
+
+def low_shelf(gain_db: float, hertz: float, sample_rate: int) -> np.ndarray:
+    """Impulse response of a filter with `gain_db` far below `hertz` and 0 dB far above.
+
+    One pole: it delays nothing.
+    """
+    pole = np.exp(-2 * np.pi * hertz / sample_rate)
+    low_pass = (1 - pole) * pole ** np.arange(np.ceil(np.log(1e-4) / np.log(pole)))
+    low_pass *= 10 ** (gain_db / 20) - 1
+    low_pass[0] += 1
+    return low_pass.astype(np.float32)
 
 
 def convolve(audio: np.ndarray, response: np.ndarray) -> np.ndarray:

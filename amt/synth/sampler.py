@@ -86,7 +86,8 @@ class SampledPiano:
         notes: Notes,
         *,
         rng: np.random.Generator | None = None,
-        tune_cents: float = 0.0,
+        tune_cents: float | np.ndarray = 0.0,
+        key_gain_db: float | np.ndarray = 0.0,
         release: float = RELEASE,
         velocity_curve: float = 1.0,
         range_db: float | None = None,
@@ -97,6 +98,7 @@ class SampledPiano:
         """Play `notes` (raw key releases; CC64 in notes.pedal): float32 (S,) at 16 kHz.
 
         rng: makes strokes a little uneven; without it there is no chance in the result.
+        tune_cents, key_gain_db: one number or one for each key, (88,).
         release: seconds in which the damper quiets a middle key by 60 dB. velocity_curve: exponent
         on velocity / 127; above 1 plays softer. range_db: loudness between velocities 1 and 127;
         None: as recorded. resonance_db: the other strings while the pedal is down; None: none.
@@ -107,7 +109,8 @@ class SampledPiano:
         if not len(notes) or not len(out):
             return out
         touch = np.round(127 * (VELOCITIES / 127) ** velocity_curve).clip(1, 127).astype(np.int64)
-        gains = self._gains_db(range_db)
+        gains = self._gains_db(range_db) + np.reshape(key_gain_db, (-1, 1))
+        cents = np.broadcast_to(tune_cents, len(KEYS))
         played = list(strokes(notes, top_damper, len(out), SAMPLE_RATE))
         uneven = rng.normal(0, 0.7, len(played)) if rng else np.zeros(len(played))
         cues = []
@@ -117,9 +120,10 @@ class SampledPiano:
         cues.sort(key=Cue.order)
         for (region, pitch), group in groupby(cues, key=Cue.order):
             quiet = damper_seconds(release, pitch)
-            self._play(out, self.regions[region], self.samples[region], group, tune_cents, quiet)
+            tune = float(cents[pitch - MIN_PITCH])
+            self._play(out, self.regions[region], self.samples[region], group, tune, quiet)
         if resonance_db is not None:
-            others = Instrument(tune_cents=tune_cents, resonance_db=resonance_db)
+            others = Instrument(tune_cents=float(cents.mean()), resonance_db=resonance_db)
             resonate(out, notes.pedal, SUSTAIN_THRESHOLD, others, SAMPLE_RATE)
         return keep_headroom(out)
 

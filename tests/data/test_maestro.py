@@ -5,8 +5,9 @@ import pytest
 from pairs import write_pair
 
 from amt.data.cache import open_audio, open_notes, prepare
-from amt.data.maestro import Maestro
-from amt.data.pieces import SourceError, check_pieces
+from amt.data.maestro import Maestro, render_midi
+from amt.data.pieces import Recording, SourceError, check_pieces
+from amt.notes import Notes
 
 HEADER = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
 SPLITS = ["train", "train", "train", "validation", "test"]
@@ -77,6 +78,39 @@ def test_midi_alone_is_rendered(tmp_path: Path) -> None:
     (same,) = (piece for piece in other if piece.name == entry.name)
     assert same.fingerprint != entry.fingerprint
     assert not np.allclose(same.load().audio[:4000], again.audio[:4000], atol=1e-3)
+
+
+def test_copies_are_other_renderings_of_the_same_notes(tmp_path: Path) -> None:
+    root = str(maestro(tmp_path))
+    once = Maestro(root, splits=["train"], render="builtin").pieces()
+    pieces = Maestro(root, splits=["train"], render="builtin", copies=2).pieces()
+    check_pieces(pieces)
+    assert [(piece.name, piece.fingerprint) for piece in pieces[::2]] == [
+        (piece.name, piece.fingerprint) for piece in once
+    ]
+    first, second = pieces[:2]
+    assert second.name == f"{first.name}-copy1" and second.fingerprint != first.fingerprint
+    assert (second.split, second.work) == (first.split, first.work)
+    played = [piece.load() for piece in (first, second)]
+    np.testing.assert_array_equal(played[0].notes.onset, played[1].notes.onset)
+    assert not np.allclose(*(take.audio[:8000] for take in played), atol=1e-3)
+    for copies, render in ((0, "builtin"), (2, None)):
+        with pytest.raises(SourceError, match=f"copies={copies}; expected 1, or more with render"):
+            Maestro(root, copies=copies, render=render).pieces()
+
+
+def test_copies_go_round_the_pianos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = maestro(tmp_path)
+    chosen: list[str] = []
+
+    def note_piano(notes: Notes, pianos: list[str], *_: object) -> Recording:
+        chosen.extend(pianos)
+        return Recording(np.zeros(1, dtype=np.float32), notes)
+
+    monkeypatch.setattr("amt.data.maestro.render_notes", note_piano)
+    for copy in range(3):
+        render_midi(next(root.glob("2004/*.midi")), ("a", "b", "c"), 0, copy)
+    assert sorted(chosen) == ["a", "b", "c"]
 
 
 def test_a_work_in_two_splits_is_refused(tmp_path: Path) -> None:

@@ -206,6 +206,21 @@ def test_pedal_resonance_is_optional(piano: SampledPiano) -> None:
     assert -60 < _db(ringing[8000:16000]) - _db(plain[8000:16000]) < -5
 
 
+def test_every_key_can_have_its_own_gain_and_tuning(piano: SampledPiano) -> None:
+    keys = np.zeros(88)
+    keys[60 - MIN_PITCH] = 6.0
+
+    def render(pitch: int, **options: np.ndarray) -> np.ndarray:
+        return piano.render(_note(0.1, 0.9, pitch), seconds=1.0, **options)
+
+    assert _db(render(60, key_gain_db=keys)) - _db(render(60)) == pytest.approx(6, abs=0.1)
+    np.testing.assert_array_equal(render(64, key_gain_db=keys), render(64))
+    np.testing.assert_array_equal(
+        render(60, tune_cents=keys), render(60, tune_cents=np.full(88, 6.0))
+    )
+    np.testing.assert_array_equal(render(64, tune_cents=keys), render(64))
+
+
 def test_same_arguments_same_audio(piano: SampledPiano) -> None:
     notes = perform(np.random.default_rng(2), 3.0)
 
