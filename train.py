@@ -10,6 +10,7 @@ import lightning as L
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from amt.audio import AudioError
 from amt.data.datamodule import PianoData
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
@@ -28,7 +29,7 @@ def main(config: DictConfig) -> float:
     """Train; returns the score that sweeps maximise. A wrong input ends in one line."""
     try:
         return run(config)
-    except (SourceError, CacheError, CheckpointError, FileNotFoundError) as error:
+    except (SourceError, CacheError, CheckpointError, AudioError, FileNotFoundError) as error:
         raise SystemExit(f"train.py: {error}") from None
 
 

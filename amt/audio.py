@@ -24,6 +24,8 @@ import soxr
 from amt.files import whole
 
 SAMPLE_RATE = 16000
+# Lossless before lossy.
+AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".opus", ".ogg", ".m4a", ".aac", ".mp3")
 
 _BLOCK = 1 << 16
 _FORMATS = {

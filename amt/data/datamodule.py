@@ -103,6 +103,8 @@ class PianoData(L.LightningDataModule):
         """Before training: is there something to train on, and something to validate with?"""
         if stage != "fit":
             return
+        if self.augmentation is not None:
+            self.augmentation.read_folders()
         _, world = self._rank()
         needed: dict[Split, int] = {"train": 1, "validation": world}
         for split, least in needed.items():
@@ -152,8 +154,10 @@ class PianoData(L.LightningDataModule):
         generator: torch.Generator | None = None,
     ) -> Batch:
         """Adds spectrogram and targets to a batch; augments where a `generator` is given."""
-        audio, notes = batch["audio"], batch["notes"]
         augmentation = self.augmentation if generator is not None else None
+        if augmentation is not None:
+            batch = _mixed(batch, augmentation, generator)
+        audio, notes = batch["audio"], batch["notes"]
         if augmentation is not None:
             audio = augmentation.waveform(audio, generator)
         spec = front_end(audio)
@@ -195,3 +199,12 @@ class PianoData(L.LightningDataModule):
             persistent_workers=False,
             **options,
         )
+
+
+def _mixed(batch: Batch, augmentation: Augmentation, generator: torch.Generator | None) -> Batch:
+    """A batch in which some examples are two excerpts; the pedal of these is not known."""
+    mixture = augmentation.mix(batch["audio"], batch["notes"], batch["length"], generator)
+    mixed = {"audio": mixture.audio, "notes": mixture.notes, "length": mixture.length}
+    if "pedal_known" in batch:
+        mixed["pedal_known"] = batch["pedal_known"] & ~mixture.mixed
+    return {**batch, **mixed}

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from amt import audio
+from amt.audio import AUDIO_SUFFIXES as AUDIO_SUFFIXES
 from amt.midi import read_midi
 from amt.notes import Notes, read_table
 
@@ -21,7 +22,6 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 # Of several files with one stem the first kind is taken: lossless before lossy, and a note table
 # before MIDI, since a table is written where the MIDI needed correction.
-AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".opus", ".ogg", ".m4a", ".aac", ".mp3")
 NOTE_SUFFIXES = (".tsv", ".mid", ".midi")
 
 

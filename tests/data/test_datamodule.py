@@ -1,0 +1,47 @@
+"""Batches on the device: what is mixed has the labels of both, and a pedal that nobody knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from front_ends import front_end
+from sounds import NOTHING, one_note_each, seeded, sines
+
+from amt.data.datamodule import Batch, PianoData
+from amt.data.synthetic import Synthetic
+
+PITCHES = [50, 60, 70]
+
+
+@pytest.fixture
+def batch() -> Batch:
+    notes = one_note_each(PITCHES)
+    return {
+        "audio": sines(PITCHES),
+        "notes": torch.cat([notes, notes[..., 1:2]], dim=-1),
+        "length": torch.tensor([16000, 8000, 16000]),
+        "pedal": torch.zeros(3, 0, 2),
+        "pedal_known": torch.tensor([True, True, False]),
+    }
+
+
+@pytest.mark.parametrize(("mixing", "known"), [(1.0, [False] * 3), (0.0, [True, True, False])])
+def test_mixed_examples(mixing: float, known: list[bool], batch: Batch, tmp_path: Path) -> None:
+    augmentation = replace(NOTHING, mixing=mixing)
+    data = PianoData({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
+    made = data.compute(batch, front_end("logfreq"), seeded())
+    assert made["pedal_known"].tolist() == known
+    assert (made["frame"][:, 10].sum(dim=-1) == (2 if mixing else 1)).all()
+    assert made["mask"].sum(dim=-1).tolist() == [32, 16, 16 if mixing else 32]
+    validation = data.compute(batch, front_end("logfreq"))
+    assert validation["pedal_known"].tolist() == [True, True, False]
+
+
+def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path: Path) -> None:
+    augmentation = replace(NOTHING, noises=str(tmp_path / "missing"))
+    data = PianoData({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
+    with pytest.raises(FileNotFoundError, match=r"augment\.noises"):
+        data.setup("fit")
