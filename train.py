@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amt.audio import AudioError
+from amt.checkpoints import CheckpointError, read_checkpoint
 from amt.data.datamodule import PianoData
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
@@ -19,9 +21,9 @@ from amt.models.cost import measure
 from amt.module import Transcription
 from amt.tracking import finish, log_evaluation
 from amt.training import read_recipe, score, tune_checkpoint, write_report
-from amt.transcriber import CheckpointError, pick_device
+from amt.transcriber import pick_device
 
-RESUMED = ("data", "features", "model", "module", "seed")
+RESUMED = ("data", "features", "model", "module", "seed", "trainer.max_epochs")
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -44,6 +46,8 @@ def run(config: DictConfig) -> float:
         module = Transcription(**_hyperparameters(config))
     except ValueError as error:
         raise SystemExit(f"train.py: {error}") from None
+    if config.init:
+        _start_from(module, Path(config.init))
     trainer = build_trainer(config)
     if trainer.is_global_zero:
         print(f"{config.name}: {measure(module.front_end, module.network)}")
@@ -68,12 +72,23 @@ def _go_on(config: DictConfig) -> None:
     for callback in config.callbacks.values():
         if "dirpath" in callback:
             callback.dirpath = str(checkpoint.parent)
-    for group in RESUMED:
-        if recipe.get(group) != plain[group]:
+    for name in RESUMED:
+        before, now = (reduce(dict.__getitem__, name.split("."), c) for c in (recipe, plain))
+        if before != now:
             raise CheckpointError(
-                f"{checkpoint} was trained with another {group} ({recipe.get(group)}); "
-                "repeat the overrides of its run"
+                f"{checkpoint} was trained with another {name} ({before}); repeat the overrides of "
+                "its run, or start a new run from its weights with init=PATH"
             )
+
+
+def _start_from(module: Transcription, path: Path) -> None:
+    """Give the network the weights of a checkpoint; raises CheckpointError where none fit."""
+    state = read_checkpoint(path).get("state_dict", {})
+    try:
+        module.load_state_dict(state)
+    except (RuntimeError, AttributeError) as error:
+        wrong = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{path}: its weights do not fit this model ({wrong})") from error
 
 
 def _report(config: DictConfig, trainer: L.Trainer, data: PianoData) -> None:

@@ -16,6 +16,7 @@ from amt.losses import Loss
 from amt.metrics import note_scores
 from amt.notes import Notes
 
+SCHEDULES = ("onecycle", "cosine", "trapezoid")
 VALIDATION_SCORES = ("note_f1", "note_100ms_f1", "note_offset_f1", "frame_f1")
 
 
@@ -23,9 +24,10 @@ class Transcription(L.LightningModule):
     """Trains a network; everything it is made of goes into the checkpoint as plain types.
 
     model: `features`, `trunk`, `temporal` for `amt.build.build_model`. decoder: fields of Decoder.
-    loss: fields of Loss. learning_rate: the peak. schedule: "onecycle" or "cosine", over all steps
-    of the run; warmup: the fraction of steps in which the rate rises. recipe: the whole resolved
-    configuration, kept for whoever wants to know or do it again.
+    loss: fields of Loss. learning_rate: the peak. schedule: "onecycle", "cosine" or "trapezoid",
+    over all steps of the run; warmup: the fraction of steps in which the rate rises; cooldown: the
+    fraction in which a trapezoid's falls. recipe: the whole resolved configuration, kept for
+    whoever wants to know or do it again.
     """
 
     def __init__(
@@ -37,11 +39,12 @@ class Transcription(L.LightningModule):
         weight_decay: float = 1e-2,
         schedule: str = "onecycle",
         warmup: float = 0.2,
+        cooldown: float = 0.3,
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if schedule not in ("onecycle", "cosine"):
-            raise ValueError(f"schedule={schedule!r}: expected onecycle or cosine")
+        if schedule not in SCHEDULES:
+            raise ValueError(f"schedule={schedule!r}: expected one of {', '.join(SCHEDULES)}")
         self.save_hyperparameters()
         self.front_end, network = build_model(model)
         self.network = network.to(memory_format=torch.channels_last)
@@ -115,6 +118,11 @@ class Transcription(L.LightningModule):
         if self.hparams["schedule"] == "onecycle":
             return torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=warmup)
         rising = max(1, round(steps * warmup))
+        if self.hparams["schedule"] == "trapezoid":
+            falling = max(1, round(steps * self.hparams["cooldown"]))
+            return torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda step: min(1.0, (step + 1) / rising, (steps - step) / falling)
+            )
         rise = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=rising)
         fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - rising))
         return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [rising])

@@ -140,7 +140,7 @@ def test_gradients_are_clipped_before_the_step(tiny_source, tiny_cache, small_mo
     assert steps == pytest.approx([1.0] * STEPS_AN_EPOCH, rel=1e-3)
 
 
-@pytest.mark.parametrize("schedule", ["onecycle", "cosine"])
+@pytest.mark.parametrize("schedule", ["onecycle", "cosine", "trapezoid"])
 def test_learning_rate_rises_then_falls(schedule, tiny_source, tiny_cache, small_model, tmp_path):
     rates = []
 
@@ -154,10 +154,11 @@ def test_learning_rate_rises_then_falls(schedule, tiny_source, tiny_cache, small
     assert 0 < peak < len(rates) - 1
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert (rates.count(max(rates)) >= 4) == (schedule == "trapezoid")
 
 
 def test_unknown_schedule_is_refused(small_model):
-    with pytest.raises(ValueError, match="expected onecycle or cosine"):
+    with pytest.raises(ValueError, match="expected one of onecycle, cosine"):
         Transcription(small_model, schedule="step")
 
 

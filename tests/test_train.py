@@ -148,6 +148,33 @@ def test_resuming_with_other_settings_is_refused(trained, cache: Path, tmp_path:
     assert "another model" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_resuming_for_longer_is_refused_with_a_way_out(
+    trained, cache: Path, tmp_path: Path
+) -> None:
+    last = trained[0] / "checkpoints" / "last.ckpt"
+    done = run(
+        "train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv",
+        "trainer.max_epochs=7", f"resume={last}", fails=True,
+    )  # fmt: skip
+    assert "init=PATH" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_run_can_start_from_the_weights_of_another(trained, cache: Path, tmp_path: Path) -> None:
+    best = trained[0] / "checkpoints" / "best.ckpt"
+    words = ("train.py", *TINY, f"data.cache={cache}", "logger=csv", "evaluate=false",
+             "trainer.max_epochs=1", "module.learning_rate=0", f"init={best}")  # fmt: skip
+    run(*words, f"hydra.run.dir={tmp_path}")
+    before, after = (
+        torch.load(path, weights_only=True)["state_dict"]
+        for path in (best, tmp_path / "checkpoints" / "last.ckpt")
+    )
+    for name, tensor in before.items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(after[name], tensor)
+    done = run(*words, f"hydra.run.dir={tmp_path}", "model=cnn", fails=True)
+    assert f"{best}: its weights do not fit" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:
     tiny = [word for word in TINY if "trunk.channels" not in word]
     run(
