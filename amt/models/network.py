@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from amt.models.temporal import Cnn, Lstm, Transformer
@@ -63,14 +62,13 @@ class PedalHead(nn.Module):
     def __init__(self, dim: int, hidden: int = 32, kernel_size: int = 9) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(2 * dim, hidden, kernel_size, padding=kernel_size // 2),
+            nn.Conv1d(dim, hidden, kernel_size, padding=kernel_size // 2),
             nn.ReLU(),
             nn.Conv1d(hidden, 1, kernel_size, padding=kernel_size // 2),
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        pooled = torch.cat([features.mean(dim=-1), features.amax(dim=-1)], dim=1)
-        return self.body(pooled).transpose(1, 2)
+        return self.body(features.mean(dim=-1)).transpose(1, 2)
 
 
 def _logit(probability: float) -> float:
