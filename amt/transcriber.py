@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,18 @@ from torch import Tensor
 
 from amt import audio as audio_files
 from amt.build import build_model
+from amt.bundled import DEFAULT, bundled_checkpoint
+from amt.checkpoints import CheckpointError, read_checkpoint
 from amt.decoding import Decoder, Ends
 from amt.features import FrontEnd, num_frames
+from amt.hardware import fastest_precision
+from amt.models.inference import for_inference
 from amt.models.network import Network
 from amt.notes import Notes
+from amt.threads import in_order
 
-WEIGHTS = Path(__file__).with_name("weights")
 NETWORK_PREFIX = "network."
-_EXPECTED = "expected a checkpoint that `python train.py` wrote"
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Seconds of audio around a window that its first and last spectrogram frames see; half of the
 # longest analysis window among the front ends (16384 samples, the constant-Q's).
@@ -29,34 +34,38 @@ CONTEXT_SECONDS = 0.512
 Progress = Callable[[float], object]
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message is one line that names it."""
-
-
 @dataclass(frozen=True)
 class Windowing:
     """How a recording is cut up; durations in seconds.
 
-    Windows overlap by twice `margin`, and the outputs in a margin are thrown away, so that what is
-    kept was computed with at least that much music on both sides. With 1.5 s trained networks give
-    the notes that they give without windows. `batch` windows are computed at once: on a CPU more
-    than one only takes more memory.
+    Windows last at most `seconds` and overlap by twice `margin`; the outputs in a margin are thrown
+    away, so that what is kept was computed with at least that much music on both sides. With 1.5 s
+    trained networks give the notes that they give without windows. `batch` windows are computed at
+    once: on a CPU more than one only takes more memory. There, `threads` batches are computed side
+    by side, by default as many as torch has threads.
     """
 
-    seconds: float = 16.0
+    seconds: float = 20.0
     margin: float = 1.5
     batch: int = 1
+    threads: int | None = None
 
-    def starts(self, frames: int, frame_rate: float) -> tuple[list[int], int, int]:
+    def starts(
+        self, frames: int, frame_rate: float, workers: int = 1
+    ) -> tuple[list[int], int, int]:
         """First frames of the windows over `frames` frames, their length and margin in frames.
 
-        All windows are equally long; the last is moved back to end with the recording.
+        All windows are equally long; the last is moved back to end with the recording. There are as
+        many for each of `workers`, unless margins would then be the greater part of them.
         """
-        length = min(frames, max(1, round(self.seconds * frame_rate)))
-        margin = min(round(self.margin * frame_rate), (length - 1) // 2)
-        last = frames - length
-        starts = [*range(0, last, length - 2 * margin), last]
-        return starts, length, margin
+        longest = min(frames, max(1, round(self.seconds * frame_rate)))
+        margin = min(round(self.margin * frame_rate), (longest - 1) // 2)
+        inner = frames - 2 * margin
+        count = math.ceil(inner / (longest - 2 * margin))
+        shared = math.ceil(count / workers) * workers
+        count = max(count, min(shared, inner // max(2 * margin, 1)))
+        step = math.ceil(inner / count)
+        return [*range(0, inner - step, step), inner - step], step + 2 * margin, margin
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +73,7 @@ class Transcriber:
     """A front end, a network and a decoder that belong together.
 
     The modules are set to evaluation and stay on their device. `dtype` is what whole recordings are
-    kept in: an hour of half precision takes 80 MB.
+    kept in: an hour of half precision takes 80 MB. The network runs under autocast to `precision`.
     """
 
     front_end: FrontEnd
@@ -72,6 +81,7 @@ class Transcriber:
     decoder: Decoder = field(default_factory=Decoder)
     windowing: Windowing = field(default_factory=Windowing)
     dtype: torch.dtype = torch.float16
+    precision: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
         self.front_end.eval()
@@ -93,16 +103,36 @@ class Transcriber:
         return next(self.network.parameters()).device
 
     @staticmethod
-    def load(path: Path | str, device: str | torch.device = "cpu") -> Transcriber:
-        """The transcriber of a training checkpoint. Raises CheckpointError."""
-        path = Path(path)
+    def load(
+        path: Path | str, device: str | torch.device = "cpu", precision: str = "auto"
+    ) -> Transcriber:
+        """The transcriber of a training checkpoint, or of weights that are shipped (.safetensors).
+
+        precision: float32, bfloat16, or auto: bfloat16 on processors that multiply it in hardware.
+        Raises CheckpointError.
+        """
+        path, device = Path(path), torch.device(device)
         checkpoint = read_checkpoint(path)
         try:
             settings, state = checkpoint["hyper_parameters"], checkpoint["state_dict"]
             model, decoder = settings["model"], settings["decoder"] or {}
         except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: not a checkpoint of amt; {_EXPECTED}") from error
-        return _assemble(path, model, decoder, state, device)
+            raise CheckpointError(
+                f"{path}: not a checkpoint of amt; expected one that `python train.py` wrote"
+            ) from error
+        front_end, network, thresholds = _assemble(path, model, decoder, state)
+        chosen = pick_precision(precision, device)
+        for_inference(network, chosen)
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        windowing = Windowing() if device.type == "cpu" else Windowing(seconds=16.0, batch=16)
+        return Transcriber(front_end.to(device), network, thresholds, windowing, precision=chosen)
+
+    @staticmethod
+    def bundled(
+        name: str = DEFAULT, device: str | torch.device = "cpu", precision: str = "auto"
+    ) -> Transcriber:
+        """The model called `name` that comes with the package. Raises CheckpointError."""
+        return Transcriber.load(bundled_checkpoint(name), device, precision)
 
     def transcribe(
         self,
@@ -148,11 +178,14 @@ class Transcriber:
         self, audio: np.ndarray, frames: int
     ) -> Iterator[tuple[dict[str, Tensor], int, int]]:
         """Posteriors of each window without its margins, and the frames [first, last) they are."""
-        starts, length, margin = self.windowing.starts(frames, self.frame_rate)
+        on_cpu = self.device.type == "cpu"
+        workers = self.windowing.threads or torch.get_num_threads() if on_cpu else 1
+        starts, length, margin = self.windowing.starts(frames, self.frame_rate, workers)
+        size = self.windowing.batch
+        batches = [starts[index : index + size] for index in range(0, len(starts), size)]
+        computed = in_order(lambda batch: self._compute(audio, batch, length), batches, workers)
         first = 0
-        for index in range(0, len(starts), self.windowing.batch):
-            batch = starts[index : index + self.windowing.batch]
-            outputs = self._compute(audio, batch, length)
+        for batch, outputs in zip(batches, computed, strict=True):
             for row, start in enumerate(batch):
                 last = frames if start + length == frames else start + length - margin
                 rows = {name: values[row, first - start :] for name, values in outputs.items()}
@@ -165,7 +198,10 @@ class Transcriber:
         context = round(CONTEXT_SECONDS * self.frame_rate)
         cut = np.stack([self._samples(audio, s - context, length + 2 * context) for s in starts])
         spec = self.front_end(torch.from_numpy(cut).to(self.device))
-        logits = self.network(spec[:, :, context : context + length].contiguous())
+        spec = spec[:, :, context : context + length].contiguous()
+        half = self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision, enabled=half):
+            logits = self.network(spec)
         return {name: value.sigmoid().to("cpu", self.dtype) for name, value in logits.items()}
 
     def _samples(self, audio: np.ndarray, start: int, frames: int) -> np.ndarray:
@@ -178,17 +214,6 @@ class Transcriber:
         return piece
 
 
-def bundled_checkpoint() -> Path:
-    """The weights that come with the package. Raises CheckpointError where none do."""
-    found = sorted(WEIGHTS.glob("*.ckpt"))
-    if not found:
-        raise CheckpointError(
-            "no trained weights come with this version; train some with "
-            "`python train.py model=lstm` and pass them as --ckpt PATH"
-        )
-    return found[0]
-
-
 def pick_device(name: str = "auto") -> torch.device:
     """The device called `name`, or the best there is. Raises ValueError where it cannot be used."""
     if name == "auto":
@@ -199,25 +224,14 @@ def pick_device(name: str = "auto") -> torch.device:
         raise ValueError(f"device {name} cannot be used here ({_gist(error)}); try cpu") from error
 
 
-def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """The contents of a checkpoint file: tensors and plain types, nothing that runs.
-
-    Raises CheckpointError where there is no such file or it holds anything else.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # The unpickler stumbles over foreign bytes in any way there is.
-        # Torch's own text advises to load without weights_only: to run whatever the file holds.
-        expected = f"not a whole file of tensors and plain values; {_EXPECTED}"
-        raise CheckpointError(f"{path}: {expected}") from error
-    return checkpoint if isinstance(checkpoint, dict) else {}
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The precision called `name`, or the fastest that a network runs well in on `device`."""
+    if name not in PRECISIONS:
+        raise ValueError(f"precision {name!r}: expected one of {', '.join(PRECISIONS)}")
+    if name == "auto":
+        fast = device.type == "cpu" and fastest_precision("cpu") == "bf16-mixed"
+        name = "bfloat16" if fast else "float32"
+    return getattr(torch, name)
 
 
 def _assemble(
@@ -225,8 +239,7 @@ def _assemble(
     model: Mapping[str, Any],
     decoder: Mapping[str, Any],
     state: Mapping[str, Tensor],
-    device: str | torch.device,
-) -> Transcriber:
+) -> tuple[FrontEnd, Network, Decoder]:
     try:
         front_end, network = build_model(model)
         weights = {
@@ -240,9 +253,7 @@ def _assemble(
         raise CheckpointError(
             f"{path}: its weights or settings do not fit this version of amt ({_gist(error)})"
         ) from error
-    network.to(memory_format=torch.channels_last)
-    windowing = Windowing() if torch.device(device).type == "cpu" else Windowing(batch=16)
-    return Transcriber(front_end.to(device), network.to(device), thresholds, windowing)
+    return front_end, network.eval(), thresholds
 
 
 def _gist(error: Exception, most: int = 160) -> str:

@@ -19,8 +19,8 @@ MAX_LINES = 300
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
     {"files", "smf", "hardware", "options"},
-    {"notes"},
-    {"audio", "midi"},
+    {"notes", "checkpoints", "threads"},
+    {"audio", "midi", "bundled"},
     {"features", "rolls", "decoding", "losses", "metrics"},
     {"augment", "models", "synth", "report"},
     {"build", "data", "formats"},

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from small_model import small_checkpoint
 
-from amt import cli, transcriber
+from amt import bundled, cli, transcriber
 from amt.audio import save
 from amt.cli import main
 from amt.data.cache import cache_folder
@@ -115,10 +115,32 @@ def test_what_cannot_be_done_is_told_in_one_line(
 def test_without_weights_the_way_to_some_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(transcriber, "WEIGHTS", Path("nowhere"))
+    monkeypatch.setattr(bundled, "WEIGHTS", Path("nowhere"))
     assert main(["transcribe", "a.wav"]) == 1
     line = only_line(capsys.readouterr().err)
     assert "python train.py model=lstm" in line and "--ckpt" in line
+
+
+def test_models_are_called_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe", "a.wav", "--model", "violin"])
+    assert caught.value.code == 2
+    assert "'violin'" in (error := capsys.readouterr().err) and "base" in error
+    save("a.wav", noise(16000))
+    assert main(["transcribe", "a.wav", "--model", "base", "--precision", "float32"]) == 0
+    assert Path("transcriptions/a.mid").is_file()
+
+
+def test_help_tells_the_licences(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["transcribe", "--help"])
+    assert "not for commercial use" in capsys.readouterr().out
+    monkeypatch.setattr(bundled, "WEIGHTS", Path("nowhere"))
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe", "--help"])
+    assert caught.value.code == 0
 
 
 def test_an_interruption_is_one_line(

@@ -1,38 +1,106 @@
-"""The weights that come with the package: what the card says of them, and that they transcribe."""
+"""The models that come with the package: intact, small, described, and they transcribe."""
 
 from __future__ import annotations
 
-import hashlib
+import shutil
+from pathlib import Path
 
 import numpy as np
-import torch
+import pytest
 
+from amt import bundled
+from amt.bundled import (
+    CHECKSUMS,
+    WEIGHTS,
+    bundled_checkpoint,
+    bundled_names,
+    checksum,
+    read_checksums,
+    record_checksum,
+)
+from amt.checkpoints import CheckpointError, read_settings
 from amt.metrics import note_scores
 from amt.notes import Notes
 from amt.synth import piano
-from amt.transcriber import WEIGHTS, Transcriber, bundled_checkpoint
+from amt.transcriber import Transcriber
 
 
-def test_the_card_has_the_checksum_of_every_file() -> None:
-    card = (WEIGHTS / "README.md").read_text("utf-8")
-    files = sorted(WEIGHTS.glob("*.ckpt"))
-    assert files
-    for path in files:
-        assert hashlib.sha256(path.read_bytes()).hexdigest() in card, path
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder, in place of it."""
+    folder = tmp_path / "weights"
+    shutil.copytree(WEIGHTS, folder)
+    monkeypatch.setattr(bundled, "WEIGHTS", folder)
+    return folder
 
 
-def test_files_are_small_and_say_nothing_of_where_they_were_made() -> None:
-    for path in WEIGHTS.glob("*.ckpt"):
-        assert path.stat().st_size < 5e6
-        checkpoint = torch.load(path, weights_only=True)
-        assert set(checkpoint) == {"state_dict", "hyper_parameters"}
-        assert set(checkpoint["hyper_parameters"]) == {"model", "decoder"}
+def test_the_default_is_there_and_every_file_has_its_checksum() -> None:
+    assert bundled.DEFAULT in bundled_names()
+    assert read_checksums(WEIGHTS) == {
+        path.name: checksum(path) for path in WEIGHTS.glob("*.safetensors")
+    }
 
 
-def test_a_scale_with_chords_is_transcribed() -> None:
+@pytest.mark.parametrize("name", bundled_names())
+def test_every_model_is_small_and_has_its_card(name: str) -> None:
+    path = bundled_checkpoint(name)
+    assert path.stat().st_size < 5e6
+    settings = read_settings(path)
+    assert settings["name"] == name
+    assert set(settings) == {"format", "name", "licence", "model", "decoder"}
+    card = path.with_suffix(".md").read_text("utf-8")
+    assert checksum(path) in card
+    told = "not for commercial use"
+    assert (told in settings["licence"]) == (told in card.replace("**", ""))
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_a_scale_with_chords_is_transcribed(name: str) -> None:
     scale = np.array([48, 52, 55, 60, 62, 64, 65, 67, 69, 71, 72, 76])
     onset = np.arange(len(scale)) * 0.4 + 0.5
     played = Notes(onset, onset + 0.6, scale, np.full(len(scale), 80))
     sound = piano.render(played, piano.Instrument(), np.random.default_rng(0), 6.5)
-    heard = Transcriber.load(bundled_checkpoint()).transcribe(sound)
-    assert note_scores(played, heard)["note_f1"] > 0.8
+    for precision in ("float32", "bfloat16"):
+        heard = Transcriber.bundled(name, precision=precision).transcribe(sound)
+        assert note_scores(played, heard)["note_f1"] > 0.8, precision
+
+
+def test_one_flipped_bit_is_noticed(copied: Path) -> None:
+    path = copied / "base.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"base\.safetensors: differs from its checksum"):
+        Transcriber.bundled("base")
+    # By its path it is anybody's file, and holds what it holds.
+    Transcriber.load(path)
+
+
+def test_a_file_without_a_checksum_is_refused(copied: Path) -> None:
+    (copied / CHECKSUMS).unlink()
+    with pytest.raises(CheckpointError, match="checksum"):
+        bundled_checkpoint()
+    record_checksum(copied / "base.safetensors")
+    assert bundled_checkpoint() == copied / "base.safetensors"
+
+
+def test_a_checksum_takes_the_place_of_the_older_one(tmp_path: Path) -> None:
+    for content in ("one", "two"):
+        for name in ("b.safetensors", "a.safetensors"):
+            (tmp_path / name).write_text(content + name)
+            record_checksum(tmp_path / name)
+    lines = (tmp_path / CHECKSUMS).read_text().splitlines()
+    assert lines == [f"{checksum(tmp_path / n)}  {n}" for n in ("a.safetensors", "b.safetensors")]
+
+
+def test_an_unknown_name_is_told_the_known_ones() -> None:
+    with pytest.raises(CheckpointError, match=r"'violin'.*base"):
+        Transcriber.bundled("violin")
+
+
+def test_without_any_the_way_to_some_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path)
+    with pytest.raises(CheckpointError, match=r"python train.py model=lstm.*--ckpt"):
+        bundled_checkpoint()
