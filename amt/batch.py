@@ -6,14 +6,16 @@ import errno
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from amt.audio import AudioError, load
 from amt.data.pieces import AUDIO_SUFFIXES
+from amt.decoding import Ends
 from amt.formats import Player, write
+from amt.notes import Notes, Pedal
 from amt.transcriber import Transcriber
 
 # Errors of the output, which the next file would meet as well.
@@ -63,16 +65,29 @@ def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
 
 
 def transcribe_all(
-    transcriber: Transcriber, jobs: Sequence[Job], formats: Sequence[str], player: Player
+    transcriber: Transcriber,
+    jobs: Sequence[Job],
+    formats: Sequence[str],
+    player: Player,
+    ends: Ends = "key",
 ) -> int:
-    """Do all jobs with a line for each; returns how many failed. A full disk ends it at once."""
+    """Do all jobs with a line for each; returns how many failed. A full disk ends it at once.
+
+    ends: notes end with their keys, and the pedal comes along, or with their sound, and there is
+    no pedal to prolong them once more.
+    """
     sources = {job.source.resolve() for job in jobs}
     failed = 0
     for number, job in enumerate(jobs, start=1):
         try:
             targets = [job.target.with_name(f"{job.target.name}.{kind}") for kind in formats]
             _protect(sources, targets)
-            report = _transcribe(transcriber, job.source, targets, player, f"{number}/{len(jobs)}")
+            label = f"{number}/{len(jobs)} {job.source.name}"
+            begin = time.perf_counter()
+            notes, seconds = _transcribe(transcriber, job.source, label, ends)
+            for target in targets:
+                write(target, notes, seconds, player)
+            report = _report(len(notes), seconds, time.perf_counter() - begin)
             tqdm.write(f"{job.source}: {report} -> {_listing(targets)}")
         except Exception as error:  # One odd file must not cost the others their transcription.
             failed += 1
@@ -95,22 +110,23 @@ def describe(error: Exception, source: Path) -> str:
 
 
 def _transcribe(
-    transcriber: Transcriber, source: Path, targets: Sequence[Path], player: Player, label: str
-) -> str:
-    begin = time.perf_counter()
+    transcriber: Transcriber, source: Path, label: str, ends: Ends
+) -> tuple[Notes, float]:
+    """The notes of a recording, and how many seconds it lasts."""
     if source.is_dir():
         raise AudioError(f"{source}: no audio in this folder ({', '.join(AUDIO_SUFFIXES)})")
-    with _bar(f"{label} {source.name}: reading", "{desc}"):
+    with _bar(f"{label}: reading", "{desc}"):
         audio = load(source, transcriber.sample_rate)
     seconds = len(audio) / transcriber.sample_rate
-    with _bar(f"{label} {source.name}", _BAR, seconds) as bar:
+    with _bar(label, _BAR, seconds) as bar:
         posteriors = transcriber.posteriors(audio, bar.update)
         del audio  # An hour of it takes 230 MB; decoding can use them.
-        notes = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
-    for target in targets:
-        write(target, notes, seconds, player)
-    took = time.perf_counter() - begin
-    count = "1 note" if len(notes) == 1 else f"{len(notes)} notes"
+        notes = transcriber.decoder.decode(posteriors, transcriber.frame_rate, ends)
+    return notes if ends == "key" else replace(notes, pedal=Pedal()), seconds
+
+
+def _report(notes: int, seconds: float, took: float) -> str:
+    count = "1 note" if notes == 1 else f"{notes} notes"
     return f"{count}, {seconds:.1f} s in {took:.1f} s ({seconds / took:.0f} x real time)"
 
 

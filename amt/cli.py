@@ -119,6 +119,13 @@ def _add_transcribe(commands: Any, with_licences: bool) -> None:
         default="auto",
         help="of the network (default: bfloat16 on processors that multiply it in hardware)",
     )
+    add(
+        "--ends",
+        choices=("key", "sound"),
+        default="key",
+        help="where notes end: with their keys, the sustain pedal beside them (default), or with "
+        "their sound",
+    )
     add("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
     parser.set_defaults(run=_transcribe)
 
@@ -201,7 +208,8 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
     jobs = plan(arguments.inputs, arguments.output)
-    return 1 if transcribe_all(transcriber, jobs, arguments.format, player) else 0
+    failed = transcribe_all(transcriber, jobs, arguments.format, player, arguments.ends)
+    return 1 if failed else 0
 
 
 def _synth(arguments: argparse.Namespace) -> int:

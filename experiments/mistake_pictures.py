@@ -97,7 +97,7 @@ def onset_errors(judged: Judgements) -> Figure:
         axis.axvline(tolerance, color="0.6", linewidth=1, linestyle="--")
     axis.set_ylim(bottom=0)
     axis.set_xlabel("onset of the estimate minus that of the reference (ms)")
-    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    axis.legend(fontsize=8, loc="upper left", edgecolor="none", framealpha=1)
     return figure
 
 

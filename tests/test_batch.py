@@ -57,6 +57,32 @@ def run(inputs: list[Path], output: Path, formats: tuple[str, ...] = ("mid",)) -
     return transcribe_all(Stub(), plan(inputs, output), formats, silent)  # type: ignore[arg-type]
 
 
+class Pedalling(Stub):
+    """Also hears that the key comes up early, under a pedal."""
+
+    def posteriors(self, audio: np.ndarray, progress: Callable[[float], Any]) -> dict:
+        heard = super().posteriors(audio, progress)
+        pedal = torch.zeros(20, 1)
+        pedal[4:12] = 1
+        frame = torch.zeros(20, 88)
+        frame[5:12, 39] = 1
+        return {**heard, "offset": 0 * frame, "frame": frame, "pedal": pedal,
+                "release": heard["onset"].roll(2, 0)}  # fmt: skip
+
+
+def test_notes_end_with_their_keys_beside_the_pedal_or_with_their_sound(tmp_path: Path) -> None:
+    jobs = plan([recording(tmp_path / "a.wav")], tmp_path / "out")
+    for ends in ("key", "sound"):
+        transcribe_all(Pedalling(), jobs, ("mid",), silent, ends)  # type: ignore[arg-type]
+        notes = read_midi(tmp_path / "out" / "a.mid")
+        if ends == "key":
+            np.testing.assert_allclose(notes.offset, [0.7], atol=1e-3)
+            np.testing.assert_allclose(notes.pedal.time, [0.35, 1.15], atol=1e-3)
+        else:
+            np.testing.assert_allclose(notes.offset, [1.15], atol=1e-3)
+            assert len(notes.pedal) == 0
+
+
 def test_folders_are_searched_and_keep_their_shape(tmp_path: Path) -> None:
     music = tmp_path / "music"
     for name in ("a.wav", "b/c.flac", "b/D.MP3", ".hidden/e.wav", ".f.wav"):
