@@ -6,7 +6,7 @@ import errno
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,7 +15,7 @@ from amt.audio import AudioError, load
 from amt.data.pieces import AUDIO_SUFFIXES
 from amt.decoding import Ends
 from amt.formats import Player, write
-from amt.notes import Notes, Pedal
+from amt.notes import Notes
 from amt.transcriber import Transcriber
 
 # Errors of the output, which the next file would meet as well.
@@ -122,7 +122,7 @@ def _transcribe(
         posteriors = transcriber.posteriors(audio, bar.update)
         del audio  # An hour of it takes 230 MB; decoding can use them.
         notes = transcriber.decoder.decode(posteriors, transcriber.frame_rate, ends)
-    return notes if ends == "key" else replace(notes, pedal=Pedal()), seconds
+    return notes, seconds
 
 
 def _report(notes: int, seconds: float, took: float) -> str:

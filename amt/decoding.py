@@ -47,10 +47,11 @@ class Decoder:
     ) -> Notes:
         """Notes in `posteriors`: onset, offset, frame, velocity, each (T, 88) in 0..1.
 
-        With `pedal` (T, 1) among them, the notes come with the movements of the sustain pedal; with
-        `release` (T, 88), `ends="key"` ends notes where their keys come up; without it both ends
-        are the same. Frame t stands at t / `frame_rate` seconds. The dense comparisons run where
-        the posteriors are and in their type; only peaks and their neighbours come to the CPU.
+        Notes end where their sound does. With `ends="key"` they end where their keys come up, if
+        `release` (T, 88) is among the posteriors, and if `pedal` (T, 1) is, the movements of the
+        sustain pedal come with them: what `amt.notes.extend_sustain` takes. Frame t stands at
+        t / `frame_rate` seconds. The dense comparisons run where the posteriors are and in their
+        type; only peaks and their neighbours come to the CPU.
         Raises ValueError where a target is missing, has another shape or holds NaN.
         """
         _check(posteriors)
@@ -70,7 +71,7 @@ class Decoder:
             onsets.key + MIN_PITCH,
             np.clip(np.rint(velocity * 127), 1, 127),
         )
-        if "pedal" not in posteriors:
+        if ends == "sound" or "pedal" not in posteriors:
             return notes
         presses = _presses(posteriors["pedal"][:, 0], self.pedal_threshold) / frame_rate
         return replace(notes, pedal=pedal_of(presses))

@@ -125,7 +125,7 @@ def _score_piece(
     scores = note_scores(references.sound, estimate)
     if references.key is not None:
         by_key = transcriber.decoder.decode(posteriors, transcriber.frame_rate, "key")
-        scores |= release_scores(references.key, by_key)
+        scores |= release_scores(references.key, by_key) | pedal_scores(references.key, by_key)
     return {"name": name, "seconds": len(audio) / SAMPLE_RATE, "took": took, **scores}
 
 
@@ -198,7 +198,8 @@ def _note_offset(posteriors: Mapping[str, Tensor], references: References, how: 
 
 
 def _pedal(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
-    return pedal_scores(references.sound, how(posteriors)).get("pedal_f1", 0.0)
+    assert references.key is not None
+    return pedal_scores(references.key, how(posteriors, ends="key")).get("pedal_f1", 0.0)
 
 
 def _release(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:

@@ -138,13 +138,13 @@ class Transcriber:
         self,
         recording: np.ndarray | Path | str,
         progress: Progress | None = None,
-        ends: Ends = "sound",
+        ends: Ends = "key",
     ) -> Notes:
         """The notes of a recording: samples (S,) at `sample_rate`, or an audio file.
 
-        They end where they stop sounding or, with `ends="key"`, where their keys come up; the
-        movements of the sustain pedal come with them if the network hears it. Raises AudioError
-        where the file cannot be decoded.
+        They end where their keys come up, with the movements of the sustain pedal beside them, or,
+        with `ends="sound"`, where they stop sounding. Raises AudioError where the file cannot be
+        decoded.
         """
         if not isinstance(recording, np.ndarray):
             recording = audio_files.load(recording, self.sample_rate)

@@ -261,7 +261,9 @@ def test_keys_come_up_before_the_sound_ends() -> None:
 def test_the_pedal_moves_where_its_posterior_crosses_the_threshold(height: float) -> None:
     posteriors = {**silence(20), "pedal": torch.zeros(20, 1)}
     posteriors["pedal"][[0, 1, 2, 8, 9, 18, 19], 0] = height
-    pedal = Decoder(pedal_threshold=0.35).decode(posteriors, FRAME_RATE).pedal
+    decoder = Decoder(pedal_threshold=0.35)
+    assert len(decoder.decode(posteriors, FRAME_RATE).pedal) == 0
+    pedal = decoder.decode(posteriors, FRAME_RATE, "key").pedal
     part = 0.35 / height
     expected = [0, 3 - part, 7 + part, 10 - part, 17 + part, 20]
     np.testing.assert_allclose(pedal.time * FRAME_RATE, expected, atol=1e-5)
