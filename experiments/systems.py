@@ -23,8 +23,8 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from amt import __version__
+from amt.bundled import bundled_checkpoint
 from amt.files import whole
-from amt.transcriber import bundled_checkpoint
 
 RUNNER = Path(__file__).with_name("system_runner.py")
 
@@ -132,7 +132,9 @@ def chosen(names: Sequence[str], checkpoints: Sequence[str]) -> list[System]:
 def _named(name: str) -> System:
     if name == "amt":
         path = bundled_checkpoint()
-        return System(name, "amt", f"{__version__} {path.stem}", path)
+        return System(
+            name, "amt", f"{__version__} {path.stem} {_digest(path.read_bytes())[:8]}", path
+        )
     if name not in PEERS:
         raise RunError(f"--systems {name} is not known; use amt, {', '.join(PEERS)}")
     return System(name, name, PEERS[name].version)

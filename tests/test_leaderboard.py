@@ -18,10 +18,10 @@ from mistakes import count_mistakes, judge, sounding
 from recordings import decode, excerpts, pairs
 from systems import Peer, RunError, System, chosen, run
 
+from amt.bundled import bundled_checkpoint
 from amt.data.pieces import SourceError
 from amt.midi import write_midi
 from amt.notes import SUSTAIN, Notes, Pedal, write_table
-from amt.transcriber import bundled_checkpoint
 
 RATE = 16000
 FAKE = """
