@@ -181,10 +181,10 @@ def test_gathering_starts_at_the_scale_of_one_convolution() -> None:
 @pytest.mark.parametrize("kernel_size", [1, 3, 5, 7])
 def test_a_convolution_over_pairs_of_bins_is_the_one_over_bins(kernel_size: int) -> None:
     """Forward and backward, in either memory format."""
-    paired = PairedConv2d(2, 3, kernel_size, padding=kernel_size // 2, bias=False).double()
+    paired = PairedConv2d(2, 3, kernel_size, padding=kernel_size // 2).double()
     layout = torch.channels_last if kernel_size > 3 else torch.contiguous_format
     x = torch.randn(2, 2, 9, 14).double().contiguous(memory_format=layout).requires_grad_()
-    results = (paired(x), F.conv2d(x, paired.weight, padding=kernel_size // 2))
+    results = (paired(x), F.conv2d(x, paired.weight, paired.bias, padding=kernel_size // 2))
     assert_equal(*results, 1e-12)
     change = torch.randn_like(results[0])
     gradients = [torch.autograd.grad(y, (x, paired.weight), change) for y in results]

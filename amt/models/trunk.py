@@ -158,7 +158,7 @@ class HarmonicGather(nn.Module):
 
 
 class PairedConv2d(nn.Conv2d):
-    """The same as a convolution (same padding, no bias) over an even number of bins F.
+    """The same as a convolution (same padding) over an even number of bins F.
 
     Computed as one over F / 2 pairs of bins with twice the channels, which costs no copy where
     channels are last: kernels for CPUs work on 16 channels at a time, and fewer leave them idle.
@@ -167,7 +167,9 @@ class PairedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         weight = _paired(self.weight)
         pairs = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).flatten(3).permute(0, 3, 1, 2)
-        pairs = F.conv2d(pairs, weight, padding=(weight.shape[2] // 2, weight.shape[3] // 2))
+        bias = None if self.bias is None else self.bias.repeat(2)
+        padding = weight.shape[2] // 2, weight.shape[3] // 2
+        pairs = F.conv2d(pairs, weight, bias, padding=padding)
         return pairs.permute(0, 2, 3, 1).unflatten(3, (2, -1)).flatten(2, 3).permute(0, 3, 1, 2)
 
 
