@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
+from amt.checkpoints import CheckpointError, read_checkpoint
 from amt.data.datamodule import PianoData
 from amt.data.pieces import Split
 from amt.decoding import Decoder
 from amt.evaluation import Evaluation, evaluate, tune, tuning_examples
 from amt.files import whole
 from amt.report import score_table
-from amt.transcriber import CheckpointError, Transcriber, read_checkpoint
+from amt.transcriber import Transcriber
 
 COLUMNS = (
     "note_f1",

@@ -24,12 +24,12 @@ from mistakes import KINDS, Judgement, count_mistakes, judge
 from recordings import Excerpt, excerpts
 from systems import PEERS, Result, RunError, System, chosen, run
 
+from amt.checkpoints import CheckpointError
 from amt.data.pieces import SourceError
 from amt.files import whole
 from amt.metrics import OFFSET_RATIO, note_f1, note_scores
 from amt.midi import read_midi
 from amt.notes import Notes, extend_sustain
-from amt.transcriber import CheckpointError
 
 
 @dataclass

@@ -25,9 +25,9 @@ from recordings import excerpts
 from systems import RunError
 from tqdm import tqdm
 
+from amt.checkpoints import CheckpointError
 from amt.data.pieces import AUDIO_SUFFIXES, SourceError, hash_fraction, safe_name
 from amt.files import whole
-from amt.transcriber import CheckpointError
 
 
 def main(arguments: Sequence[str]) -> None:

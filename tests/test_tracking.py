@@ -11,12 +11,13 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 
 from amt.audio import SAMPLE_RATE
+from amt.checkpoints import CheckpointError
 from amt.data.datamodule import PianoData
 from amt.evaluation import Evaluation
 from amt.module import Transcription
 from amt.tracking import Pictures, finish, has_wandb_key, log_evaluation, wandb_logger
 from amt.training import read_recipe, score, tune_checkpoint, write_report
-from amt.transcriber import CheckpointError, Transcriber
+from amt.transcriber import Transcriber
 
 
 @pytest.fixture(autouse=True)
