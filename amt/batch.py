@@ -69,12 +69,12 @@ def transcribe_all(
     jobs: Sequence[Job],
     formats: Sequence[str],
     player: Player,
-    ends: Ends = "key",
+    ends: Ends = "sound",
 ) -> int:
     """Do all jobs with a line for each; returns how many failed. A full disk ends it at once.
 
-    ends: notes end with their keys, and the pedal comes along, or with their sound, and there is
-    no pedal to prolong them once more.
+    ends: notes end with their sound, without a pedal that would prolong them once more, or with
+    their keys, and the pedal comes along.
     """
     sources = {job.source.resolve() for job in jobs}
     failed = 0

@@ -121,10 +121,10 @@ def _add_transcribe(commands: Any, with_licences: bool) -> None:
     )
     add(
         "--ends",
-        choices=("key", "sound"),
-        default="key",
-        help="where notes end: with their keys, the sustain pedal beside them (default), or with "
-        "their sound",
+        choices=("sound", "key"),
+        default="sound",
+        help="where notes end: with their sound (default), or with their keys, the sustain pedal "
+        "beside them",
     )
     add("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
     parser.set_defaults(run=_transcribe)

@@ -138,12 +138,12 @@ class Transcriber:
         self,
         recording: np.ndarray | Path | str,
         progress: Progress | None = None,
-        ends: Ends = "key",
+        ends: Ends = "sound",
     ) -> Notes:
         """The notes of a recording: samples (S,) at `sample_rate`, or an audio file.
 
-        They end where their keys come up, with the movements of the sustain pedal beside them, or,
-        with `ends="sound"`, where they stop sounding. Raises AudioError where the file cannot be
+        They end where they stop sounding or, with `ends="key"`, where their keys come up, and the
+        movements of the sustain pedal come with them. Raises AudioError where the file cannot be
         decoded.
         """
         if not isinstance(recording, np.ndarray):

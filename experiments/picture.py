@@ -21,7 +21,7 @@ from amt.transcriber import Transcriber
 def main(checkpoint: str, recording: str, reference: str, start: str, stop: str, out: str) -> None:
     transcriber = Transcriber.load(checkpoint)
     audio, span = load(recording), (float(start), float(stop))
-    estimate = transcriber.transcribe(audio, ends="sound").crop(*span)
+    estimate = transcriber.transcribe(audio).crop(*span)
     truth = extend_sustain(read_notes(Path(reference))).crop(*span)
     first, last = (round(second * transcriber.sample_rate) for second in span)
     spec = transcriber.front_end(torch.from_numpy(audio[first:last])[None])[0, 0].T

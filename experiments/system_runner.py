@@ -26,14 +26,14 @@ WARM_UP_SECONDS = 2
 
 
 def load_amt(checkpoint: str) -> tuple[Transcribe, int]:
-    """As `amt transcribe` does by default: notes end with their keys, the pedal comes along."""
+    """As `amt transcribe` does by default: notes end with their sound, and no pedal comes along."""
     from amt.midi import write_midi
     from amt.transcriber import Transcriber
 
     transcriber = Transcriber.load(checkpoint)
 
     def transcribe(audio: str, midi: str) -> None:
-        write_midi(midi, transcriber.transcribe(audio, ends="key"))
+        write_midi(midi, transcriber.transcribe(audio, ends="sound"))
 
     return transcribe, sum(weights.numel() for weights in transcriber.network.parameters())
 
