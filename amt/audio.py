@@ -27,6 +27,11 @@ SAMPLE_RATE = 16000
 # Lossless before lossy.
 AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".opus", ".ogg", ".m4a", ".aac", ".mp3")
 
+# How far below the peak of a measured room its direct sound may lie, and how long it lasts: a
+# microphone's band spreads it.
+DIRECT_BELOW_PEAK_DB = 12.0
+DIRECT_SECONDS = 0.001
+
 _BLOCK = 1 << 16
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -254,3 +259,14 @@ def _broken(path: Path, second: float, reason: str) -> AudioError:
 def _line(error: Exception) -> str:
     text = getattr(error, "error_string", str(error))
     return " ".join(text.split()).removeprefix("Error : ").rstrip(".")
+
+
+def direct_sound(response: np.ndarray, sample_rate: int = SAMPLE_RATE) -> int:
+    """The sample of an impulse response (S,) at which its direct sound arrives, the first of all.
+
+    It is the strongest sample within a millisecond of where the response first comes near its peak:
+    a reflection may be stronger than the direct sound.
+    """
+    level = np.abs(response)
+    first = int(np.argmax(level >= level.max() * 10 ** (-DIRECT_BELOW_PEAK_DB / 20)))
+    return first + int(np.argmax(level[first : first + round(DIRECT_SECONDS * sample_rate)]))

@@ -173,9 +173,9 @@ def _noise(samples: int, rate: int, scene: Scene) -> np.ndarray:
 
 
 def _response(rate: int, scene: Scene) -> np.ndarray:
-    """From the direct sound on, which is its loudest sample and gets the level 1."""
+    """From the direct sound on, which gets the level 1."""
     if scene.response is None:
         return impulse_response(scene.rng, **ROOM, sample_rate=rate)
     response = audio.load(scene.response, rate)
-    direct = int(np.abs(response).argmax())
+    direct = audio.direct_sound(response, rate)
     return response[direct:] / response[direct]

@@ -13,15 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amt.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, load
+from amt.audio import (
+    AUDIO_SUFFIXES,
+    DIRECT_SECONDS,
+    SAMPLE_RATE,
+    AudioError,
+    direct_sound,
+    load,
+)
 
 RESPONSE_SECONDS = 1.0
 RESPONSE_SAMPLES = round(RESPONSE_SECONDS * SAMPLE_RATE)
 FADE_SECONDS = 0.1
-# The direct sound is the first that comes near the strongest; a reflection may be stronger. What a
-# microphone's band spreads it over counts as part of it.
-DIRECT_BELOW_PEAK_DB = 10.0
-DIRECT_SECONDS = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ def _audio_files(folder: str, setting: str) -> list[Path]:
 
 def _tail(path: Path, response: np.ndarray) -> np.ndarray:
     """What follows the direct sound, as a part of it, faded out where it is cut: float32."""
-    direct, spread = _direct_sound(response), round(DIRECT_SECONDS * SAMPLE_RATE)
+    direct, spread = direct_sound(response), round(DIRECT_SECONDS * SAMPLE_RATE)
     if not response[direct]:
         raise AudioError(f"{path} is silent: expected the impulse response of a room; take it out")
     tail = np.zeros(RESPONSE_SAMPLES, dtype=np.float32)
@@ -89,10 +92,3 @@ def _tail(path: Path, response: np.ndarray) -> np.ndarray:
     fade = round(FADE_SECONDS * SAMPLE_RATE)
     tail[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return tail
-
-
-def _direct_sound(response: np.ndarray) -> int:
-    """The sample of the first arrival: the strongest within a millisecond of its beginning."""
-    level = np.abs(response)
-    first = int(np.argmax(level >= level.max() * 10 ** (-DIRECT_BELOW_PEAK_DB / 20)))
-    return first + int(np.argmax(level[first : first + round(DIRECT_SECONDS * SAMPLE_RATE)]))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from amt.audio import DIRECT_SECONDS, direct_sound
+
 PEAK = 0.98
 LONGEST_SECONDS = 1.5
-DIRECT_SECONDS = 0.001  # how long the direct sound lasts in a measured impulse response
 
 
 def coloured_noise(
@@ -46,12 +47,10 @@ def impulse_response(
 def room_response(measured: np.ndarray, level_db: float, sample_rate: int) -> np.ndarray:
     """A measured impulse response (S,) with its direct sound at sample 0, 1.5 s of it at most.
 
-    The direct sound begins where a tenth of the peak is reached: where reflections are louder, the
-    peak is one of them. level_db: energy of all that follows the first millisecond, against it.
+    level_db: energy of all that follows the first millisecond, against it.
     Raises ValueError where nothing follows.
     """
-    size = np.abs(measured)
-    first = int(np.argmax(size >= 0.1 * size.max(initial=0)))
+    first = direct_sound(measured, sample_rate)
     tail = measured[first : first + round(LONGEST_SECONDS * sample_rate)].astype(np.float64)
     tail[: round(DIRECT_SECONDS * sample_rate)] = 0
     if not tail.any():

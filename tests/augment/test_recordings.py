@@ -26,7 +26,9 @@ def test_a_missing_folder_is_said_in_one_line(setting: str, tmp_path: Path) -> N
 
 
 def test_without_folders_there_is_nothing_to_read() -> None:
+    before = impulse_responses.cache_info().misses
     NOTHING.read_folders()
+    assert impulse_responses.cache_info().misses == before
 
 
 def test_what_is_no_impulse_response_is_refused(tmp_path: Path) -> None:
