@@ -23,6 +23,8 @@ from amt.tracking import finish, log_evaluation
 from amt.training import read_recipe, score, tune_checkpoint, write_report
 from amt.transcriber import pick_device
 
+# What a network may have beyond the weights that it starts from: it says nothing before it learns.
+SILENT_AT_FIRST = ("network.keyboard.", "network.direct.")
 RESUMED = ("data", "features", "model", "module", "seed", "trainer.max_epochs")
 
 
@@ -82,11 +84,16 @@ def _go_on(config: DictConfig) -> None:
 
 
 def _start_from(module: Transcription, path: Path) -> None:
-    """Give the network the weights of a checkpoint; raises CheckpointError where none fit."""
+    """Give the network the weights of a checkpoint; parts that start silent may be new.
+
+    Raises CheckpointError where the weights do not fit.
+    """
     state = read_checkpoint(path).get("state_dict", {})
+    own = module.state_dict()
+    new = [name for name in own if name.startswith(SILENT_AT_FIRST) and name not in state]
     try:
-        module.load_state_dict(state)
-    except (RuntimeError, AttributeError) as error:
+        module.load_state_dict({**state, **{name: own[name] for name in new}})
+    except (RuntimeError, AttributeError, TypeError) as error:
         wrong = " ".join(str(error).split())[:160]
         raise CheckpointError(f"{path}: its weights do not fit this model ({wrong})") from error
 

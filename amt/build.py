@@ -12,10 +12,12 @@ from amt.features import FrontEnd
 from amt.models.network import Network
 
 TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal")
+# Of the network as a whole; older checkpoints lack some, and do without.
+OPTIONS = ("pedal", "keyboard", "direct")
 
 
 def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network]:
-    """The front end and the network of a config with `features`, `trunk`, `temporal` and `pedal`.
+    """The front end and the network of a config with `features`, `trunk`, `temporal`, `OPTIONS`.
 
     Each part names its class as `_target_`, as Hydra does. Only classes of `TARGETS` are made: a
     checkpoint is data, and cannot call anything else. Raises ValueError otherwise.
@@ -23,7 +25,8 @@ def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network]:
     front_end = _build(config["features"])
     trunk = _build(config["trunk"], shape=front_end.shape)
     temporal = _build(config["temporal"], dim=trunk.dim)
-    return front_end, Network(trunk, temporal, bool(config.get("pedal", False)))
+    options = {name: config[name] for name in OPTIONS if name in config}
+    return front_end, Network(trunk, temporal, **options)
 
 
 def _build(config: Mapping[str, Any], **derived: Any) -> Any:

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor, nn
 
-from amt.models.temporal import Cnn, Lstm, Transformer
+from amt.models.temporal import Cnn, Keyboard, Lstm, Transformer
 from amt.models.trunk import ConvTrunk, HarmonicTrunk
 from amt.notes import NUM_KEYS
 
@@ -24,19 +24,31 @@ class Network(nn.Module):
 
     With `pedal` also of the key's release (B, T, 88), and of the sustain pedal (B, T, 1). The heads
     of the keys are one linear layer: shared by the keys where the trunk keeps a vector a key, else
-    from the frame's vector to all keys.
+    from the frame's vector to all keys. `keyboard` units hear all keys at once, 0 for none; with
+    `direct` the heads read the trunk as well, past the temporal part.
     """
 
     def __init__(
-        self, trunk: Trunk, temporal: Temporal, pedal: bool = False, rare: float = 0.02
+        self,
+        trunk: Trunk,
+        temporal: Temporal,
+        pedal: bool = False,
+        keyboard: int = 0,
+        direct: bool = False,
+        rare: float = 0.02,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.temporal = temporal
         self.names = (*OUTPUTS, RELEASE) if pedal else OUTPUTS
-        self.heads = nn.Conv2d(temporal.dim, len(self.names) * NUM_KEYS // trunk.groups, 1)
+        outputs = len(self.names) * NUM_KEYS // trunk.groups
+        self.keyboard = Keyboard(trunk.dim, keyboard) if keyboard else None
+        self.heads = nn.Conv2d(temporal.dim, outputs, 1)
         assert self.heads.bias is not None
         nn.init.constant_(self.heads.bias, _logit(rare))
+        self.direct = nn.Conv2d(trunk.dim, outputs, 1, bias=False) if direct else None
+        if self.direct is not None:
+            nn.init.zeros_(self.direct.weight)
         self.pedal = PedalHead(temporal.dim) if pedal else None
 
     @property
@@ -46,8 +58,13 @@ class Network(nn.Module):
         return widths if self.pedal is None else {**widths, PEDAL: 1}
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
-        features = self.temporal(self.trunk(spec))
+        heard = self.trunk(spec)
+        if self.keyboard is not None:
+            heard = heard + self.keyboard(heard).to(heard.dtype)
+        features = self.temporal(heard)
         logits = self.heads(features)
+        if self.direct is not None:
+            logits = logits + self.direct(heard)
         batch, _, frames, _ = logits.shape
         logits = logits.permute(0, 2, 1, 3).reshape(batch, frames, len(self.names), NUM_KEYS)
         outputs = {name: logits[:, :, index].float() for index, name in enumerate(self.names)}

@@ -79,6 +79,25 @@ class Transformer(nn.Module):
         return _from_sequences(self.norm(sequences), batch, groups)
 
 
+class Keyboard(nn.Module):
+    """What all groups do together, told to each of them: (B, D, T, G) -> (B, D, T, 1), to be added.
+
+    One BiLSTM over time hears their mean and their maximum, which tell how loud the recording is
+    and when the pedal moves. What it says starts at zero, so that it can join a trained network.
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(2 * dim, hidden, batch_first=True, bidirectional=True)
+        self.say = nn.Linear(2 * hidden, dim)
+        nn.init.zeros_(self.say.weight)
+        nn.init.zeros_(self.say.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        heard = torch.cat([x.mean(dim=-1), x.amax(dim=-1)], dim=1).transpose(1, 2)
+        return self.say(self.lstm(heard)[0]).transpose(1, 2)[..., None]
+
+
 class TransformerBlock(nn.Module):
     """Attention over time, then a two-layer perceptron."""
 
