@@ -32,6 +32,16 @@ def test_settings_reach_the_parts(small_model: dict) -> None:
     assert network.trunk.stem[0].num_features == 1
 
 
+def test_a_description_without_the_options_of_later_versions_does_without_them(
+    small_model: dict,
+) -> None:
+    names = {name.split(".")[0] for name in build_model(small_model)[1].state_dict()}
+    assert names == {"trunk", "temporal", "heads"}
+    later = build_model({**small_model, "pedal": True, "keyboard": 4, "direct": True})[1]
+    found = {name.split(".")[0] for name in later.state_dict()}
+    assert found == names | {"pedal", "keyboard", "direct"}
+
+
 @pytest.mark.parametrize("part", ["features", "trunk", "temporal"])
 @pytest.mark.parametrize(
     "target",

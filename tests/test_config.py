@@ -30,8 +30,13 @@ PLACES = {
     "mixture": ["data.paths.maps=/a", "data.paths.maestro=/b", "data.paths.pianos=[/c,/d]"],
     "open": ["data.paths.pianos=[/c,/d]"],
     "left_out": ["data.paths.maestro=/b", "data.paths.pianos=[/c]"],
+    "thresholds": ["data.paths.maps=/a", "data.paths.maestro=/b", "data.paths.pianos=[/c,/d]"],
 }
-SOURCES = {"mixture": ["maps", "maestro", "synthetic"], "open": ["builtin", "sampled"]}
+SOURCES = {
+    "mixture": ["maps", "maestro", "synthetic"],
+    "open": ["builtin", "sampled"],
+    "thresholds": ["maps", "maestro"],
+}
 MODELS = list(product(choices("features"), choices("model/trunk"), choices("model/temporal")))
 LOGARITHMIC = {"logfreq", "cqt"}
 
@@ -188,6 +193,15 @@ def test_the_mixture_plays_on_the_given_pianos_and_validates_on_real_recordings(
     assert list(maestro.splits) == ["train"] and maps.split == "folder"
     assert data.sources["synthetic"].validation == 0
     assert data.weights == [8.0, 1.0, 1.0]
+
+
+def test_thresholds_are_chosen_on_other_performances_than_those_left_out() -> None:
+    tuned, left_out = (
+        instantiate(composed(with_root("data", choice)).data.sources, _convert_="all")[source]
+        for choice, source in (("thresholds", "maestro"), ("left_out", "left_out"))
+    )
+    assert tuned.splits == left_out.splits == ["validation"] and tuned.seed == left_out.seed
+    assert tuned.skip == 10 and left_out.skip == 0
 
 
 def test_what_is_open_reads_no_recordings() -> None:

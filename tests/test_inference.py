@@ -26,7 +26,10 @@ def network(trunk: str, temporal: str) -> Network:
         else ConvTrunk(SHAPE, channels=4, dim=16)
     )
     above = {"cnn": Cnn, "lstm": Lstm, "transformer": Transformer}[temporal](below.dim)
-    made = Network(below, above, pedal=True).train()
+    made = Network(below, above, pedal=True, keyboard=6, direct=True).train()
+    assert made.keyboard is not None and made.direct is not None
+    nn.init.normal_(made.keyboard.say.weight, std=0.1)
+    nn.init.normal_(made.direct.weight, std=0.1)
     with torch.no_grad():
         made(torch.randn(2, 2, 40, 264) * 2 - 3)
     return made.eval()

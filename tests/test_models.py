@@ -125,6 +125,43 @@ def test_the_pedal_has_one_logit_a_frame(trunk: str) -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def full(trunk: str) -> tuple[Network, Network]:
+    """A network, and one with the same weights that also hears the keyboard and reads the trunk."""
+    seen = TRUNKS[trunk]()
+    plain = Network(seen, Lstm(seen.dim, hidden=6)).eval()
+    more = Network(seen, plain.temporal, keyboard=5, direct=True).eval()
+    more.heads.load_state_dict(plain.heads.state_dict())
+    return plain, more
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_what_joins_a_trained_network_says_nothing_at_first_and_learns(trunk: str) -> None:
+    plain, more = full(trunk)
+    spec = spectrogram(2, 12)
+    before, after = plain(spec), more(spec)
+    for name in OUTPUTS:
+        assert_equal(after[name], before[name])
+    sum(values.square().mean() for values in after.values()).backward()
+    assert more.keyboard is not None and more.direct is not None
+    assert more.keyboard.say.weight.grad.any() and more.direct.weight.grad.any()
+
+
+@torch.no_grad()
+def test_with_the_keyboard_every_key_hears_every_other_at_all_times() -> None:
+    """Here the harmonic trunk and the LSTM alone would keep a distance of 13 semitones silent."""
+    seen = HarmonicTrunk(SHAPE, channels=4, blocks=1, harmonics=2, stem_channels=2)
+    network = Network(seen, Cnn(4, layers=1), keyboard=5).eval()
+    spec = spectrogram(1, 30)
+    changed = spec.clone()
+    changed[..., 20:, 100:103] += 5
+    apart = (network(spec)["onset"] - network(changed)["onset"]).abs()
+    assert apart[0, :10].max() == 0 and apart[0, :, 80:].max() == 0
+    assert network.keyboard is not None
+    network.keyboard.say.weight.normal_()
+    together = (network(spec)["onset"] - network(changed)["onset"]).abs()
+    assert together[0].min(dim=1).values.median() > 0
+
+
 # The harmonic trunk.
 
 

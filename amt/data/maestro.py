@@ -41,7 +41,8 @@ class Maestro:
     it changed its shape between versions. Composer and title make the work; where a table has a
     work in two splits, `prepare` refuses it (no version of MAESTRO does).
 
-    splits: those to use. limit: at most so many pieces of each, drawn by `seed`. render: play the
+    splits: those to use. limit: at most so many pieces of each, drawn by `seed`, after the first
+    `skip` that it would draw: what one limit takes another can leave. render: play the
     MIDI instead of reading audio, on "builtin", the folder of a sampled piano or a list of such;
     piano and setting of each piece are drawn by `seed`. copies: play each MIDI so many times, each
     on the next piano and in another setting. rooms: a folder of impulse responses; half of the
@@ -52,6 +53,7 @@ class Maestro:
     table: str = "maestro-v*.csv"
     splits: Sequence[Split] = SPLITS
     limit: int | None = None
+    skip: int = 0
     render: str | Sequence[str] | None = None
     copies: int = 1
     rooms: str | None = None
@@ -82,7 +84,7 @@ class Maestro:
         for split in SPLITS:
             members = [row for row in rows if row["split"] == split and split in self.splits]
             members.sort(key=lambda row: hash_fraction(f"{self.seed}:{row['midi_filename']}"))
-            chosen |= {row["midi_filename"] for row in members[: self.limit]}
+            chosen |= {row["midi_filename"] for row in members[self.skip :][: self.limit]}
         return [row for row in rows if row["midi_filename"] in chosen]
 
     def _rendered(

@@ -40,6 +40,11 @@ def test_splits_and_limit_choose_pieces(tmp_path: Path) -> None:
     root = str(maestro(tmp_path))
     held = Maestro(root, splits=["validation", "test"]).pieces()
     assert [piece.split for piece in held] == ["validation", "test"]
+    first, others = (
+        {piece.name for piece in Maestro(root, splits=["train"], **words).pieces()}
+        for words in ({"limit": 1}, {"skip": 1})
+    )
+    assert len(first) == 1 and others and not first & others
     assert [piece.split for piece in Maestro(root, limit=2).pieces()].count("train") == 2
     chosen = {
         tuple(piece.name for piece in Maestro(root, limit=1, splits=["train"], seed=seed).pieces())
