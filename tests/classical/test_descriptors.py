@@ -146,6 +146,14 @@ def test_examples_do_not_mix_and_blocks_leave_no_seam() -> None:
             )
 
 
+def test_beats_of_other_tempi_do_not_mix() -> None:
+    """The first steps of a slow piece are those that a quick one has done already."""
+    batch = torch.cat([clicks(interval) for interval in (0.224, 0.512, 1.024)])
+    together = describe(batch).beats
+    alone = torch.cat([describe(one[None]).beats for one in batch])
+    assert torch.equal(together, alone) and together.any(dim=1).all()
+
+
 def test_clicks_are_heard_where_they_are_and_as_fast() -> None:
     frame = HOP_LENGTH / SAMPLE_RATE
     intervals = (16 * frame, 14 * frame)
