@@ -79,7 +79,8 @@ class Descriptors:
     @cached_property
     def mfcc(self) -> Tensor:
         """Cosine transform of log_mel, the first 13 coefficients (B, T, 13)."""
-        return mfcc(self.log_mel)
+        with _full_precision(self.log_mel):
+            return mfcc(self.log_mel)
 
     @cached_property
     def onsets(self) -> Tensor:
@@ -89,7 +90,8 @@ class Descriptors:
     @cached_property
     def tempo(self) -> Tensor:
         """Beats a minute (B,); 0 where nothing begins."""
-        return rhythm.tempo(self.onset_strength, self.sample_rate)
+        with _full_precision(self.onset_strength):
+            return rhythm.tempo(self.onset_strength, self.sample_rate)
 
     @cached_property
     def beats(self) -> Tensor:
@@ -119,7 +121,7 @@ def describe(audio: Tensor, sample_rate: int = SAMPLE_RATE) -> Descriptors:
     """
     _check(audio, sample_rate)
     audio = audio.float()
-    with torch.autocast(audio.device.type, enabled=False):
+    with _full_precision(audio):
         found = spectra(audio, sample_rate)
         log_mel = decibels(found.mel)
         return Descriptors(
@@ -166,6 +168,11 @@ def summaries(audio: Tensor, sample_rate: int = SAMPLE_RATE, batch_size: int = 1
     _check(audio, sample_rate)
     parts = [summary(describe(part, sample_rate)) for part in audio.split(batch_size)]
     return torch.cat(parts)
+
+
+def _full_precision(values: Tensor) -> torch.autocast:
+    """Half precision would drown quiet frames and blur the tempo."""
+    return torch.autocast(values.device.type, enabled=False)
 
 
 def _check(audio: Tensor, sample_rate: int) -> None:
