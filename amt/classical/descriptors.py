@@ -182,7 +182,7 @@ def _check(audio: Tensor, sample_rate: int) -> None:
         )
     if not audio.is_floating_point():
         raise ValueError(f"audio of {audio.dtype}: expected floats in -1..1; divide by full scale")
-    if not max(-audio.amin(), audio.amax()) <= _LOUDEST:
+    if not max(-float(audio.amin()), float(audio.amax())) <= _LOUDEST:
         raise ValueError("audio holds samples that are not finite or huge: expected about -1..1")
     lowest = 2 * FIRST_OCTAVE * 2 ** (NUM_CONTRAST - 2)
     if sample_rate <= lowest:
