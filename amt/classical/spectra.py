@@ -50,7 +50,7 @@ class _Band(NamedTuple):
     """Bins of an octave, and how many of them make its peak and its valley."""
 
     bins: slice
-    count: int
+    num_ends: int
 
 
 class Filters(NamedTuple):
