@@ -69,7 +69,7 @@ def _apart(peaks: Tensor, wait: int) -> Tensor:
     kept = np.zeros(peaks.shape, dtype=bool)
     for row, marked in zip(kept, peaks.cpu().numpy(), strict=True):
         free = 0
-        for frame in np.flatnonzero(marked):
+        for frame in np.flatnonzero(marked).tolist():
             if frame >= free:
                 row[frame] = True
                 free = frame + wait + 1
