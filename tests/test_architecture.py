@@ -24,7 +24,7 @@ FLOORS = (
     {"features", "rolls", "decoding", "losses", "metrics"},
     {"augment", "models", "synth", "report"},
     {"build", "data", "formats"},
-    {"module", "transcriber"},
+    {"classical", "module", "transcriber"},
     {"evaluation", "batch"},
     {"tracking"},
     {"training"},
