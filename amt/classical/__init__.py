@@ -1,0 +1,1 @@
+"""Listening without networks: descriptors, support vector machines, patterns."""
