@@ -20,15 +20,18 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from torch import Tensor
 
-from amt.build import build_front_end
+from amt.build import build_front_end, build_model
 from amt.checkpoints import CheckpointError, read_checkpoint
 from amt.classical.classifiers import KINDS, Classifier, restored
 from amt.classical.slices import Slicer, Slices, slices_of
 from amt.data.datamodule import PianoData
 from amt.data.pieces import SourceError
+from amt.models.linear import LinearKeys
 
 FOLDS = 3
+NETWORK_PREFIX = "network."
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +87,8 @@ class SliceNamers:
         loudest = np.where(fits.any(axis=1), loudest, commonest)
         return {**named, "majority": commonest, "chroma": loudest}
 
-    def checkpoint(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """Tensors and plain types; `features` describes the front end, for the one who loads it."""
+    def checkpoint(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        """Tensors and plain types; `model` describes the front end and the network, if any."""
         state = {"pitches": self.pitches, "counts": self.counts}
         kinds = {}
         for kind, namer in self.namers.items():
@@ -93,9 +96,12 @@ class SliceNamers:
             arrays = {"matrix": namer.matrix, "offset": namer.offset, **arrays}
             state |= {f"{kind}.{name}": array for name, array in arrays.items()}
         slicing = {"frames": self.slicer.frames, "describe": self.slicer.describe}
-        model = {"features": dict(features), "slices": slicing, "namers": kinds}
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
-        return {"state_dict": tensors, "hyper_parameters": {"model": model}}
+        if self.slicer.keys is not None:
+            weights = self.slicer.keys.state_dict()
+            tensors |= {f"{NETWORK_PREFIX}{name}": tensor for name, tensor in weights.items()}
+        settings = {"model": {**model, "slices": slicing, "namers": kinds}}
+        return {"state_dict": tensors, "hyper_parameters": settings}
 
     @staticmethod
     def load(path: Path) -> SliceNamers:
@@ -108,11 +114,26 @@ class SliceNamers:
                 kind: _restored(kind, settings, arrays)
                 for kind, settings in model["namers"].items()
             }
-            slicer = Slicer(build_front_end(model["features"]), **model["slices"])
+            slicer = _slicer(model, checkpoint["state_dict"], **model["slices"])
             return SliceNamers(slicer, arrays["pitches"], arrays["counts"], namers)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             expected = "expected a checkpoint of `python train.py model=svm_slice`"
             raise CheckpointError(f"{path}: names no slices ({error!r}); {expected}") from error
+
+
+def _slicer(
+    model: Mapping[str, Any], state: Mapping[str, Tensor], frames: int, describe: str
+) -> Slicer:
+    """The slicer whose front end, and network if there is one, are those of `model`."""
+    if "network" not in model:
+        return Slicer(build_front_end(model["features"]), frames, describe)
+    front_end, network = build_model(model)
+    assert isinstance(network, LinearKeys)
+    own = {name: value for name, value in state.items() if name.startswith(NETWORK_PREFIX)}
+    network.load_state_dict(
+        {name.removeprefix(NETWORK_PREFIX): value for name, value in own.items()}
+    )
+    return Slicer(front_end, frames, describe, network)
 
 
 def _restored(kind: str, settings: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> Namer:
@@ -137,13 +158,15 @@ MACHINES: dict[str, tuple[type[ClassifierMixin], dict[str, Any]]] = {
 class SliceFit:
     """How slices are cut, and what names them.
 
-    slice_frames, describe: of `amt.classical.slices.Slicer`. slices: at most so many are drawn from
+    slice_frames, describe: of `amt.classical.slices.Slicer`; keys: the checkpoint of model=svm that
+    describe=keys takes, with its front end. slices: at most so many are drawn from
     the training pieces. grids: for each kind of classifier, the first of which is the model, the
     values to try, as scikit-learn names them: pca__n_components, classifier__C.
     """
 
     slice_frames: int = 100
     describe: str = "spectrum"
+    keys: str | None = None
     slices: int = 4000
     grids: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=lambda: {"svc": {}})
     seed: int = 0
@@ -153,7 +176,8 @@ class SliceFit:
 
         Raises SourceError where they are too few to hold works out, or too much alike to classify.
         """
-        slicer = Slicer(build_front_end(model["features"]), self.slice_frames, self.describe)
+        description, state = self._listener(model)
+        slicer = _slicer(description, state, self.slice_frames, self.describe)
         slices, works = slices_of(slicer, data, "train", self.slices, self.seed)
         pitches, classes, counts = np.unique(slices.pitch, return_inverse=True, return_counts=True)
         if len(np.unique(works)) < FOLDS or len(pitches) < 2:
@@ -162,7 +186,17 @@ class SliceFit:
                 f"{FOLDS} and 2 at least"
             )
         namers = {kind: self._search(kind, slices.features, classes, works) for kind in self.grids}
-        return SliceNamers(slicer, pitches, counts, namers).checkpoint(model["features"])
+        return SliceNamers(slicer, pitches, counts, namers).checkpoint(description)
+
+    def _listener(self, model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """What the slicer hears with: `features`, perhaps `network`, and its weights."""
+        if self.keys is None:
+            return {"features": model["features"]}, {}
+        checkpoint = read_checkpoint(Path(self.keys))
+        fitted = checkpoint.get("hyper_parameters", {}).get("model", {})
+        if "network" not in fitted:
+            raise CheckpointError(f"{self.keys}: expected a checkpoint of model=svm")
+        return {name: fitted[name] for name in ("features", "network")}, checkpoint["state_dict"]
 
     def _search(
         self, kind: str, features: np.ndarray, classes: np.ndarray, works: np.ndarray

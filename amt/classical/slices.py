@@ -14,16 +14,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from amt.classical.descriptors import summaries
 from amt.data.datamodule import PianoData
 from amt.data.manifest import open_recording
 from amt.data.pieces import SourceError, Split
 from amt.features import FrontEnd
-from amt.models.linear import normalised
+from amt.models.linear import LinearKeys, normalised
 from amt.notes import MIN_PITCH, NUM_KEYS, Notes, extend_sustain
 
 # Slices whose features are computed at once.
 BATCH = 16
 WINDOW = 71
+DESCRIPTIONS = ("spectrum", "descriptors", "keys")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +41,24 @@ class Slices:
 class Slicer:
     """Cuts recordings into slices of `frames` frames of its front end, and describes them.
 
-    describe: "spectrum", the front end's spectra, or "descriptors", the summary of
-    `amt.classical.descriptors`. Raises ValueError for anything else.
+    describe: "spectrum", the front end's spectra; "descriptors", the summary of
+    `amt.classical.descriptors`; or "keys", how much each key sounds to the SVMs of `keys`. Raises
+    ValueError for anything else.
     """
 
     front_end: FrontEnd
     frames: int = 100
     describe: str = "spectrum"
+    keys: LinearKeys | None = None
 
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"slice_frames={self.frames}: expected a positive number")
-        if self.describe not in DESCRIBE:
-            raise ValueError(f"describe={self.describe}: expected one of {', '.join(DESCRIBE)}")
+        if self.describe not in DESCRIPTIONS:
+            known = ", ".join(DESCRIPTIONS)
+            raise ValueError(f"describe={self.describe}: expected one of {known}")
+        if self.describe == "keys" and self.keys is None:
+            raise ValueError("describe=keys needs a checkpoint of model=svm: model.keys=PATH")
 
     @property
     def seconds(self) -> float:
@@ -85,8 +92,13 @@ class Slicer:
 
     def _describe(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         spec = self.front_end(audio)
-        bins = self.front_end.shape.bins_per_semitone
-        return DESCRIBE[self.describe](audio, spec), folded(spec, bins)
+        chroma = folded(spec, self.front_end.shape.bins_per_semitone)
+        if self.describe == "descriptors":
+            return summaries(audio), chroma
+        if self.describe == "keys":
+            assert self.keys is not None
+            return sounding(self.keys(spec)["frame"]), chroma
+        return pooled(spec), chroma
 
 
 def slices_of(
@@ -124,7 +136,12 @@ def longest_notes(notes: Notes, count: int, seconds: float) -> np.ndarray:
     return np.where(sounding.max(axis=0) > 0, sounding.argmax(axis=0) + MIN_PITCH, 0)
 
 
-def pooled(audio: Tensor, spec: Tensor) -> Tensor:
+def sounding(logits: Tensor) -> Tensor:
+    """Features (B, 176) of logits (B, T, 88): mean probability and mean log-odds over time."""
+    return torch.cat([logits.sigmoid().mean(dim=1), logits.mean(dim=1)], dim=1)
+
+
+def pooled(spec: Tensor) -> Tensor:
     """Features (B, 2 C F) of spec (B, C, T, F): mean and deviation over time, normalised."""
     values = normalised(spec, WINDOW)
     return torch.cat([values.mean(dim=2), values.std(dim=2, correction=0)], dim=1).flatten(1)
@@ -136,6 +153,3 @@ def folded(spec: Tensor, bins_per_semitone: int) -> Tensor:
     keys = amplitude.unflatten(1, (NUM_KEYS, bins_per_semitone)).sum(dim=2)
     classes = (torch.arange(NUM_KEYS, device=spec.device) + MIN_PITCH) % 12
     return keys.new_zeros(len(keys), 12).index_add(1, classes, keys)
-
-
-DESCRIBE = {"spectrum": pooled}

@@ -26,6 +26,7 @@ from amt.data.pieces import SourceError
 from amt.features import FrontEnd
 from amt.models.linear import LinearKeys
 from amt.notes import NUM_KEYS
+from amt.threads import in_order
 
 NETWORK_PREFIX = "network."
 
@@ -133,37 +134,40 @@ class KeyFit:
 
     def fit(self, examples: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Weights (88, D) and biases (88,) that give the log-odds of the output `name`."""
-
         learn = ~examples.held
         scaler = StandardScaler().fit(examples.features[learn])
         features = scaler.transform(examples.features)
         heights = examples.targets[name]
         on, off = heights >= ONSET_HEIGHT, heights == 0
-        rng = np.random.default_rng(self.seed)
         weight, bias = np.zeros((NUM_KEYS, features.shape[1])), np.full(NUM_KEYS, 0.0)
         heard = on[learn].any(axis=0) & off[learn].any(axis=0)
         if not (heard.any() and on[examples.held].any()):
             raise SourceError("no key sounds in the training pieces, or in those to calibrate on")
-        for key in tqdm(np.flatnonzero(heard), desc=f"SVMs: {name}"):
-            sides = (np.flatnonzero(side[:, key] & learn) for side in (on, off))
-            chosen = self._chosen(*sides, rng)
-            weight[key], bias[key] = self._separate(features[chosen], on[chosen, key])
+        keys = np.flatnonzero(heard).tolist()
+        planes = in_order(
+            lambda key: self._separate(features, on[:, key] & learn, off[:, key] & learn),
+            keys,
+            torch.get_num_threads(),
+        )
+        for key, plane in zip(tqdm(keys, desc=f"SVMs: {name}"), planes, strict=True):
+            weight[key], bias[key] = plane
         scores = features[examples.held] @ weight.T + bias
         slope, intercept = _calibrate(scores, on[examples.held], on[learn].mean(axis=0), heard)
         weight, bias = slope * weight, np.where(heard, slope * bias + intercept, NEVER)
         weight /= scaler.scale_
         return weight, bias - weight @ scaler.mean_
 
-    def _chosen(self, on: np.ndarray, off: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Some of the frames with a key and some without it."""
-        on = rng.permutation(on)[: self.examples]
-        return np.concatenate([on, rng.permutation(off)[: round(self.negatives * len(on))]])
-
-    def _separate(self, features: np.ndarray, on: np.ndarray) -> tuple[np.ndarray, float]:
-        """The plane between frames with and without a key: weights (D,) and bias."""
-
+    def _separate(
+        self, features: np.ndarray, on: np.ndarray, off: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        """The plane, weights (D,) and bias, between some frames with a key and some without."""
+        rng = np.random.default_rng(self.seed)
+        with_key = rng.permutation(np.flatnonzero(on))[: self.examples]
+        most = round(self.negatives * len(with_key))
+        without = rng.permutation(np.flatnonzero(off))[:most]
+        chosen = np.concatenate([with_key, without])
         machine = LinearSVC(C=self.regularisation, dual="auto", random_state=self.seed)
-        machine.fit(features, on)
+        machine.fit(features[chosen], on[chosen])
         return machine.coef_[0], float(machine.intercept_[0])
 
 
@@ -206,7 +210,6 @@ def _calibrate(
     Platt's logistic curve, one for all keys, which also knows how rare each key is: a curve a key
     would rest on a handful of frames for the rare ones.
     """
-
     rarity = np.log(prior[heard] / (1 - prior[heard]))
     rows = np.stack(np.broadcast_arrays(scores[:, heard], rarity), axis=-1).reshape(-1, 2)
     curve = LogisticRegression(C=1e6).fit(rows, on[:, heard].reshape(-1))
