@@ -1,1 +1,1 @@
-"""Listening without networks: descriptors, support vector machines, patterns."""
+"""Listening without a network: what signal processing alone says of a recording."""
