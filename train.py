@@ -48,11 +48,11 @@ def run(config: DictConfig) -> float:
     """Seed, instantiate, fit, report."""
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
-    if config.resume:
-        _go_on(config)
     data: PianoData = instantiate(config.data, _convert_="all")
     if "fit" in config.model:
         return _fit(config, data)
+    if config.resume:
+        _go_on(config)
     try:
         module = Transcription(**_hyperparameters(config))
     except ValueError as error:
@@ -83,14 +83,21 @@ def _fit(config: DictConfig, data: PianoData) -> float:
     plain = OmegaConf.to_container(config, resolve=True)
     model = {"features": plain["features"], **plain["model"]}
     fit = instantiate(model.pop("fit"), _convert_="all")
-    checkpoint = fit(data, model)
+    try:
+        checkpoint = fit(data, model)
+    except ValueError as error:
+        raise SystemExit(f"train.py: {error}") from None
     checkpoint["hyper_parameters"]["recipe"] = plain
     path = Path(config.output_dir, "checkpoints", "best.ckpt")
     save_checkpoint(path, checkpoint)
     loggers = list(instantiate(config.logger).values())
-    score = _report(config, path, loggers, data) if config.evaluate else 0.0
+    try:
+        best = _report(config, path, loggers, data) if config.evaluate else 0.0
+    except BaseException:
+        finish(loggers, failed=True)
+        raise
     finish(loggers)
-    return score
+    return best
 
 
 def _go_on(config: DictConfig) -> None:

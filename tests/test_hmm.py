@@ -26,7 +26,7 @@ def textbook(evidence: np.ndarray, attack: float, release: float) -> list[bool]:
     for value in evidence:
         ways = best[:, None] + change
         came_from.append(ways.argmax(axis=0))
-        best = ways.max(axis=0) + [0.0, value]
+        best = ways.max(axis=0) + np.array([0.0, value])
     path = [int(best[1] > best[0])]
     for before in came_from[:0:-1]:
         path.append(before[path[-1]])
@@ -48,7 +48,7 @@ def test_paths_are_those_of_the_textbook(frames: int, spread: float) -> None:
 
 
 def played(frames: int = 60) -> dict[str, Tensor]:
-    """Key 40 sounds in frames 10 to 39, with a gap of a frame; key 50 in frame 20 alone, faintly."""
+    """Key 40 sounds in frames 10 to 39 but for one; key 50 in frame 20 alone, faintly."""
     frame = torch.full((frames, 88), 0.001)
     frame[10:40, 40] = 0.97
     frame[25, 40] = 0.1
