@@ -31,8 +31,9 @@ ONSET_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 END_GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
 STEPS = (0.1, 0.05, 0.02, 0.01)
 INTERVALS = (0.03, 0.05, 0.07)
-EVIDENCE_GRID = (0.15, 0.3, 0.5, 1.0)
-BIAS_GRID = (-1.0, -0.5, 0.0, 0.5, 1.0)
+EVIDENCE_GRID = (0.3, 0.5, 0.8, 1.2)
+STATE_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+STRIKE_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 NO_OFFSET_PEAKS = 1.1
 
 # Posteriors and references of a recording; posteriors to notes; a score of both.
@@ -209,10 +210,10 @@ def _tune_states(
     examples: Sequence[Example], decoder: StateDecoder, frame_rate: float, bar: tqdm
 ) -> StateDecoder:
     states = _Search(examples, frame_rate, _frame, bar)
-    decoder = states.best([replace(decoder, evidence=value) for value in EVIDENCE_GRID])
-    decoder = states.best([replace(decoder, bias=value) for value in BIAS_GRID])
+    pairs = product(EVIDENCE_GRID, STATE_GRID)
+    decoder = states.best([replace(decoder, evidence=e, threshold=t) for e, t in pairs])
     onsets = _Search(examples, frame_rate, _note, bar)
-    return onsets.best([replace(decoder, onset_threshold=value) for value in ONSET_GRID])
+    return onsets.best([replace(decoder, onset_threshold=value) for value in STRIKE_GRID])
 
 
 def _frame(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:

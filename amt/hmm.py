@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,27 +24,28 @@ class StateDecoder:
     """Smooths each key's frames by its hidden Markov model, then cuts them into notes.
 
     attack, release: the probability that a silent key sounds in the next frame, and that a sounding
-    one is silent then; prior: that it sounds, without looking; one number a key (88), as counted in
-    training notes. evidence: the weight of a frame's log-odds, since frames that overlap tell much
-    the same; bias: log-odds that speak for sounding in every frame. A note begins where its key
-    begins to sound, and where it is struck again: at peaks of the onset posterior from
-    `onset_threshold` on. min_interval, min_duration: as in `amt.decoding.Decoder`.
+    one is silent then; one number a key (88), as counted in training notes. threshold: the frame
+    posterior that speaks for neither; evidence: the weight of its log-odds, since frames that
+    overlap tell much the same. A note begins where its key begins to sound, and where it is struck
+    again: at peaks of the onset posterior from `onset_threshold` on. min_interval, min_duration: as
+    in `amt.decoding.Decoder`.
+
+    Poliner and Ellis divide the posterior by the prior, half for SVMs that learn from as many
+    frames with a key as without; `threshold` is that prior, tuned.
     """
 
-    prior: Sequence[float]
     attack: Sequence[float]
     release: Sequence[float]
-    evidence: float = 1.0
-    bias: float = 0.0
-    onset_threshold: float = 0.5
+    threshold: float = 0.25
+    evidence: float = 0.8
+    onset_threshold: float = 0.2
     min_interval: float = 0.07
     min_duration: float = 0.03
 
     def __post_init__(self) -> None:
-        for name, most in (("prior", 1.0), ("attack", 0.5), ("release", 0.5)):
-            values = getattr(self, name)
-            if len(values) != NUM_KEYS or not all(0 < value < most for value in values):
-                raise ValueError(f"{name}: expected {NUM_KEYS} probabilities between 0 and {most}")
+        for name, values in (("attack", self.attack), ("release", self.release)):
+            if len(values) != NUM_KEYS or not all(0 < value < 0.5 for value in values):
+                raise ValueError(f"{name}: expected {NUM_KEYS} probabilities between 0 and 0.5")
 
     def decode(
         self, posteriors: Mapping[str, Tensor], frame_rate: float, ends: Ends = "sound"
@@ -67,16 +69,13 @@ class StateDecoder:
         return cutter.decode({**given, "onset": strikes, "frame": sounds.float()}, frame_rate)
 
     def states(self, frame: Tensor) -> Tensor:
-        """Whether each key sounds, (T, 88) booleans, for the posterior (T, 88) that it does.
-
-        The likelihood of a frame is taken as posterior / prior (Poliner and Ellis 2007).
-        """
-        prior, attack, release = (
-            torch.tensor(values, device=frame.device)
-            for values in (self.prior, self.attack, self.release)
+        """Whether each key sounds, (T, 88) booleans, for the posterior (T, 88) that it does."""
+        odds = frame.float().clamp(SUREST, 1 - SUREST).logit()
+        evidence = self.evidence * (odds - math.log(self.threshold / (1 - self.threshold)))
+        attack, release = (
+            torch.tensor(values, device=frame.device) for values in (self.attack, self.release)
         )
-        odds = frame.float().clamp(SUREST, 1 - SUREST).logit() - prior.logit()
-        return most_likely_states(self.evidence * odds + self.bias, attack, release)
+        return most_likely_states(evidence, attack, release)
 
     def _strikes(self, onset: Tensor, sounds: Tensor) -> Tensor:
         """The onset posterior where keys sound, which is least doubtful where they begin to."""

@@ -15,7 +15,7 @@ from amt.decoding import Decoder
 from amt.hmm import StateDecoder, most_likely_states
 
 FRAME_RATE = 31.25
-RATES = {"prior": [0.05] * 88, "attack": [0.005] * 88, "release": [0.05] * 88}
+RATES = {"attack": [0.005] * 88, "release": [0.05] * 88}
 DECODER = StateDecoder(**RATES)
 
 
@@ -78,6 +78,12 @@ def test_an_onset_without_a_sound_is_no_note() -> None:
     assert DECODER.decode(posteriors, FRAME_RATE).pitch.tolist() == [61]
 
 
+def test_a_key_that_never_sounded_in_training_stays_silent() -> None:
+    never = {"attack": [1e-5] * 88, "release": [0.1] * 88}
+    faint = {"frame": torch.full((50, 88), 1e-4), "onset": torch.zeros(50, 88)}
+    assert len(StateDecoder(**never).decode(faint, FRAME_RATE)) == 0
+
+
 def test_half_precision_gives_the_same_notes() -> None:
     half = {name: values.half() for name, values in played().items()}
     notes, expected = (DECODER.decode(p, FRAME_RATE) for p in (half, played()))
@@ -101,7 +107,7 @@ def test_broken_posteriors_are_refused() -> None:
         DECODER.decode(broken, FRAME_RATE)
 
 
-@pytest.mark.parametrize("rates", [{"attack": [0.1]}, {"release": [0.0] * 88}, {"prior": [1] * 88}])
+@pytest.mark.parametrize("rates", [{"attack": [0.1]}, {"release": [0.0] * 88}])
 def test_rates_that_are_none_are_refused(rates: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(rates))}: expected 88 probabilities"):
         StateDecoder(**{**RATES, **rates})

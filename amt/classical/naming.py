@@ -25,7 +25,7 @@ from torch import Tensor
 from amt.build import build_front_end, build_model
 from amt.checkpoints import CheckpointError, read_checkpoint
 from amt.classical.classifiers import KINDS, Classifier, restored
-from amt.classical.slices import Slicer, Slices, slices_of
+from amt.classical.slices import Slicer, Slices, slices_of, transposed
 from amt.data.datamodule import PianoData
 from amt.data.pieces import SourceError
 from amt.models.linear import LinearKeys
@@ -159,14 +159,16 @@ class SliceFit:
     """How slices are cut, and what names them.
 
     slice_frames, describe: of `amt.classical.slices.Slicer`; keys: the checkpoint of model=svm that
-    describe=keys takes, with its front end. slices: at most so many are drawn from
-    the training pieces. grids: for each kind of classifier, the first of which is the model, the
-    values to try, as scikit-learn names them: pca__n_components, classifier__C.
+    describe=keys takes, with its front end. slices: at most so many are drawn from the training
+    pieces; transpose: each is learnt from so many semitones higher and lower, too, where features
+    can be shifted. grids: for each kind of classifier, the first of which is the model, the values
+    to try, as scikit-learn names them: pca__n_components, classifier__C.
     """
 
     slice_frames: int = 100
     describe: str = "spectrum"
     keys: str | None = None
+    transpose: int = 0
     slices: int = 4000
     grids: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=lambda: {"svc": {}})
     seed: int = 0
@@ -178,8 +180,10 @@ class SliceFit:
         """
         description, state = self._listener(model)
         slicer = _slicer(description, state, self.slice_frames, self.describe)
-        slices, works = slices_of(slicer, data, "train", self.slices, self.seed)
-        pitches, classes, counts = np.unique(slices.pitch, return_inverse=True, return_counts=True)
+        heard, works = slices_of(slicer, data, "train", self.slices, self.seed)
+        slices, works = self._transposed(slicer, heard, works)
+        pitches, classes = np.unique(slices.pitch, return_inverse=True)
+        counts = (heard.pitch == pitches[:, None]).sum(axis=1)
         if len(np.unique(works)) < FOLDS or len(pitches) < 2:
             raise SourceError(
                 f"slices of {len(np.unique(works))} pieces with {len(pitches)} notes; expected "
@@ -187,6 +191,24 @@ class SliceFit:
             )
         namers = {kind: self._search(kind, slices.features, classes, works) for kind in self.grids}
         return SliceNamers(slicer, pitches, counts, namers).checkpoint(description)
+
+    def _transposed(
+        self, slicer: Slicer, slices: Slices, works: np.ndarray
+    ) -> tuple[Slices, np.ndarray]:
+        """The slices, and those that stand for them on other keys."""
+        if not self.transpose:
+            return slices, works
+        if not slicer.bins_per_semitone:
+            raise ValueError(f"describe={self.describe} cannot be shifted: fit.transpose must be 0")
+        steps = range(-self.transpose, self.transpose + 1)
+        moved = [transposed(slices, step, slicer.bins_per_semitone) for step in steps]
+        features, chroma, pitch = (
+            np.concatenate([getattr(part, name) for part in moved])
+            for name in ("features", "chroma", "pitch")
+        )
+        kept = pitch > 0
+        all_works = np.tile(works, len(moved))[kept]
+        return Slices(features[kept], chroma[kept], pitch[kept]), all_works
 
     def _listener(self, model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What the slicer hears with: `features`, perhaps `network`, and its weights."""

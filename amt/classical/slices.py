@@ -61,6 +61,12 @@ class Slicer:
             raise ValueError("describe=keys needs a checkpoint of model=svm: model.keys=PATH")
 
     @property
+    def bins_per_semitone(self) -> int:
+        """How many features further up a note a semitone higher is seen; 0 where it is nowhere."""
+        finest = self.front_end.shape.bins_per_semitone
+        return {"spectrum": finest, "descriptors": 0, "keys": 1}[self.describe]
+
+    @property
     def seconds(self) -> float:
         """How long a slice lasts."""
         return self.frames / self.front_end.frame_rate
@@ -123,6 +129,20 @@ def slices_of(
         raise SourceError(f"no {split} slice of {slicer.seconds:.1f} s in which a note sounds")
     columns = ([getattr(part, name) for part in found] for name in ("features", "chroma", "pitch"))
     return Slices(*(np.concatenate(column) for column in columns)), np.array(works)
+
+
+def transposed(slices: Slices, semitones: int, bins_per_semitone: int) -> Slices:
+    """What slices would be on other keys; slices whose note leaves the keyboard have pitch 0.
+
+    Rows of 88 * bins_per_semitone features are shifted, and filled up from their ends.
+    """
+    width = NUM_KEYS * bins_per_semitone
+    source = np.arange(width) - semitones * bins_per_semitone
+    rows = slices.features.reshape(len(slices.pitch), -1, width)
+    features = rows[:, :, source.clip(0, width - 1)].reshape(slices.features.shape)
+    pitch = slices.pitch + semitones
+    inside = (pitch >= MIN_PITCH) & (pitch < MIN_PITCH + NUM_KEYS)
+    return Slices(features, np.roll(slices.chroma, semitones, axis=1), np.where(inside, pitch, 0))
 
 
 def longest_notes(notes: Notes, count: int, seconds: float) -> np.ndarray:

@@ -172,16 +172,14 @@ class KeyFit:
 
 
 def states(examples: Examples) -> dict[str, list[float]]:
-    """prior, attack and release, 88 each, of the keys' hidden Markov models.
+    """attack and release, 88 each, of the keys' hidden Markov models.
 
     Counts begin at one event in some seconds, so that nothing is impossible.
     """
     silent = examples.frames - examples.sounding
-    prior = (examples.sounding + 1) / (examples.frames + 100)
     attack = (examples.attacks + 1) / (silent + 100)
     release = (examples.releases + 1) / (examples.sounding + 10)
-    rates = {"prior": prior, "attack": attack, "release": release}
-    return {name: np.clip(rate, 1e-6, MOST).tolist() for name, rate in rates.items()}
+    return {"attack": attack.clip(max=MOST).tolist(), "release": release.clip(max=MOST).tolist()}
 
 
 def _random_frames(

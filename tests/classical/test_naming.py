@@ -67,6 +67,17 @@ def test_at_most_so_many_slices_are_drawn(data: PianoData) -> None:
     assert int(points["counts"].sum()) == len(points["knn.points"])
 
 
+def test_slices_are_also_learnt_on_other_keys(data: PianoData) -> None:
+    grids = {"knn": {"pca__n_components": [2], "classifier__n_neighbors": [1]}}
+    plain, moved = (
+        SliceFit(12, transpose=semitones, grids=grids)(data, {"features": FEATURES})["state_dict"]
+        for semitones in (0, 1)
+    )
+    assert len(moved["knn.points"]) == 3 * len(plain["knn.points"])
+    with pytest.raises(ValueError, match="describe=descriptors cannot be shifted"):
+        SliceFit(12, "descriptors", transpose=1, grids=grids)(data, {"features": FEATURES})
+
+
 def test_a_model_that_names_slices_does_not_transcribe(data: PianoData, tmp_path: Path) -> None:
     grids = {"knn": {"pca__n_components": [2], "classifier__n_neighbors": [1]}}
     save_checkpoint(tmp_path / "s.ckpt", SliceFit(12, grids=grids)(data, {"features": FEATURES}))

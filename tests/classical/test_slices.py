@@ -8,7 +8,7 @@ import torch
 
 from amt.classical.naming import Namer, SliceNamers
 from amt.classical.scoring import score_slices
-from amt.classical.slices import Slicer, Slices, longest_notes
+from amt.classical.slices import Slicer, Slices, longest_notes, transposed
 from amt.features import LogFrequency
 from amt.notes import Notes
 
@@ -113,6 +113,19 @@ def test_scores_by_piece_and_over_all_slices(namers: SliceNamers) -> None:
 
 def test_nothing_to_score_is_said(namers: SliceNamers) -> None:
     assert score_slices(namers, []) == ([], "no slice in which a note sounds")
+
+
+@pytest.mark.parametrize("bins", [1, 3])
+def test_transposed_slices_are_those_of_other_keys(bins: int) -> None:
+    features = np.zeros((2, 2, 88 * bins), np.float32)
+    features[:, :, 40 * bins] = 1
+    slices = Slices(features.reshape(2, -1), np.eye(12)[[1, 2]], np.array([61, 107]))
+    higher = transposed(slices, 2, bins)
+    assert higher.pitch.tolist() == [63, 0]
+    assert higher.chroma.argmax(axis=1).tolist() == [3, 4]
+    assert higher.features.reshape(2, 2, -1).argmax(axis=2).tolist() == [[42 * bins] * 2] * 2
+    back = transposed(higher, -2, bins)
+    assert (back.features == slices.features).all()
 
 
 def test_features_do_not_depend_on_the_batch() -> None:
