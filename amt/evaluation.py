@@ -160,7 +160,9 @@ def tuning_examples(
     return found
 
 
-def tune(examples: Sequence[Example], decoder: AnyDecoder, frame_rate: float) -> AnyDecoder:
+def tune(
+    examples: Sequence[Example], decoder: Decoder | StateDecoder, frame_rate: float
+) -> Decoder | StateDecoder:
     """`decoder` with the thresholds that suit `examples` of `tuning_examples` best.
 
     In stages, each on a mean by piece: what decides about onsets on note_f1, then the two ways in

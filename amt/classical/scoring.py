@@ -27,7 +27,8 @@ def score_slices(
     of the model are `accuracy` and `weighted_f1`; what stands beside it has `knn_accuracy` and so
     on.
     """
-    rows, truths, guesses = [], [], []
+    rows: list[dict[str, float | str]] = []
+    truths, guesses = [], []
     for name, audio, notes in recordings:
         begin = time.perf_counter()
         slices = namers.slicer.cut(audio, extend(notes) if extend_sustain else notes)

@@ -110,7 +110,9 @@ class KeyFit:
             np.concatenate(features),
             {name: np.concatenate(found) for name, found in targets.items()},
             np.concatenate(held),
-            *counts,
+            counts[0],
+            counts[1],
+            counts[2],
             frames,
         )
 
