@@ -9,10 +9,11 @@ from typing import Any
 import hydra
 import lightning as L
 from hydra.utils import instantiate
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amt.audio import AudioError
-from amt.checkpoints import CheckpointError, read_checkpoint
+from amt.checkpoints import CheckpointError, names_slices, read_checkpoint
 from amt.data.datamodule import PianoData
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
@@ -20,7 +21,13 @@ from amt.hardware import fastest_precision, keep_freed_memory
 from amt.models.cost import measure
 from amt.module import Transcription
 from amt.tracking import finish, log_evaluation
-from amt.training import read_recipe, score, tune_checkpoint, write_report
+from amt.training import (
+    read_recipe,
+    save_checkpoint,
+    score,
+    tune_checkpoint,
+    write_report,
+)
 from amt.transcriber import pick_device
 
 # What a network may have beyond the weights that it starts from: it says nothing before it learns.
@@ -41,9 +48,11 @@ def run(config: DictConfig) -> float:
     """Seed, instantiate, fit, report."""
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
+    data: PianoData = instantiate(config.data, _convert_="all")
+    if "fit" in config.model:
+        return _fit(config, data)
     if config.resume:
         _go_on(config)
-    data: PianoData = instantiate(config.data, _convert_="all")
     try:
         module = Transcription(**_hyperparameters(config))
     except ValueError as error:
@@ -56,12 +65,39 @@ def run(config: DictConfig) -> float:
     try:
         trainer.fit(module, datamodule=data, ckpt_path=config.resume, weights_only=True)
         if config.evaluate and trainer.is_global_zero:
-            _report(config, trainer, data)
+            best = Path(trainer.checkpoint_callback.best_model_path)
+            _report(config, best, trainer.loggers, data)
     except BaseException:
         finish(trainer.loggers, failed=True)
         raise
     finish(trainer.loggers)
     return float(trainer.checkpoint_callback.best_model_score or 0.0)
+
+
+def _fit(config: DictConfig, data: PianoData) -> float:
+    """Fit a model that needs no gradients, then report as for any other."""
+    if config.resume or config.init:
+        raise CheckpointError(f"{config.name} is fitted in one go: leave out resume and init")
+    data.prepare_data()
+    data.setup("fit")
+    plain = OmegaConf.to_container(config, resolve=True)
+    model = {"features": plain["features"], **plain["model"]}
+    fit = instantiate(model.pop("fit"), _convert_="all")
+    try:
+        checkpoint = fit(data, model)
+    except ValueError as error:
+        raise SystemExit(f"train.py: {error}") from None
+    checkpoint["hyper_parameters"]["recipe"] = plain
+    path = Path(config.output_dir, "checkpoints", "best.ckpt")
+    save_checkpoint(path, checkpoint)
+    loggers = list(instantiate(config.logger).values())
+    try:
+        best = _report(config, path, loggers, data) if config.evaluate else 0.0
+    except BaseException:
+        finish(loggers, failed=True)
+        raise
+    finish(loggers)
+    return best
 
 
 def _go_on(config: DictConfig) -> None:
@@ -98,17 +134,23 @@ def _start_from(module: Transcription, path: Path) -> None:
         raise CheckpointError(f"{path}: its weights do not fit this model ({wrong})") from error
 
 
-def _report(config: DictConfig, trainer: L.Trainer, data: PianoData) -> None:
-    """Thresholds into the best checkpoint, scores of the test pieces, what to type next."""
-    checkpoint = Path(trainer.checkpoint_callback.best_model_path)
+def _report(config: DictConfig, checkpoint: Path, loggers: list[Logger], data: PianoData) -> float:
+    """Thresholds into the checkpoint, scores of the test pieces, what to type next.
+
+    Returns the score that counts.
+    """
     device = pick_device()
-    tune_checkpoint(checkpoint, data, device)
+    transcribes = not names_slices(read_checkpoint(checkpoint))
+    if transcribes:
+        tune_checkpoint(checkpoint, data, device)
     split: Split = "test" if data.entries("test") else "validation"
     evaluation = score(checkpoint, data, split, device, config.first_seconds)
-    log_evaluation(trainer.loggers, evaluation, split)
+    log_evaluation(loggers, evaluation, split)
     print(write_report(Path(config.output_dir), evaluation, split))
     print(f"\nmean of {len(evaluation.rows)} {split} pieces; the model: {checkpoint}")
-    print(f"next: amt transcribe RECORDING --ckpt {checkpoint}")
+    if transcribes:
+        print(f"next: amt transcribe RECORDING --ckpt {checkpoint}")
+    return evaluation.means.get("note_f1" if transcribes else "accuracy", 0.0)
 
 
 def _hyperparameters(config: DictConfig) -> dict[str, Any]:

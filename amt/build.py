@@ -1,4 +1,4 @@
-"""A front end and a network from plain dictionaries, as configs and checkpoints hold them."""
+"""Front end, network and decoder from plain dictionaries, as configs and checkpoints hold them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,44 @@ from typing import Any
 
 from torch import nn
 
+from amt.decoding import Decoder
 from amt.features import FrontEnd
+from amt.hmm import StateDecoder
+from amt.models.linear import LinearKeys
 from amt.models.network import Network
 
-TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal")
+TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal", "amt.models.linear")
 # Of the network as a whole; older checkpoints lack some, and do without.
 OPTIONS = ("pedal", "keyboard", "direct")
 
 
-def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network]:
+def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKeys]:
     """The front end and the network of a config with `features`, `trunk`, `temporal`, `OPTIONS`.
 
-    Each part names its class as `_target_`, as Hydra does. Only classes of `TARGETS` are made: a
-    checkpoint is data, and cannot call anything else. Raises ValueError otherwise.
+    One without trunk and temporal part stands as `network` in their place. Each part names its
+    class as `_target_`, as Hydra does. Only classes of `TARGETS` are made: a checkpoint is data,
+    and cannot call anything else. Raises ValueError otherwise.
     """
-    front_end = _build(config["features"])
+    front_end = build_front_end(config["features"])
+    if "network" in config:
+        return front_end, _build(config["network"], shape=front_end.shape)
     trunk = _build(config["trunk"], shape=front_end.shape)
     temporal = _build(config["temporal"], dim=trunk.dim)
     options = {name: config[name] for name in OPTIONS if name in config}
     return front_end, Network(trunk, temporal, **options)
+
+
+def build_front_end(config: Mapping[str, Any]) -> FrontEnd:
+    """The front end of a config. Raises ValueError where it names anything else."""
+    front_end = _build(config)
+    if not isinstance(front_end, FrontEnd):
+        raise ValueError(f"_target_={config.get('_target_')!r}: expected a front end")
+    return front_end
+
+
+def build_decoder(config: Mapping[str, Any]) -> Decoder | StateDecoder:
+    """The decoder of a config: of peaks, or of the keys' states where it says how these change."""
+    return StateDecoder(**config) if "attack" in config else Decoder(**config)
 
 
 def _build(config: Mapping[str, Any], **derived: Any) -> Any:

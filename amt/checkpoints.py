@@ -37,6 +37,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return _read_shipped(path) if path.suffix == SHIPPED_SUFFIX else _read_training(path)
 
 
+def names_slices(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint names slices of recordings, and so cannot transcribe them."""
+    found: Any = checkpoint
+    for key in ("hyper_parameters", "model", "slices"):
+        if not isinstance(found, Mapping) or key not in found:
+            return False
+        found = found[key]
+    return True
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """What a shipped file says of itself: name, licence, model, decoder. Raises CheckpointError."""
     from safetensors import SafetensorError, safe_open

@@ -54,7 +54,7 @@ class Decoder:
         type; only peaks and their neighbours come to the CPU.
         Raises ValueError where a target is missing, has another shape or holds NaN.
         """
-        _check(posteriors)
+        check_posteriors(posteriors)
         length = posteriors["onset"].shape[0]
         onsets = _peaks(posteriors["onset"], self.onset_threshold)
         onsets = onsets.select(_highest(onsets, self.min_interval * frame_rate))
@@ -104,7 +104,8 @@ class _Peaks:
         return _Peaks(self.key[mask], self.frame[mask], self.time[mask], self.height[mask])
 
 
-def _check(posteriors: Mapping[str, Tensor]) -> None:
+def check_posteriors(posteriors: Mapping[str, Tensor]) -> None:
+    """Raises ValueError where a target is missing, has another shape or holds NaN."""
     missing = [name for name in TARGETS if name not in posteriors]
     if missing:
         raise ValueError(f"posteriors need {', '.join(TARGETS)}; missing: {', '.join(missing)}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +15,15 @@ from tqdm import tqdm
 
 from amt.audio import SAMPLE_RATE
 from amt.decoding import Decoder
-from amt.metrics import OFFSET_RATIO, note_f1, note_scores, pedal_scores, release_scores
+from amt.hmm import StateDecoder
+from amt.metrics import (
+    OFFSET_RATIO,
+    frame_scores,
+    note_f1,
+    note_scores,
+    pedal_scores,
+    release_scores,
+)
 from amt.notes import Notes, has_sustain
 from amt.notes import extend_sustain as extend
 
@@ -23,11 +31,15 @@ ONSET_GRID = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 END_GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
 STEPS = (0.1, 0.05, 0.02, 0.01)
 INTERVALS = (0.03, 0.05, 0.07)
+EVIDENCE_GRID = (0.3, 0.5, 0.8, 1.2)
+STATE_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+STRIKE_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 NO_OFFSET_PEAKS = 1.1
 
 # Posteriors and references of a recording; posteriors to notes; a score of both.
 Example = tuple[Mapping[str, Tensor], "References"]
 Decoding = Callable[..., Notes]
+AnyDecoder = TypeVar("AnyDecoder", Decoder, StateDecoder)
 Measure = Callable[[Mapping[str, Tensor], "References", Decoding], float]
 
 
@@ -35,7 +47,7 @@ class Transcribes(Protocol):
     """What goes from a waveform to notes."""
 
     @property
-    def decoder(self) -> Decoder: ...
+    def decoder(self) -> Decoder | StateDecoder: ...
 
     @property
     def frame_rate(self) -> float: ...
@@ -48,10 +60,12 @@ class Evaluation:
     """Scores of a set of pieces.
 
     rows: one a piece, in order: its name, the `seconds` of audio, the seconds that transcribing
-    `took`, and its scores as `amt.metrics.note_scores` names them.
+    `took`, and its scores as `amt.metrics.note_scores` names them. remarks: what else there is to
+    say, below a table of the rows.
     """
 
     rows: list[dict[str, float | str]]
+    remarks: str = ""
 
     @property
     def means(self) -> dict[str, float]:
@@ -146,17 +160,22 @@ def tuning_examples(
     return found
 
 
-def tune(examples: Sequence[Example], decoder: Decoder, frame_rate: float) -> Decoder:
+def tune(
+    examples: Sequence[Example], decoder: Decoder | StateDecoder, frame_rate: float
+) -> Decoder | StateDecoder:
     """`decoder` with the thresholds that suit `examples` of `tuning_examples` best.
 
     In stages, each on a mean by piece: what decides about onsets on note_f1, then the two ways in
     which a note's sound ends on note_offset_f1; then, where some examples hold pedal movements and
-    the network hears them, the pedal on pedal_f1 and the keys on note_release_f1. Final scores must
-    come from other pieces.
+    the network hears them, the pedal on pedal_f1 and the keys on note_release_f1. Of a decoder of
+    states, what decides about these on frame_f1, then onsets on note_f1. Final scores must come
+    from other pieces.
     """
     if not examples:
         raise ValueError("no examples to tune the decoder on; give at least one validation piece")
     with tqdm(desc="tune", unit="trial") as bar:
+        if isinstance(decoder, StateDecoder):
+            return _tune_states(examples, decoder, frame_rate, bar)
         decoder = _tune_notes(examples, decoder, frame_rate, bar)
         pedalled = [e for e in examples if "pedal" in e[0] and e[1].key is not None]
         if pedalled:
@@ -189,6 +208,20 @@ def _tune_notes(
     return decoder
 
 
+def _tune_states(
+    examples: Sequence[Example], decoder: StateDecoder, frame_rate: float, bar: tqdm
+) -> StateDecoder:
+    states = _Search(examples, frame_rate, _frame, bar)
+    pairs = product(EVIDENCE_GRID, STATE_GRID)
+    decoder = states.best([replace(decoder, evidence=e, threshold=t) for e, t in pairs])
+    onsets = _Search(examples, frame_rate, _note, bar)
+    return onsets.best([replace(decoder, onset_threshold=value) for value in STRIKE_GRID])
+
+
+def _frame(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
+    return frame_scores(references.sound, how(posteriors))["frame_f1"]
+
+
 def _note(posteriors: Mapping[str, Tensor], references: References, how: Decoding) -> float:
     return note_f1(references.sound, how(posteriors))
 
@@ -216,7 +249,7 @@ class _Search:
     measure: Measure
     bar: tqdm
 
-    def best(self, candidates: Sequence[Decoder]) -> Decoder:
+    def best(self, candidates: Sequence[AnyDecoder]) -> AnyDecoder:
         """The best of `candidates`; of several equally good ones the middle, as the safest."""
         scores = np.array([self._score(candidate) for candidate in candidates])
         winners = np.flatnonzero(scores == scores.max())
@@ -229,7 +262,7 @@ class _Search:
         steps = (max(round(value + change, 4), 0.01) for change in (-step, 0, step))
         return self.best([replace(decoder, **{name: changed}) for changed in steps])
 
-    def _score(self, decoder: Decoder) -> float:
+    def _score(self, decoder: Decoder | StateDecoder) -> float:
         self.bar.update()
         how = partial(decoder.decode, frame_rate=self.frame_rate)
         return float(np.mean([self.measure(*example, how) for example in self.examples]))

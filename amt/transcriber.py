@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from amt import audio as audio_files
-from amt.build import build_model
+from amt.build import build_decoder, build_model
 from amt.bundled import DEFAULT, bundled_checkpoint
-from amt.checkpoints import CheckpointError, read_checkpoint
+from amt.checkpoints import CheckpointError, names_slices, read_checkpoint
 from amt.decoding import Decoder, Ends
 from amt.features import FrontEnd, num_frames
 from amt.hardware import fastest_precision
+from amt.hmm import StateDecoder
 from amt.models.inference import for_inference
+from amt.models.linear import LinearKeys
 from amt.models.network import Network
 from amt.notes import Notes
 from amt.threads import in_order
@@ -77,8 +79,8 @@ class Transcriber:
     """
 
     front_end: FrontEnd
-    network: Network
-    decoder: Decoder = field(default_factory=Decoder)
+    network: Network | LinearKeys
+    decoder: Decoder | StateDecoder = field(default_factory=Decoder)
     windowing: Windowing = field(default_factory=Windowing)
     dtype: torch.dtype = torch.float16
     precision: torch.dtype = torch.float32
@@ -113,6 +115,9 @@ class Transcriber:
         """
         path, device = Path(path), torch.device(device)
         checkpoint = read_checkpoint(path)
+        if names_slices(checkpoint):
+            advice = f"score it: python evaluate.py ckpt={path}"
+            raise CheckpointError(f"{path}: names slices and cannot transcribe; {advice}")
         try:
             settings, state = checkpoint["hyper_parameters"], checkpoint["state_dict"]
             model, decoder = settings["model"], settings["decoder"] or {}
@@ -239,7 +244,7 @@ def _assemble(
     model: Mapping[str, Any],
     decoder: Mapping[str, Any],
     state: Mapping[str, Tensor],
-) -> tuple[FrontEnd, Network, Decoder]:
+) -> tuple[FrontEnd, Network | LinearKeys, Decoder | StateDecoder]:
     try:
         front_end, network = build_model(model)
         weights = {
@@ -248,7 +253,7 @@ def _assemble(
             if name.startswith(NETWORK_PREFIX)
         }
         network.load_state_dict(weights)
-        thresholds = Decoder(**decoder)
+        thresholds = build_decoder(decoder)
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: its weights or settings do not fit this version of amt ({_gist(error)})"

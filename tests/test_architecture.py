@@ -22,7 +22,7 @@ FLOORS = (
     {"notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled"},
     {"features", "rolls", "decoding", "losses", "metrics"},
-    {"augment", "models", "synth", "report"},
+    {"augment", "hmm", "models", "synth", "report"},
     {"build", "data", "formats"},
     {"classical", "module", "transcriber"},
     {"evaluation", "batch"},

@@ -16,6 +16,8 @@ from hydra_configs import CONF, ROOT, choices, composed, with_hydra
 from omegaconf import DictConfig, OmegaConf
 
 from amt.build import build_model
+from amt.classical.naming import SliceFit
+from amt.classical.svm import KeyFit
 from amt.data.datamodule import PianoData
 from amt.decoding import Decoder
 from amt.module import Transcription
@@ -149,6 +151,13 @@ def test_every_combination_is_a_model_or_an_explanation(
     front_end, network = build_model(description)
     assert front_end.frame_rate == 31.25
     assert network.trunk.groups == (88 if trunk == "harmonic" else 1)
+
+
+@pytest.mark.parametrize(("choice", "kind"), [("svm", KeyFit), ("svm_slice", SliceFit)])
+def test_what_is_fitted_can_be_made(choice: str, kind: type) -> None:
+    config = composed([f"model={choice}", "seed=3"])
+    fit = instantiate(config.model.fit, _convert_="all")
+    assert isinstance(fit, kind) and fit.seed == 3
 
 
 @pytest.mark.parametrize("choice", [None, *choices("data")])

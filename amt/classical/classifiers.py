@@ -1,0 +1,179 @@
+"""Fitted classifiers as plain arrays, and what they predict: nothing of scikit-learn is pickled.
+
+Each predicts the index of a class for features (N, D), as the scikit-learn object does that it was
+taken from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+Arrays = dict[str, np.ndarray]
+
+
+class Classifier(Protocol):
+    """What predicts, and can be stored: arrays, and settings of plain types."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray: ...
+
+    def stored(self) -> tuple[Arrays, dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class SupportVectors:
+    """An SVC of K classes, one against one (Chang and Lin 2011, "LIBSVM", section 7).
+
+    vectors: (V, D), by class. coefficients: (K - 1, V), those of a vector against each other class.
+    counts: (K,), vectors of each class. intercepts: one a pair of classes. kernel, gamma: of SVC.
+    """
+
+    vectors: np.ndarray
+    coefficients: np.ndarray
+    counts: np.ndarray
+    intercepts: np.ndarray
+    kernel: str
+    gamma: float
+
+    @staticmethod
+    def of(machine: SVC) -> SupportVectors:
+        # With two classes scikit-learn turns the signs round.
+        sign = -1.0 if len(machine.n_support_) == 2 else 1.0
+        return SupportVectors(
+            machine.support_vectors_,
+            sign * machine.dual_coef_,
+            machine.n_support_.astype(np.int64),
+            sign * machine.intercept_,
+            machine.kernel,
+            float(machine._gamma),
+        )
+
+    def stored(self) -> tuple[Arrays, dict[str, Any]]:
+        names = ("vectors", "coefficients", "counts", "intercepts")
+        settings = {"kernel": self.kernel, "gamma": self.gamma}
+        return {name: getattr(self, name) for name in names}, settings
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The class that wins the most duels; of several the first."""
+        likeness = self._kernel(features)
+        edges = np.cumsum(self.counts)[:-1]
+        blocks, weights = (np.split(a, edges, axis=1) for a in (likeness, self.coefficients))
+        parts = np.stack([b @ w.T for b, w in zip(blocks, weights, strict=True)], axis=1)
+        first, second = np.triu_indices(len(self.counts), 1)
+        duels = parts[:, first, second - 1] + parts[:, second, first] + self.intercepts
+        is_first, is_second = (np.eye(len(self.counts))[side] for side in (first, second))
+        votes = (duels > 0) @ is_first + (duels <= 0) @ is_second
+        return votes.argmax(axis=1)
+
+    def _kernel(self, features: np.ndarray) -> np.ndarray:
+        settings = {
+            "linear": {},
+            "rbf": {"gamma": self.gamma},
+            "poly": {"gamma": self.gamma, "coef0": 0.0},
+            "sigmoid": {"gamma": self.gamma, "coef0": 0.0},
+        }
+        return pairwise_kernels(features, self.vectors, self.kernel, **settings[self.kernel])
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The stored points (M, D) of a k-NN and their classes (M,)."""
+
+    points: np.ndarray
+    classes: np.ndarray
+    neighbours: int
+
+    @staticmethod
+    def of(machine: KNeighborsClassifier) -> Neighbours:
+        return Neighbours(machine._fit_X, machine._y, machine.n_neighbors)
+
+    def stored(self) -> tuple[Arrays, dict[str, Any]]:
+        return {"points": self.points, "classes": self.classes}, {"neighbours": self.neighbours}
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The class of most neighbours. To fit a k-NN is to store its points."""
+        machine = KNeighborsClassifier(self.neighbours).fit(self.points, self.classes)
+        return machine.predict(features)
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """The trees of a random forest, one after the other.
+
+    left, right: (M,), the children of a node, -1 for a leaf. feature, threshold: (M,), a node asks
+    whether the feature is at most the threshold: left then. roots: of each tree. node, label,
+    share: (E,), the part of a leaf's training examples that are of a class, where it is not 0.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    roots: np.ndarray
+    node: np.ndarray
+    label: np.ndarray
+    share: np.ndarray
+    classes: int
+
+    @staticmethod
+    def of(machine: RandomForestClassifier) -> Forest:
+        trees = [tree.tree_ for tree in machine.estimators_]
+        roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
+        left, right = (
+            np.concatenate([np.where(child < 0, -1, child + root) for child, root in side])
+            for side in (
+                zip((tree.children_left for tree in trees), roots, strict=True),
+                zip((tree.children_right for tree in trees), roots, strict=True),
+            )
+        )
+        value = np.concatenate([tree.value[:, 0] for tree in trees])
+        value = value / value.sum(axis=1, keepdims=True) * (left < 0)[:, None]
+        node, label = value.nonzero()
+        return Forest(
+            left,
+            right,
+            np.concatenate([tree.feature for tree in trees]),
+            np.concatenate([tree.threshold for tree in trees]),
+            roots,
+            node,
+            label,
+            value[node, label],
+            value.shape[1],
+        )
+
+    def stored(self) -> tuple[Arrays, dict[str, Any]]:
+        names = ("left", "right", "feature", "threshold", "roots", "node", "label", "share")
+        return {name: getattr(self, name) for name in names}, {"classes": self.classes}
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The class of the highest mean share over the trees."""
+        features = features.astype(np.float32)
+        row = np.arange(len(features))[:, None]
+        node = np.tile(self.roots, (len(features), 1))
+        while (inner := self.left[node] >= 0).any():
+            goes_left = features[row, self.feature[node]] <= self.threshold[node]
+            node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
+        size = len(self.left), self.classes
+        shares = csr_array((self.share, (self.node, self.label)), shape=size)
+        total = sum(shares[leaves].toarray() for leaves in node.T)
+        return np.asarray(total).argmax(axis=1)
+
+
+KINDS: dict[str, Any] = {"svc": SupportVectors, "knn": Neighbours, "forest": Forest}
+
+
+def restored(
+    kind: str, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> Classifier:
+    """The classifier that `stored` told apart. Raises ValueError or TypeError where it is none."""
+    if kind not in KINDS:
+        raise ValueError(f"classifier={kind!r}: expected one of {', '.join(KINDS)}")
+    return KINDS[kind](**arrays, **settings)

@@ -1,0 +1,238 @@
+"""Names the note of a slice: standardise, PCA, then an SVC, and a k-NN and a forest beside it.
+
+Fitted by scikit-learn with grid searches that are split by work; kept as tensors and plain types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import Tensor
+
+from amt.build import build_front_end, build_model
+from amt.checkpoints import CheckpointError, read_checkpoint
+from amt.classical.classifiers import KINDS, Classifier, restored
+from amt.classical.slices import Slicer, Slices, slices_of, transposed
+from amt.data.datamodule import PianoData
+from amt.data.pieces import SourceError
+from amt.models.linear import LinearKeys
+
+FOLDS = 3
+NETWORK_PREFIX = "network."
+
+
+@dataclass(frozen=True, eq=False)
+class Namer:
+    """An affine map to principal components, and a classifier.
+
+    matrix: (D, P), offset: (P,): features @ matrix + offset are what the classifier sees.
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray
+    classifier: Classifier
+
+    @staticmethod
+    def of(pipeline: Pipeline) -> Namer:
+        scaler, pca, machine = (step for _, step in pipeline.steps)
+        matrix = pca.components_.T / scaler.scale_[:, None]
+        offset = -scaler.mean_ @ matrix - pca.mean_ @ pca.components_.T
+        kind = next(kind for kind, (sort, _) in MACHINES.items() if isinstance(machine, sort))
+        return Namer(matrix, offset, KINDS[kind].of(machine))
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The index of a class for features (N, D)."""
+        return self.classifier.predict(features @ self.matrix + self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class SliceNamers:
+    """What names slices, by kind; the first is the model, the others stand beside it.
+
+    pitches: (K,), the MIDI number of each class, ascending. counts: (K,), how often it occurred in
+    training, by which the baselines guess.
+    """
+
+    slicer: Slicer
+    pitches: np.ndarray
+    counts: np.ndarray
+    namers: Mapping[str, Namer]
+
+    def guesses(self, slices: Slices) -> dict[str, np.ndarray]:
+        """The MIDI numbers (N,) that each namer gives, and those of the baselines.
+
+        majority: always the commonest note of training. chroma: the commonest note of the loudest
+        pitch class.
+        """
+        named = {
+            kind: self.pitches[namer.predict(slices.features)]
+            for kind, namer in self.namers.items()
+        }
+        commonest = np.full(len(slices.pitch), self.pitches[self.counts.argmax()])
+        fits = self.pitches % 12 == slices.chroma.argmax(axis=1)[:, None]
+        loudest = self.pitches[(self.counts * fits).argmax(axis=1)]
+        loudest = np.where(fits.any(axis=1), loudest, commonest)
+        return {**named, "majority": commonest, "chroma": loudest}
+
+    def checkpoint(self, model: Mapping[str, Any]) -> dict[str, Any]:
+        """Tensors and plain types; `model` describes the front end and the network, if any."""
+        state = {"pitches": self.pitches, "counts": self.counts}
+        kinds = {}
+        for kind, namer in self.namers.items():
+            arrays, kinds[kind] = namer.classifier.stored()
+            arrays = {"matrix": namer.matrix, "offset": namer.offset, **arrays}
+            state |= {f"{kind}.{name}": array for name, array in arrays.items()}
+        slicing = {"frames": self.slicer.frames, "describe": self.slicer.describe}
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
+        if self.slicer.keys is not None:
+            weights = self.slicer.keys.state_dict()
+            tensors |= {f"{NETWORK_PREFIX}{name}": tensor for name, tensor in weights.items()}
+        settings = {"model": {**model, "slices": slicing, "namers": kinds}}
+        return {"state_dict": tensors, "hyper_parameters": settings}
+
+    @staticmethod
+    def load(path: Path) -> SliceNamers:
+        """Those of a checkpoint. Raises CheckpointError."""
+        checkpoint = read_checkpoint(path)
+        try:
+            model = checkpoint["hyper_parameters"]["model"]
+            arrays = {name: value.numpy() for name, value in checkpoint["state_dict"].items()}
+            namers = {
+                kind: _restored(kind, settings, arrays)
+                for kind, settings in model["namers"].items()
+            }
+            slicer = _slicer(model, checkpoint["state_dict"], **model["slices"])
+            return SliceNamers(slicer, arrays["pitches"], arrays["counts"], namers)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            expected = "expected a checkpoint of `python train.py model=svm_slice`"
+            raise CheckpointError(f"{path}: names no slices ({error!r}); {expected}") from error
+
+
+def _slicer(
+    model: Mapping[str, Any], state: Mapping[str, Tensor], frames: int, describe: str
+) -> Slicer:
+    """The slicer whose front end, and network if there is one, are those of `model`."""
+    if "network" not in model:
+        return Slicer(build_front_end(model["features"]), frames, describe)
+    front_end, network = build_model(model)
+    assert isinstance(network, LinearKeys)
+    own = {name: value for name, value in state.items() if name.startswith(NETWORK_PREFIX)}
+    network.load_state_dict(
+        {name.removeprefix(NETWORK_PREFIX): value for name, value in own.items()}
+    )
+    return Slicer(front_end, frames, describe, network)
+
+
+def _restored(kind: str, settings: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> Namer:
+    own = {
+        name.removeprefix(f"{kind}."): array
+        for name, array in state.items()
+        if name.startswith(f"{kind}.")
+    }
+    matrix, offset = own.pop("matrix"), own.pop("offset")
+    return Namer(matrix, offset, restored(kind, own, settings))
+
+
+# The machine of each kind, and what it is made with beside the settings that are searched.
+MACHINES: dict[str, tuple[type[ClassifierMixin], dict[str, Any]]] = {
+    "svc": (SVC, {}),
+    "knn": (KNeighborsClassifier, {}),
+    "forest": (RandomForestClassifier, {"min_samples_leaf": 2}),
+}
+
+
+@dataclass(frozen=True)
+class SliceFit:
+    """How slices are cut, and what names them.
+
+    slice_frames, describe: of `amt.classical.slices.Slicer`; keys: the checkpoint of model=svm that
+    describe=keys takes, with its front end. slices: at most so many are drawn from the training
+    pieces; transpose: each is learnt from so many semitones higher and lower, too, where features
+    can be shifted. grids: for each kind of classifier, the first of which is the model, the values
+    to try, as scikit-learn names them: pca__n_components, classifier__C.
+    """
+
+    slice_frames: int = 100
+    describe: str = "spectrum"
+    keys: str | None = None
+    transpose: int = 0
+    slices: int = 4000
+    grids: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=lambda: {"svc": {}})
+    seed: int = 0
+
+    def __call__(self, data: PianoData, model: Mapping[str, Any]) -> dict[str, Any]:
+        """A checkpoint, fitted to the training pieces of `data`.
+
+        Raises SourceError where they are too few to hold works out, or too much alike to classify.
+        """
+        description, state = self._listener(model)
+        slicer = _slicer(description, state, self.slice_frames, self.describe)
+        heard, works = slices_of(slicer, data, "train", self.slices, self.seed)
+        slices, works = self._transposed(slicer, heard, works)
+        pitches, classes = np.unique(slices.pitch, return_inverse=True)
+        counts = (heard.pitch == pitches[:, None]).sum(axis=1)
+        if len(np.unique(works)) < FOLDS or len(pitches) < 2:
+            raise SourceError(
+                f"slices of {len(np.unique(works))} pieces with {len(pitches)} notes; expected "
+                f"{FOLDS} and 2 at least"
+            )
+        namers = {kind: self._search(kind, slices.features, classes, works) for kind in self.grids}
+        return SliceNamers(slicer, pitches, counts, namers).checkpoint(description)
+
+    def _transposed(
+        self, slicer: Slicer, slices: Slices, works: np.ndarray
+    ) -> tuple[Slices, np.ndarray]:
+        """The slices, and those that stand for them on other keys."""
+        if not self.transpose:
+            return slices, works
+        if not slicer.bins_per_semitone:
+            raise ValueError(f"describe={self.describe} cannot be shifted: fit.transpose must be 0")
+        steps = range(-self.transpose, self.transpose + 1)
+        moved = [transposed(slices, step, slicer.bins_per_semitone) for step in steps]
+        features, chroma, pitch = (
+            np.concatenate([getattr(part, name) for part in moved])
+            for name in ("features", "chroma", "pitch")
+        )
+        kept = pitch > 0
+        all_works = np.tile(works, len(moved))[kept]
+        return Slices(features[kept], chroma[kept], pitch[kept]), all_works
+
+    def _listener(self, model: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """What the slicer hears with: `features`, perhaps `network`, and its weights."""
+        if self.keys is None:
+            return {"features": model["features"]}, {}
+        checkpoint = read_checkpoint(Path(self.keys))
+        fitted = checkpoint.get("hyper_parameters", {}).get("model", {})
+        if "network" not in fitted:
+            raise CheckpointError(f"{self.keys}: expected a checkpoint of model=svm")
+        return {name: fitted[name] for name in ("features", "network")}, checkpoint["state_dict"]
+
+    def _search(
+        self, kind: str, features: np.ndarray, classes: np.ndarray, works: np.ndarray
+    ) -> Namer:
+        """The pipeline with the best settings of its grid, by accuracy on works held out."""
+        sort, settings = MACHINES[kind]
+        seed = {} if kind == "knn" else {"random_state": self.seed}
+        steps = [
+            ("scale", StandardScaler()),
+            ("pca", PCA(svd_solver="randomized", random_state=self.seed)),
+            ("classifier", sort(**settings, **seed)),
+        ]
+        grid = {name: list(values) for name, values in self.grids[kind].items()}
+        search = GridSearchCV(Pipeline(steps), grid, cv=GroupKFold(FOLDS), error_score="raise")
+        search.fit(features, classes, groups=works)
+        print(f"{kind}: accuracy {search.best_score_:.3f} on works held out, {search.best_params_}")
+        return Namer.of(search.best_estimator_)

@@ -1,0 +1,55 @@
+"""Classifiers as arrays predict what scikit-learn's predict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from amt.classical.classifiers import KINDS, restored
+from amt.classical.naming import Namer
+
+MACHINES = {
+    "svc": [SVC(C=3.0), SVC(kernel="linear"), SVC(kernel="poly", gamma=0.1), SVC(kernel="sigmoid")],
+    "knn": [KNeighborsClassifier(1), KNeighborsClassifier(4)],
+    "forest": [RandomForestClassifier(7, random_state=0, min_samples_leaf=3)],
+}
+CASES = [(kind, machine) for kind, machines in MACHINES.items() for machine in machines]
+
+
+def examples(classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping clouds in five dimensions, so that votes are tied and leaves are mixed."""
+    rng = np.random.default_rng(classes)
+    label = rng.integers(classes, size=60 * classes)
+    centre = rng.normal(size=(classes, 5))
+    return (centre[label] + 0.7 * rng.normal(size=(len(label), 5))).astype(np.float32), label
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+@pytest.mark.parametrize(("kind", "machine"), CASES)
+def test_stored_arrays_predict_the_same(kind: str, machine, classes: int) -> None:
+    features, label = examples(classes)
+    machine.fit(features[::2], label[::2])
+    arrays, settings = KINDS[kind].of(machine).stored()
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    again = restored(kind, {name: tensor.numpy() for name, tensor in tensors.items()}, settings)
+    assert again.predict(features).tolist() == machine.predict(features).tolist()
+
+
+@pytest.mark.parametrize(("kind", "machine"), CASES)
+def test_the_whole_pipeline_is_one_matrix_and_a_classifier(kind: str, machine) -> None:
+    features, label = examples(4)
+    features = features * np.array([1, 10, 100, 0.1, 1]) + 5
+    pipeline = make_pipeline(StandardScaler(), PCA(3), machine).fit(features[::2], label[::2])
+    assert (Namer.of(pipeline).predict(features) == pipeline.predict(features)).mean() > 0.995
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="classifier='oracle': expected one of svc, knn, forest"):
+        restored("oracle", {}, {})
