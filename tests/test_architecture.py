@@ -24,9 +24,9 @@ FLOORS = (
     {"features", "rolls", "decoding", "losses", "metrics"},
     {"augment", "models", "synth", "report"},
     {"build", "data", "formats"},
-    {"module", "transcriber"},
+    {"classical", "module", "transcriber"},
     {"evaluation", "batch"},
-    {"tracking"},
+    {"portrait", "tracking"},
     {"training"},
     {"cli"},
 )

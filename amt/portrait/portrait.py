@@ -1,0 +1,124 @@
+"""From a recording or a MIDI file to its portrait: JSON for programs, one HTML page for people."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amt.audio import SAMPLE_RATE
+from amt.batch import progress_bar, read_recording
+from amt.classical.patterns import describe_notes
+from amt.data.pieces import AUDIO_SUFFIXES, read_notes
+from amt.files import whole
+from amt.formats import Player, note_document
+from amt.notes import Notes
+from amt.portrait.page import page
+from amt.portrait.sound import alongside, mp3, sound_views
+from amt.transcriber import Transcriber
+
+FORMATS = ("html", "json")
+NOTE_SUFFIXES = (".mid", ".midi", ".tsv")
+SUFFIXES = (*AUDIO_SUFFIXES, *NOTE_SUFFIXES)
+
+# What hears recordings; asked for only when there is one, since MIDI needs no network.
+Ears = Callable[[], Transcriber]
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """Plain types to be written, and the sounds of the page.
+
+    document: seconds, notes and pedal, patterns, the summary of the sound. views: pictures of the
+    sound. sounds: MP3 by name.
+    """
+
+    document: dict[str, Any]
+    views: dict[str, Any]
+    sounds: dict[str, bytes]
+
+
+def portray(notes: Notes, audio: np.ndarray | None, player: Player, origin: str = "") -> Portrait:
+    """The portrait of notes, and of the recording (S,) at SAMPLE_RATE they were heard in, if any.
+
+    Notes end with their keys, the pedal beside them. origin: where the notes come from.
+    """
+    seconds = len(audio) / SAMPLE_RATE if audio is not None else notes.end
+    views, sound = sound_views(audio) if audio is not None else ({}, {})
+    document = {
+        **note_document(notes, seconds),
+        "origin": origin,
+        "notice": _notice(notes, audio),
+        "patterns": asdict(describe_notes(notes)),
+        "sound": sound,
+    }
+    return Portrait(document, views, _sounds(notes, audio, player))
+
+
+def write_portrait(path: Path, portrait: Portrait, title: str) -> None:
+    """Write the portrait in the form that the suffix names, of FORMATS; whole or not at all."""
+    with whole(path) as part:
+        if path.suffix == ".html":
+            document = {**portrait.document, "views": portrait.views}
+            part.write_text(page(title, document, portrait.sounds), "utf-8")
+        else:
+            text = json.dumps({"title": title, **portrait.document}, indent=1, allow_nan=False)
+            part.write_text(text + "\n", "utf-8")
+
+
+def portrayer(ears: Ears, model: str, player: Player) -> Callable[[Path, Sequence[Path], str], str]:
+    """What `amt.batch.do_all` does with each file: read or hear it, describe it, write the results.
+
+    model: what `ears` are called on the page.
+    """
+
+    def work(source: Path, targets: Sequence[Path], label: str) -> str:
+        begin = time.perf_counter()
+        if source.suffix.lower() in NOTE_SUFFIXES:
+            notes, audio, origin = read_notes(source), None, f"read from {source.suffix[1:]}"
+        else:
+            notes, audio = _hear(ears(), source, label)
+            origin = f"transcribed by amt, model {model}"
+        with progress_bar(f"{label}: describing"):
+            portrait = portray(notes, audio, player, origin)
+        for target in targets:
+            write_portrait(target, portrait, source.stem)
+        seconds = portrait.document["seconds"]
+        return f"{len(notes)} notes, {seconds:.1f} s in {time.perf_counter() - begin:.1f} s"
+
+    return work
+
+
+def _hear(transcriber: Transcriber, source: Path, label: str) -> tuple[Notes, np.ndarray]:
+    """The notes of a recording as keys and pedal moved, and its samples."""
+    audio = read_recording(source, transcriber.sample_rate, label)
+    with progress_bar(label, len(audio) / transcriber.sample_rate) as bar:
+        return transcriber.transcribe(audio, bar.update, ends="key"), audio
+
+
+def _sounds(notes: Notes, audio: np.ndarray | None, player: Player) -> dict[str, bytes]:
+    """MP3 of the recording and of the notes as `player` plays them, each if there is one."""
+    sounds = {} if audio is None else {"recording": mp3(audio)}
+    if len(notes):
+        played = player(notes)
+        sounds["transcription"] = mp3(played if audio is None else alongside(played, audio))
+    return sounds
+
+
+def _notice(notes: Notes, audio: np.ndarray | None) -> str:
+    """What the page says first where it has less to show than people expect."""
+    if not len(notes):
+        heard = (
+            "The file holds no notes of a piano."
+            if audio is None
+            else "No notes were heard in this recording."
+        )
+        return f"{heard} There is nothing to say of what is played."
+    if audio is None:
+        return "There is no recording beside these notes: what you hear is a synthesized piano."
+    return ""
