@@ -17,7 +17,7 @@ from amt.classical.patterns import describe_notes
 from amt.data.pieces import AUDIO_SUFFIXES, read_notes
 from amt.files import whole
 from amt.formats import Player, note_document
-from amt.notes import Notes
+from amt.notes import Notes, extend_sustain
 from amt.portrait.page import page
 from amt.portrait.sound import alongside, mp3, sound_views
 from amt.transcriber import Transcriber
@@ -34,12 +34,13 @@ Ears = Callable[[], Transcriber]
 class Portrait:
     """Plain types to be written, and the sounds of the page.
 
-    document: seconds, notes and pedal, patterns, the summary of the sound. views: pictures of the
-    sound. sounds: MP3 by name.
+    document: seconds, notes and pedal, patterns, the summary of the sound. drawings: what the page
+    draws beside it, pictures of the sound (views) and until when each note rings. sounds: MP3 by
+    name.
     """
 
     document: dict[str, Any]
-    views: dict[str, Any]
+    drawings: dict[str, Any]
     sounds: dict[str, bytes]
 
 
@@ -57,14 +58,15 @@ def portray(notes: Notes, audio: np.ndarray | None, player: Player, origin: str 
         "patterns": asdict(describe_notes(notes)),
         "sound": sound,
     }
-    return Portrait(document, views, _sounds(notes, audio, player))
+    rings = np.round(extend_sustain(notes).offset, 3).tolist()
+    return Portrait(document, {"views": views, "rings": rings}, _sounds(notes, audio, player))
 
 
 def write_portrait(path: Path, portrait: Portrait, title: str) -> None:
     """Write the portrait in the form that the suffix names, of FORMATS; whole or not at all."""
     with whole(path) as part:
         if path.suffix == ".html":
-            document = {**portrait.document, "views": portrait.views}
+            document = {**portrait.document, **portrait.drawings}
             part.write_text(page(title, document, portrait.sounds), "utf-8")
         else:
             text = json.dumps({"title": title, **portrait.document}, indent=1, allow_nan=False)

@@ -11,6 +11,7 @@ const notes = {
   onset: Float64Array.from(portrait.notes, (note) => note.onset),
   offset: Float64Array.from(portrait.notes, (note) => note.offset),
   pitch: Uint8Array.from(portrait.notes, (note) => note.pitch),
+  ring: Float64Array.from(portrait.rings),
   velocity: Uint8Array.from(portrait.notes, (note) => note.velocity),
 };
 

@@ -1,6 +1,6 @@
 // The page is put together, and drawn anew when its width or its light changes.
 
-const SECONDS_AT_FIRST = 30;
+const SECONDS_AT_FIRST = 20;
 const overviewWave = views.waveform ? unpack(views.waveform) : null;
 
 // The whole piece in the player: the waveform, or how much is struck; the window in sight.
@@ -33,7 +33,7 @@ function drawDensity(context, width, colours) {
 }
 
 function drawVelocityScale() {
-  drawScale("velocity-scale", velocityRamp(), "soft 1", "127 loud");
+  drawScale("velocity-scale", velocityRamp(), `soft ${softest}`, `${loudest} loud`);
 }
 
 function tellNotes() {
@@ -62,7 +62,7 @@ tellFacts();
 if (present.notes) tellNotes();
 if (present.sound) tellSound();
 startPlayer();
-show(0, Math.min(stage.seconds, innerWidth < 640 ? SECONDS_AT_FIRST / 2 : SECONDS_AT_FIRST));
+show(0, Math.min(stage.seconds, SECONDS_AT_FIRST * (innerWidth < 640 ? 0.4 : 1)));
 
 new ResizeObserver(redraw).observe(document.body);
 darkScreen.addEventListener("change", () => {

@@ -6,12 +6,20 @@ const BLACK = new Set([1, 3, 6, 8, 10]);
 
 const lowestPitch = notes.count ? Math.max(Math.min(...range(notes.pitch)) - 2, 20) : 47;
 const highestPitch = notes.count ? Math.min(Math.max(...range(notes.pitch)) + 2, 109) : 84;
+const [softest, loudest] = velocityRange();
 const presses = pedalPresses();
 const downbeats = new Set(patterns.metre?.downbeats ?? []);
 
 // Lowest and highest of many values; spreading an hour of them would overflow the stack.
 function range(values) {
   return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+}
+
+// What the colours span: the piece's velocities, but no fewer than 32, or all would seem uneven.
+function velocityRange() {
+  const [low, high] = notes.count ? range(notes.velocity) : [1, 127];
+  const missing = Math.max(32 - (high - low), 0) / 2;
+  return [Math.max(Math.round(low - missing), 1), Math.min(Math.round(high + missing), 127)];
 }
 
 // [press, release] of the sustain pedal in seconds.
@@ -43,7 +51,7 @@ function rollView() {
     drawPedal(pen, bottom);
     drawRibbon(pen);
     return () => drawSideAxis(pen, [...octaves(y, row), [height - 3, "pedal"]]);
-  });
+  }, patterns.beats.length > 0);
 }
 
 function drawKeyboard({ context, colours, left, width }, y, row) {
@@ -76,14 +84,18 @@ function drawBeats({ context, colours, x, width }, top, bottom) {
 
 function drawNotes({ context, x }, y, row) {
   const colours = velocityRamp().map(css);
+  const colourOf = (velocity) => colours[Math.round((255 * (velocity - softest)) / (loudest - softest))];
   const thickness = Math.max(row - 0.6, 1.5);
   for (let index = 0; index < notes.count; index++) {
     if (notes.onset[index] > stage.stop) break;
-    if (notes.offset[index] < stage.start) continue;
+    if (notes.ring[index] < stage.start) continue;
     const from = x(notes.onset[index]);
-    context.fillStyle = colours[notes.velocity[index] * 2];
+    context.fillStyle = colourOf(notes.velocity[index]);
+    context.globalAlpha = 0.22;
+    context.fillRect(from, y(notes.pitch[index]), x(notes.ring[index]) - from, thickness);
+    context.globalAlpha = 1;
     // A hair is left free before the next note of the key, so that repetitions can be counted.
-    const length = Math.max(x(notes.offset[index]) - from - 0.7, 1.5);
+    const length = Math.max(x(notes.offset[index]) - from - 0.7, 3);
     context.beginPath();
     context.roundRect(from, y(notes.pitch[index]), length, thickness, Math.min(thickness / 3, 2.5));
     context.fill();
@@ -112,12 +124,12 @@ function drawBoxes({ context, colours, x, left, right }, boxes, top, height) {
     const from = Math.max(x(start), left) + 0.5;
     const width = Math.min(x(stop), right) - from - 1;
     if (width < 1) continue;
-    context.fillStyle = colours.stripe;
-    context.strokeStyle = colours.line;
+    context.fillStyle = colours.accent;
+    context.globalAlpha = 0.15;
     context.beginPath();
     context.roundRect(from, top + 0.5, width, height, 3);
     context.fill();
-    context.stroke();
+    context.globalAlpha = 1;
     context.fillStyle = colours.ink;
     if (context.measureText(text).width < width - 6) context.fillText(text, from + 4, top + height / 2 + 4);
   }

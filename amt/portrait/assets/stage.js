@@ -16,7 +16,7 @@ const stage = {
 };
 
 // draw(pen) paints one view; text is what it is called for those who cannot see it.
-function addView(name, height, draw) {
+function addView(name, height, draw, hasBeats = false) {
   const figure = document.querySelector(`figure[data-view="${name}"]`);
   const title = figure.querySelector("h3").textContent;
   const canvas = element("canvas", { role: "img", ariaLabel: `${title}: ${figure.querySelector("p").textContent}` });
@@ -24,7 +24,7 @@ function addView(name, height, draw) {
   const playhead = element("i", { className: "playhead" });
   const frame = element("div", { className: "frame" }, canvas, playhead);
   figure.append(frame);
-  stage.views.push({ canvas, playhead, height, draw });
+  stage.views.push({ canvas, playhead, height, draw, hasBeats });
   listen(frame);
 }
 
@@ -118,7 +118,7 @@ function paint(view, colours) {
     context, colours, left: LEFT, right: width - RIGHT, width: width - LEFT - RIGHT, height: view.height,
     x: (seconds) => LEFT + (seconds - stage.start) * scale,
   };
-  drawTimeAxis(pen);
+  drawTimeAxis(pen, !view.hasBeats);
   context.save();
   context.beginPath();
   context.rect(LEFT, 0, pen.width, view.height);

@@ -5,7 +5,7 @@ let chosen = { button: null, times: [], place: 0 };
 function tellFacts() {
   const { key, tempo, metre, range: reach, dynamics, pedalling, density } = patterns;
   const facts = [["Length", clockText(portrait.seconds), ""]];
-  if (key) facts.push(["Key", pretty(key.name), `fits to ${percent(Math.max(key.correlation, 0))}`]);
+  if (key) facts.push(["Key", pretty(key.name), `${percent(Math.max(key.correlation, 0))} match`]);
   if (tempo) facts.push(["Tempo", `♩ = ${Math.round(tempo.bpm)}`, `mostly ${Math.round(tempo.slow)} to ${Math.round(tempo.fast)} a minute`]);
   if (metre) facts.push(["Metre", metre.signature, "as it is felt"]);
   if (density) facts.push(["Notes", String(patterns.notes), `${density.notes_per_second.toFixed(1)} a second`]);

@@ -96,16 +96,21 @@ const melTicks = (view) => (height) =>
     .map((hertz) => [height * (1 - mel(hertz) / mel(view.highest)), String(hertz / 1000)]);
 
 function waveformView(view) {
+  const limit = peakOf(view);
   addView("waveform", 110, (pen) => {
     drawWaveform(pen.context, view, stage.start, stage.stop, pen.left, pen.width, pen.height, pen.colours.bar);
-    const y = (value) => pen.height / 2 - (value * pen.height) / 2;
-    return () => drawSideAxis(pen, [[y(0.5), "½"], [y(0), "0"], [y(-0.5), "−½"]], "of full");
+    const ticks = ticksOf(-limit, limit).map((value) => [(pen.height / 2) * (1 - value / limit), String(value).replace("-", "−")]);
+    return () => drawSideAxis(pen, ticks, "level");
   });
 }
+
+const peakOf = (view) => Math.max(-view.low, view.high, 1e-3);
 
 // The lowest and highest sample below each pixel.
 function drawWaveform(context, view, start, stop, left, width, height, colour) {
   context.fillStyle = colour;
+  const middle = height / 2;
+  const scale = middle / peakOf(view);
   const columns = (stop - start) / view.step / width;
   for (let pixel = 0; pixel < width; pixel++) {
     const first = Math.floor(start / view.step + pixel * columns);
@@ -117,8 +122,7 @@ function drawWaveform(context, view, start, stop, left, width, height, colour) {
       high = Math.max(high, view.at(1, column));
     }
     if (high < low) continue;
-    const top = (height / 2) * (1 - high);
-    context.fillRect(left + pixel, top, 1, Math.max((height / 2) * (high - low), 1));
+    context.fillRect(left + pixel, middle - high * scale, 1, Math.max((high - low) * scale, 1));
   }
 }
 
@@ -127,7 +131,7 @@ function strengthView(view) {
   addView("strength", 110, (pen) => {
     drawBeats(pen, 0, pen.height);
     return drawCurve(pen, points, 0, Math.max(view.high, 1), "dB", true);
-  });
+  }, patterns.beats.length > 0);
 }
 
 function centroidView(view) {
