@@ -1,0 +1,1 @@
+"""Listening without a network: what signal processing alone says of a recording."""
