@@ -1,1 +1,1 @@
-"""Listening without a network: what signal processing alone says of a recording."""
+"""Classical listening: what can be said of a piece and of its sound without a neural network."""
