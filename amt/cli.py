@@ -10,7 +10,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -245,14 +244,16 @@ def _load_transcriber(arguments: argparse.Namespace) -> Any:
 def _describe(arguments: argparse.Namespace) -> int:
     from amt.batch import do_all, plan
     from amt.formats import load_player
-    from amt.portrait.portrait import SUFFIXES, portrayer
+    from amt.portrait.portrait import SUFFIXES, is_recording, portrayer
 
-    model = arguments.ckpt.name if arguments.ckpt else arguments.model
-    ears = cache(lambda: _load_transcriber(arguments))
+    jobs = plan(arguments.inputs, arguments.output, SUFFIXES)
+    heard = any(is_recording(job.source) for job in jobs)
+    transcriber = _load_transcriber(arguments) if heard else None
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    jobs = plan(arguments.inputs, arguments.output, SUFFIXES)
-    return 1 if do_all(jobs, arguments.format, portrayer(ears, model, player)) else 0
+    model = arguments.ckpt.name if arguments.ckpt else arguments.model
+    failed = do_all(jobs, arguments.format, portrayer(transcriber, model, player))
+    return 1 if failed else 0
 
 
 def _synth(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -120,10 +121,19 @@ def browser(profile: Path) -> Iterator[Browser]:
         "--headless=new --no-sandbox --disable-gpu --no-first-run --mute-audio --hide-scrollbars "
         f"--remote-debugging-pipe --user-data-dir={profile}"
     ).split()
-    # The protocol's pipe is what descriptors 3 and 4 are.
-    command = ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", PROGRAM, *options]
+
+    def as_the_protocol_wants() -> None:
+        """Descriptor 3 to read from, 4 to write to; neither may be lost while the other is set."""
+        pair = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_browser, from_browser)]
+        for end, number in zip(pair, (3, 4), strict=True):
+            os.dup2(end, number)
+            os.close(end)
+
     process = subprocess.Popen(
-        command, pass_fds=(to_browser, from_browser), stderr=subprocess.DEVNULL
+        [PROGRAM, *options],
+        preexec_fn=as_the_protocol_wants,
+        close_fds=False,
+        stderr=subprocess.DEVNULL,
     )
     os.close(to_browser)
     os.close(from_browser)

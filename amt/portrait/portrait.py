@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from amt.audio import SAMPLE_RATE
-from amt.batch import progress_bar, read_recording
+from amt.audio import SAMPLE_RATE, load
+from amt.batch import Work, progress_bar, read_recording
 from amt.classical.patterns import describe_notes
 from amt.data.pieces import AUDIO_SUFFIXES, read_notes
 from amt.files import whole
@@ -25,9 +25,6 @@ from amt.transcriber import Transcriber
 FORMATS = ("html", "json")
 NOTE_SUFFIXES = (".mid", ".midi", ".tsv")
 SUFFIXES = (*AUDIO_SUFFIXES, *NOTE_SUFFIXES)
-
-# What hears recordings; asked for only when there is one, since MIDI needs no network.
-Ears = Callable[[], Transcriber]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,18 +70,25 @@ def write_portrait(path: Path, portrait: Portrait, title: str) -> None:
             part.write_text(text + "\n", "utf-8")
 
 
-def portrayer(ears: Ears, model: str, player: Player) -> Callable[[Path, Sequence[Path], str], str]:
+def is_recording(path: Path) -> bool:
+    """Whether a file is to be heard; others are read as notes."""
+    return path.suffix.lower() not in NOTE_SUFFIXES
+
+
+def portrayer(transcriber: Transcriber | None, model: str, player: Player) -> Work:
     """What `amt.batch.do_all` does with each file: read or hear it, describe it, write the results.
 
-    model: what `ears` are called on the page.
+    transcriber: for recordings; notes need none. model: what it is called on the page.
     """
 
     def work(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
-        if source.suffix.lower() in NOTE_SUFFIXES:
-            notes, audio, origin = read_notes(source), None, f"read from {source.suffix[1:]}"
+        if source.is_dir():
+            raise ValueError(f"{source}: no audio and no MIDI in this folder")
+        if transcriber is None or not is_recording(source):
+            notes, audio, origin = read_notes(source), None, f"read from {source.name}"
         else:
-            notes, audio = _hear(ears(), source, label)
+            notes, audio = _hear(transcriber, source, label)
             origin = f"transcribed by amt, model {model}"
         with progress_bar(f"{label}: describing"):
             portrait = portray(notes, audio, player, origin)
@@ -97,10 +101,12 @@ def portrayer(ears: Ears, model: str, player: Player) -> Callable[[Path, Sequenc
 
 
 def _hear(transcriber: Transcriber, source: Path, label: str) -> tuple[Notes, np.ndarray]:
-    """The notes of a recording as keys and pedal moved, and its samples."""
-    audio = read_recording(source, transcriber.sample_rate, label)
-    with progress_bar(label, len(audio) / transcriber.sample_rate) as bar:
-        return transcriber.transcribe(audio, bar.update, ends="key"), audio
+    """The notes of a recording as keys and pedal moved, and its samples (S,) at SAMPLE_RATE."""
+    audio = read_recording(source, SAMPLE_RATE, label)
+    rate = transcriber.sample_rate
+    heard = audio if rate == SAMPLE_RATE else load(source, rate)
+    with progress_bar(label, len(audio) / SAMPLE_RATE) as bar:
+        return transcriber.transcribe(heard, bar.update, ends="key"), audio
 
 
 def _sounds(notes: Notes, audio: np.ndarray | None, player: Player) -> dict[str, bytes]:
@@ -114,13 +120,10 @@ def _sounds(notes: Notes, audio: np.ndarray | None, player: Player) -> dict[str,
 
 def _notice(notes: Notes, audio: np.ndarray | None) -> str:
     """What the page says first where it has less to show than people expect."""
+    if not len(notes) and audio is None:
+        return "The file holds no notes of a piano. There is nothing to show."
     if not len(notes):
-        heard = (
-            "The file holds no notes of a piano."
-            if audio is None
-            else "No notes were heard in this recording."
-        )
-        return f"{heard} There is nothing to say of what is played."
+        return "No notes were heard in this recording. Only its sound is shown."
     if audio is None:
         return "There is no recording beside these notes: what you hear is a synthesized piano."
     return ""

@@ -3,6 +3,7 @@
 const HOP = 5;
 const sounds = {};
 let current = null;
+let following = false;
 
 function loadSounds() {
   for (const name of ["recording", "transcription"]) {
@@ -12,9 +13,9 @@ function loadSounds() {
     const url = URL.createObjectURL(new Blob([bytes(source.textContent.trim())], { type: "audio/mpeg" }));
     source.remove();
     sounds[name] = element("audio", { src: url, preload: "auto" });
-    sounds[name].addEventListener("ended", showState);
-    sounds[name].addEventListener("play", showState);
-    sounds[name].addEventListener("pause", showState);
+    for (const event of ["play", "pause", "ended"]) sounds[name].addEventListener(event, showState);
+    // A position that is set before the file is read may be lost.
+    sounds[name].addEventListener("loadedmetadata", () => (sounds[name].currentTime = stage.now));
     current ??= name;
   }
 }
@@ -52,12 +53,13 @@ function listenTo(name) {
 function showState() {
   byId("play").classList.toggle("playing", playing());
   byId("play").ariaLabel = playing() ? "Pause" : "Play";
-  if (playing()) requestAnimationFrame(follow);
+  if (playing() && !following) follow();
 }
 
 // While it plays, the playhead moves, and the page is turned when it leaves the one in sight.
 function follow() {
-  if (!playing()) return showTime();
+  following = playing();
+  if (!following) return showTime();
   const inSight = stage.now >= stage.start && stage.now <= stage.stop;
   stage.now = Math.min(audio().currentTime, stage.seconds);
   if (inSight && stage.now > stage.stop) show(stage.now - 0.02 * (stage.stop - stage.start));

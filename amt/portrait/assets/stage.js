@@ -135,7 +135,7 @@ function drawMarks({ context, colours, x, height }) {
   for (const [start, stop] of stage.marks) {
     if (stop < stage.start || start > stage.stop) continue;
     const width = Math.max(x(stop) - x(start), 2);
-    context.globalAlpha = 0.16;
+    context.globalAlpha = 0.09;
     context.fillRect(x(start), 0, width, height);
     context.globalAlpha = 1;
     context.fillRect(x(start), 0, width, 3);

@@ -65,7 +65,7 @@ function soundViews() {
 }
 
 function drawSoundScales({ mel, contrast }) {
-  drawScale("mel-scale", ramp("mako"), `${Math.round(mel.low - mel.high)} dB`, "0 dB");
+  drawScale("mel-scale", ramp("mako"), `−${Math.round(mel.high - mel.low)} dB`, "0 dB");
   drawScale("contrast-scale", ramp("mako"), `${Math.round(contrast.low)} dB`, `${Math.round(contrast.high)} dB`);
 }
 
