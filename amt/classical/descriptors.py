@@ -79,7 +79,8 @@ class Descriptors:
     @cached_property
     def mfcc(self) -> Tensor:
         """Cosine transform of log_mel, the first 13 coefficients (B, T, 13)."""
-        return mfcc(self.log_mel)
+        with _full_precision(self.log_mel):
+            return mfcc(self.log_mel)
 
     @cached_property
     def onsets(self) -> Tensor:
@@ -89,7 +90,8 @@ class Descriptors:
     @cached_property
     def tempo(self) -> Tensor:
         """Beats a minute (B,); 0 where nothing begins."""
-        return rhythm.tempo(self.onset_strength, self.sample_rate)
+        with _full_precision(self.onset_strength):
+            return rhythm.tempo(self.onset_strength, self.sample_rate)
 
     @cached_property
     def beats(self) -> Tensor:
@@ -119,7 +121,7 @@ def describe(audio: Tensor, sample_rate: int = SAMPLE_RATE) -> Descriptors:
     """
     _check(audio, sample_rate)
     audio = audio.float()
-    with torch.autocast(audio.device.type, enabled=False):
+    with _full_precision(audio):
         found = spectra(audio, sample_rate)
         log_mel = decibels(found.mel)
         return Descriptors(
@@ -168,6 +170,11 @@ def summaries(audio: Tensor, sample_rate: int = SAMPLE_RATE, batch_size: int = 1
     return torch.cat(parts)
 
 
+def _full_precision(values: Tensor) -> torch.autocast:
+    """Half precision would drown quiet frames and blur the tempo."""
+    return torch.autocast(values.device.type, enabled=False)
+
+
 def _check(audio: Tensor, sample_rate: int) -> None:
     if audio.ndim != 2 or audio.numel() == 0:
         raise ValueError(
@@ -175,7 +182,7 @@ def _check(audio: Tensor, sample_rate: int) -> None:
         )
     if not audio.is_floating_point():
         raise ValueError(f"audio of {audio.dtype}: expected floats in -1..1; divide by full scale")
-    if not max(-audio.amin(), audio.amax()) <= _LOUDEST:
+    if not max(-float(audio.amin()), float(audio.amax())) <= _LOUDEST:
         raise ValueError("audio holds samples that are not finite or huge: expected about -1..1")
     lowest = 2 * FIRST_OCTAVE * 2 ** (NUM_CONTRAST - 2)
     if sample_rate <= lowest:

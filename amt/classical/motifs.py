@@ -36,8 +36,8 @@ class Motif:
 
     steps: of a melody, semitones from note to note; of a rhythm, each time between onsets by the
     one before, as a power of the root of 2. times: (start, stop) in seconds of its occurrences, at
-    most MOST_TIMES of `count`. explained: share of the notes of the lines that no former motif has and
-    this one covers.
+    most MOST_TIMES of `count`. explained: share of the steps of the lines that this one covers and
+    no former motif does.
     """
 
     steps: tuple[int, ...]

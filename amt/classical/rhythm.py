@@ -69,7 +69,7 @@ def _apart(peaks: Tensor, wait: int) -> Tensor:
     kept = np.zeros(peaks.shape, dtype=bool)
     for row, marked in zip(kept, peaks.cpu().numpy(), strict=True):
         free = 0
-        for frame in np.flatnonzero(marked):
+        for frame in np.flatnonzero(marked).tolist():
             if frame >= free:
                 row[frame] = True
                 free = frame + wait + 1
@@ -101,9 +101,8 @@ def _autocorrelation(strength: Tensor, length: int) -> Tensor:
     ramp = torch.arange(half, device=strength.device) / half
     ends = [strength[:, :1] * ramp, strength, strength[:, -1:] * ramp.flip(0)]
     windows = torch.cat(ends, dim=1).unfold(1, length, 1)[:, : strength.shape[1]]
-    windows = F.normalize(
-        windows * torch.hann_window(length, device=strength.device), dim=-1, eps=_TINY
-    )
+    windows = windows * torch.hann_window(length, device=strength.device)
+    windows.div_(torch.linalg.vector_norm(windows, dim=-1, keepdim=True).clamp_(min=_TINY))
     pairs = (windows.transpose(1, 2) @ windows / strength.shape[1]).flip(1)
     # Each row one further to the right: pairs of one lag come to stand in one column.
     skewed = F.pad(pairs, (0, length)).flatten(1)[:, :-length].unflatten(1, (length, -1))
@@ -158,7 +157,9 @@ def _best_chains(score: np.ndarray, period: np.ndarray) -> tuple[np.ndarray, np.
         value = chains.max(axis=-1)
         value[value == -np.inf] = 0
         total[:, last.max() :][:, here] = score[:, here] + value
-    links = np.maximum(np.arange(score.shape[1]) - lag[best], -1)
+    frame = np.arange(score.shape[1])
+    # Sooner than the shortest step there is nothing to come from.
+    links = np.where(frame >= first[:, None], frame - lag[best], -1)
     return total[:, last.max() :], links
 
 

@@ -93,8 +93,8 @@ def _peaks(values: np.ndarray) -> np.ndarray:
     """Cells that are the most novel for APART around, inside the piece and novel enough."""
     around = sliding_window_view(np.pad(values, APART), 2 * APART + 1)
     highest = around.max(1) == values
-    inside = np.arange(len(values))
-    inside = (inside >= APART) & (inside <= len(values) - APART)
+    cell = np.arange(len(values))
+    inside = (cell >= APART) & (cell <= len(values) - APART)
     return np.flatnonzero(highest & inside & (values > MIN_NOVELTY))
 
 

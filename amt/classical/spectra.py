@@ -28,7 +28,6 @@ QUANTILE = 0.02
 TOP_DB = 80.0
 
 _TINY = torch.finfo(torch.float32).tiny
-AT_ONCE = 256
 # Samples closer to zero than this have no sign.
 _ZERO = 1e-10
 # Filters that share a product: together they span so few bins that most of a full one is spared.
@@ -51,7 +50,7 @@ class _Band(NamedTuple):
     """Bins of an octave, and how many of them make its peak and its valley."""
 
     bins: slice
-    count: int
+    num_ends: int
 
 
 class Filters(NamedTuple):
@@ -69,7 +68,7 @@ def spectra(audio: Tensor, sample_rate: int) -> Spectra:
     filters = filters_for(sample_rate, audio.device)
     frames = frames_of(audio)
     # As many as a core's cache holds; a GPU wants many.
-    at_once = AT_ONCE if audio.device.type == "cpu" else 1 << 14
+    at_once = 128 if audio.device.type == "cpu" else 1 << 14
     blocks = [_block(part, filters) for part in frames.split(max(at_once // len(audio), 1), dim=1)]
     return Spectra(*(torch.cat(parts, dim=1) for parts in zip(*blocks, strict=True)))
 

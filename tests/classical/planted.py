@@ -25,7 +25,10 @@ def piece(
     bars: int = 16,
     jitter: float = 0.01,
 ) -> Notes:
-    """Bass on the first beat, chords on the others, a melody above; every onset off by `jitter` s."""
+    """Bass on the first beat, chords on the others, a melody above; at last a chord on the tonic.
+
+    Onsets deviate from the beat by `jitter` seconds (standard deviation).
+    """
     generator = np.random.default_rng(seed)
     scale = MINOR_SCALE if minor else MAJOR_SCALE
     rows: list[tuple[float, float, int, int]] = []
@@ -45,6 +48,8 @@ def piece(
                 velocity = 70 + 8 * (at == start) + int(generator.integers(-6, 6))
                 rows.append((at, 0.9 * length, 72 + (tone + tonic) % 12, velocity))
                 at += length
+    close = (36 + tonic, 48 + tonic, 52 + tonic - minor, 55 + tonic, 72 + tonic)
+    rows += [(bars * beats, beats, pitch, 75) for pitch in close]
     onset, seconds, pitch, velocity = np.array(rows).T
     onset, seconds = onset * 60 / bpm, seconds * 60 / bpm
     onset = 1 + onset + generator.normal(0, jitter, len(onset))

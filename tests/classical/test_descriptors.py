@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -146,6 +145,14 @@ def test_examples_do_not_mix_and_blocks_leave_no_seam() -> None:
             )
 
 
+def test_beats_of_other_tempi_do_not_mix() -> None:
+    """The first steps of a slow piece are those that a quick one has done already."""
+    batch = torch.cat([clicks(interval) for interval in (0.224, 0.512, 1.024)])
+    together = describe(batch).beats
+    alone = torch.cat([describe(one[None]).beats for one in batch])
+    assert torch.equal(together, alone) and together.any(dim=1).all()
+
+
 def test_clicks_are_heard_where_they_are_and_as_fast() -> None:
     frame = HOP_LENGTH / SAMPLE_RATE
     intervals = (16 * frame, 14 * frame)
@@ -230,11 +237,12 @@ def test_a_sample_rate_without_room_for_the_bands_is_an_error() -> None:
 
 def test_autocast_does_not_reach_inside() -> None:
     audio = noise(1, 20000)
+    names = (*TOLERANCES, "onsets", "beats")
+    exact = {name: getattr(describe(audio), name) for name in names}
     with torch.autocast("cpu", torch.bfloat16):
         found = describe(audio)
-    for field in fields(found)[2:]:
-        exact = getattr(describe(audio), field.name)
-        torch.testing.assert_close(getattr(found, field.name), exact, atol=0, rtol=0)
+        for name in names:
+            torch.testing.assert_close(getattr(found, name), exact[name], atol=0, rtol=0)
 
 
 def test_doubles_are_heard_as_floats() -> None:

@@ -63,16 +63,19 @@ def test_motifs_know_neither_key_nor_tempo(seed: int, semitones: int, slower: fl
 def test_a_planted_rhythm_is_found_whatever_the_pitches() -> None:
     generator = np.random.default_rng(1)
     lengths: list[float] = []
-    times = []
     for _ in range(6):
         lengths += (0.25 * 2.0 ** generator.integers(0, 3, 8)).tolist()
-        times.append(sum(lengths))
         lengths += RHYTHM
     pitches = generator.integers(50, 84, len(lengths)).tolist()
     steps = tuple(np.rint(2 * np.diff(np.log2(RHYTHM))).astype(int))
-    found = [motif for motif in rhythmic_motifs(melody(pitches, lengths))]
-    assert any(steps[1:] == motif.steps or steps == motif.steps[: len(steps)] for motif in found)
-    assert found[0].count >= 5
+    best = rhythmic_motifs(melody(pitches, lengths))[0]
+    assert best.count >= 5
+    # Chance may add a step at either end, or the planted one may begin after a step of its own.
+    assert set(_parts(steps, 4)) & set(_parts(best.steps, 4))
+
+
+def _parts(steps: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
+    return [tuple(steps[at : at + length]) for at in range(len(steps) - length + 1)]
 
 
 def test_occurrences_do_not_overlap_and_explain_each_note_once() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import melody, piece
 
-from amt.classical.patterns import describe_notes
 from amt.classical.paths import best_path, runs
+from amt.classical.patterns import describe_notes
 from amt.classical.pitch import pitch_class_seconds, pitch_name
 from amt.classical.statistics import density_of, pedalling_of, range_of
 from amt.notes import SOFT, SUSTAIN, Notes, Pedal

@@ -1,5 +1,7 @@
 """Parts and chords: planted ones are found with their borders and names."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from planted import MAJOR_NAMES, changed, joined, melody, piece
@@ -26,7 +28,7 @@ def test_a_b_a_is_found() -> None:
     assert sections[1].start == pytest.approx(first, abs=2)
     assert sections[1].stop == pytest.approx(first + second, abs=2)
     assert (sections[0].start, sections[-1].stop) == (notes.onset[0], notes.end)
-    for one, following in zip(sections, sections[1:], strict=False):
+    for one, following in pairwise(sections):
         assert one.stop == following.start
 
 
