@@ -5,15 +5,14 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
 function drawTimeAxis({ context, colours, x, left, right, height, width }, grid) {
   const scale = width / (stage.stop - stage.start);
   const step = STEPS.find((seconds) => seconds * scale >= 64) ?? 3600;
-  context.textAlign = "center";
   for (let tick = Math.ceil(stage.start / step); tick * step <= stage.stop + 1e-9; tick++) {
     const place = x(tick * step);
     context.fillStyle = colours.line;
     context.fillRect(place, grid ? 0 : height, 1, height + 3);
     context.fillStyle = colours.muted;
-    if (place > left + 12 && place < right - 12 || tick === 0) {
-      context.fillText(clockText(tick * step + 1e-9, step < 1 ? 1 : 0), Math.max(place, left + 10), height + 14);
-    }
+    const edge = place < left + 12;
+    context.textAlign = edge ? "left" : "center";
+    if (place < right - 12) context.fillText(clockText(tick * step + 1e-9, step < 1 ? 1 : 0), edge ? left + 2 : place, height + 14);
   }
   context.fillStyle = colours.line;
   context.fillRect(left, height, width, 1);

@@ -64,9 +64,11 @@ function soundViews() {
   drawSoundScales(found);
 }
 
+const decibels = (value) => `${String(Math.round(value) || 0).replace("-", "−")} dB`;
+
 function drawSoundScales({ mel, contrast }) {
-  drawScale("mel-scale", ramp("mako"), `−${Math.round(mel.high - mel.low)} dB`, "0 dB");
-  drawScale("contrast-scale", ramp("mako"), `${Math.round(contrast.low)} dB`, `${Math.round(contrast.high)} dB`);
+  drawScale("mel-scale", ramp("mako"), decibels(mel.low - mel.high), "0 dB");
+  drawScale("contrast-scale", ramp("mako"), decibels(contrast.low), decibels(contrast.high));
 }
 
 function pictureView(name, view, height, ticks, unit, smooth = true) {
@@ -104,7 +106,7 @@ function waveformView(view) {
   });
 }
 
-const peakOf = (view) => Math.max(-view.low, view.high, 1e-3);
+const peakOf = (view) => Math.max(-view.low, view.high, 0.01);
 
 // The lowest and highest sample below each pixel.
 function drawWaveform(context, view, start, stop, left, width, height, colour) {
