@@ -86,14 +86,14 @@ def portrayer(transcriber: Transcriber | None, model: str, player: Player) -> Wo
         if source.is_dir():
             raise ValueError(f"{source}: no audio and no MIDI in this folder")
         if transcriber is None or not is_recording(source):
-            notes, audio, origin = read_notes(source), None, f"read from {source.name}"
+            notes, audio, origin = read_notes(source), None, "notes read from a file"
         else:
             notes, audio = _hear(transcriber, source, label)
             origin = f"transcribed by amt, model {model}"
         with progress_bar(f"{label}: describing"):
             portrait = portray(notes, audio, player, origin)
         for target in targets:
-            write_portrait(target, portrait, source.stem)
+            write_portrait(target, portrait, source.stem.replace("_", " "))
         seconds = portrait.document["seconds"]
         return f"{len(notes)} notes, {seconds:.1f} s in {time.perf_counter() - begin:.1f} s"
 
