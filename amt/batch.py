@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from amt.audio import AudioError, load
@@ -31,29 +32,38 @@ class Job:
     target: Path
 
 
-def find_recordings(inputs: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+# Writes the results of a source (a path) to targets, and reports in a few words; the label is for
+# its progress bars.
+Work = Callable[[Path, Sequence[Path], str], str]
+
+
+def find_recordings(
+    inputs: Sequence[Path], suffixes: Sequence[str] = AUDIO_SUFFIXES
+) -> Iterator[tuple[Path, Path]]:
     """Each recording once, with its place below the folder that was given (or just its name).
 
-    Files are taken as they are given; folders are searched for audio. A folder without any comes
-    back itself, so that reading it fails and is reported.
+    Files are taken as they are given; folders are searched for `suffixes`. A folder without any
+    comes back itself, so that reading it fails and is reported.
     """
     seen: set[Path] = set()
     for given in inputs:
-        found = _recordings_in(given) if given.is_dir() else [given]
+        found = _recordings_in(given, suffixes) if given.is_dir() else [given]
         for path in found or [given]:
             if path.resolve() not in seen:
                 seen.add(path.resolve())
                 yield path, path.relative_to(given) if path != given else Path(path.name)
 
 
-def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
+def plan(
+    inputs: Sequence[Path], output: Path, suffixes: Sequence[str] = AUDIO_SUFFIXES
+) -> list[Job]:
     """A job for every recording; no two write the same files.
 
     Of recordings with the same name the second is written as NAME_2, and so on: `Job.target` tells.
     """
     taken: set[str] = set()
     jobs = []
-    for source, place in find_recordings(inputs):
+    for source, place in find_recordings(inputs, suffixes):
         target = output / place.with_suffix("")
         stem, number = target.name, 1
         while str(target).casefold() in taken:
@@ -71,30 +81,38 @@ def transcribe_all(
     player: Player,
     ends: Ends = "sound",
 ) -> int:
-    """Do all jobs with a line for each; returns how many failed. A full disk ends it at once.
+    """Transcribe all jobs as `do_all` does them; returns how many failed.
 
     ends: notes end with their sound, without a pedal that would prolong them once more, or with
     their keys, and the pedal comes along.
     """
+
+    def transcribe(source: Path, targets: Sequence[Path], label: str) -> str:
+        begin = time.perf_counter()
+        notes, seconds = _transcribe(transcriber, source, label, ends)
+        for target in targets:
+            write(target, notes, seconds, player)
+        return _report(len(notes), seconds, time.perf_counter() - begin)
+
+    return do_all(jobs, formats, transcribe)
+
+
+def do_all(jobs: Sequence[Job], formats: Sequence[str], work: Work) -> int:
+    """Do all jobs with a line for each; returns how many failed. A full disk ends it at once."""
     sources = {job.source.resolve() for job in jobs}
     failed = 0
     for number, job in enumerate(jobs, start=1):
         try:
             targets = [job.target.with_name(f"{job.target.name}.{kind}") for kind in formats]
             _protect(sources, targets)
-            label = f"{number}/{len(jobs)} {job.source.name}"
-            begin = time.perf_counter()
-            notes, seconds = _transcribe(transcriber, job.source, label, ends)
-            for target in targets:
-                write(target, notes, seconds, player)
-            report = _report(len(notes), seconds, time.perf_counter() - begin)
+            report = work(job.source, targets, f"{number}/{len(jobs)} {job.source.name}")
             tqdm.write(f"{job.source}: {report} -> {_listing(targets)}")
-        except Exception as error:  # One odd file must not cost the others their transcription.
+        except Exception as error:  # One odd file must not cost the others their results.
             failed += 1
             tqdm.write(f"amt: {describe(error, job.source)}", file=sys.stderr)
             if _is_fatal(error):
                 left = len(jobs) - number
-                tqdm.write(f"amt: stopped; {left} recordings not transcribed", file=sys.stderr)
+                tqdm.write(f"amt: stopped; {left} recordings not done", file=sys.stderr)
                 return failed + left
     return failed
 
@@ -109,16 +127,21 @@ def describe(error: Exception, source: Path) -> str:
     return text if str(source) in text else f"{source}: {text}"
 
 
+def read_recording(source: Path, sample_rate: int, label: str) -> np.ndarray:
+    """The samples (S,) of a recording, behind a progress bar. Raises AudioError."""
+    if source.is_dir():
+        raise AudioError(f"{source}: no audio in this folder ({', '.join(AUDIO_SUFFIXES)})")
+    with progress_bar(f"{label}: reading"):
+        return load(source, sample_rate)
+
+
 def _transcribe(
     transcriber: Transcriber, source: Path, label: str, ends: Ends
 ) -> tuple[Notes, float]:
     """The notes of a recording, and how many seconds it lasts."""
-    if source.is_dir():
-        raise AudioError(f"{source}: no audio in this folder ({', '.join(AUDIO_SUFFIXES)})")
-    with _bar(f"{label}: reading", "{desc}"):
-        audio = load(source, transcriber.sample_rate)
+    audio = read_recording(source, transcriber.sample_rate, label)
     seconds = len(audio) / transcriber.sample_rate
-    with _bar(label, _BAR, seconds) as bar:
+    with progress_bar(label, seconds) as bar:
         posteriors = transcriber.posteriors(audio, bar.update)
         del audio  # An hour of it takes 230 MB; decoding can use them.
         notes = transcriber.decoder.decode(posteriors, transcriber.frame_rate, ends)
@@ -130,16 +153,20 @@ def _report(notes: int, seconds: float, took: float) -> str:
     return f"{count}, {seconds:.1f} s in {took:.1f} s ({seconds / took:.0f} x real time)"
 
 
-def _bar(label: str, layout: str, total: float | None = None) -> tqdm:
-    """A progress bar that vanishes when done, and is not there unless someone sees it."""
-    return tqdm(desc=label, total=total, bar_format=layout, leave=False, disable=None)
+def progress_bar(label: str, seconds: float | None = None) -> tqdm:
+    """A progress bar that vanishes when done, and is not there unless someone sees it.
+
+    It counts seconds of audio; without them it only says what is going on.
+    """
+    layout = "{desc}" if seconds is None else _BAR
+    return tqdm(desc=label, total=seconds, bar_format=layout, leave=False, disable=None)
 
 
-def _recordings_in(folder: Path) -> list[Path]:
+def _recordings_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
+        if path.suffix.lower() in suffixes
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from amt import __version__
-from amt.options import add_options, build
+from amt.options import add_options, build, list_of
 
 SOURCES = ("synthetic", "maestro", "maps", "folder")
 INTERRUPTED = 130
@@ -68,6 +68,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"amt {__version__}")
     commands = parser.add_subparsers(required=True)
     _add_transcribe(commands, with_licences=bool({"-h", "--help"} & set(words)))
+    _add_describe(commands)
     _add_synth(commands)
     _add_prepare(commands, with_sources="prepare" in words)
     return parser
@@ -75,34 +76,54 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 def _add_transcribe(commands: Any, with_licences: bool) -> None:
     """`transcribe`; the licences of the models, which their files tell, only for the help."""
-    from amt.bundled import DEFAULT, bundled_names
+    from amt.bundled import bundled_names
     from amt.formats import FORMATS
 
-    names = bundled_names()
     parser = commands.add_parser(
         "transcribe",
         help="recordings to notes",
         description="Transcribe piano recordings of any length to notes.",
-        epilog=_licences(names) if with_licences else "",
+        epilog=_licences(bundled_names()) if with_licences else "",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("inputs", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
-    add(
-        "--output",
-        type=Path,
-        default=Path("transcriptions"),
-        metavar="DIR",
-        help="folder for the results; older results are replaced (default: %(default)s)",
-    )
+    _add_output(parser, "transcriptions")
     add(
         "--format",
-        type=_formats,
+        type=list_of(*FORMATS),
         default=("mid",),
         metavar="LIST",
         help=f"one or more of {','.join(FORMATS)}, with commas between (default: mid); "
         "png draws the notes, wav plays them",
     )
+    _add_model(parser)
+    add(
+        "--ends",
+        choices=("sound", "key"),
+        default="sound",
+        help="where notes end: with their sound (default), or with their keys, the sustain pedal "
+        "beside them",
+    )
+    add("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
+    parser.set_defaults(run=_transcribe)
+
+
+def _add_output(parser: argparse.ArgumentParser, folder: str) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(folder),
+        metavar="DIR",
+        help="folder for the results; older results are replaced (default: %(default)s)",
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """Which network listens, and where and how it is computed."""
+    from amt.bundled import DEFAULT, bundled_names
+
+    names, add = bundled_names(), parser.add_argument
     weights = parser.add_mutually_exclusive_group().add_argument
     weights(
         "--model",
@@ -119,15 +140,28 @@ def _add_transcribe(commands: Any, with_licences: bool) -> None:
         default="auto",
         help="of the network (default: bfloat16 on processors that multiply it in hardware)",
     )
-    add(
-        "--ends",
-        choices=("sound", "key"),
-        default="sound",
-        help="where notes end: with their sound (default), or with their keys, the sustain pedal "
-        "beside them",
+
+
+def _add_describe(commands: Any) -> None:
+    parser = commands.add_parser(
+        "describe",
+        help="recordings or MIDI to a page that shows and plays them",
+        description="Describe piano recordings or MIDI files, one page each: notes, keys, tempo, "
+        "chords, figures that return, sound. Everything is in the page; it loads nothing.",
     )
-    add("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
-    parser.set_defaults(run=_transcribe)
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="FILE", help="audio, MIDI, or folders of them")
+    _add_output(parser, "descriptions")
+    add(
+        "--format",
+        type=list_of("html", "json"),
+        default=("html", "json"),
+        metavar="LIST",
+        help="html, a page to look at and to listen to; json, for programs (default: html,json)",
+    )
+    _add_model(parser)
+    add("--piano", type=Path, metavar="FOLDER", help="sampled piano to play (default: built-in)")
+    parser.set_defaults(run=_describe)
 
 
 def _licences(names: Sequence[str]) -> str:
@@ -187,28 +221,38 @@ def _add_source(sources: Any, name: str, source: type) -> None:
     parser.set_defaults(run=_prepare, parser=parser, source=source)
 
 
-def _formats(text: str) -> tuple[str, ...]:
-    from amt.formats import FORMATS
-
-    chosen = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
-    if not set(chosen) <= set(FORMATS):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected one or more of {','.join(FORMATS)}")
-    return chosen
-
-
 def _transcribe(arguments: argparse.Namespace) -> int:
     from amt.batch import plan, transcribe_all
-    from amt.bundled import bundled_checkpoint
     from amt.formats import load_player
-    from amt.transcriber import Transcriber, pick_device
 
-    checkpoint = arguments.ckpt or bundled_checkpoint(arguments.model)
-    device = pick_device(arguments.device)
-    transcriber = Transcriber.load(checkpoint, device, arguments.precision)
+    transcriber = _load_transcriber(arguments)
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
     jobs = plan(arguments.inputs, arguments.output)
     failed = transcribe_all(transcriber, jobs, arguments.format, player, arguments.ends)
+    return 1 if failed else 0
+
+
+def _load_transcriber(arguments: argparse.Namespace) -> Any:
+    from amt.bundled import bundled_checkpoint
+    from amt.transcriber import Transcriber, pick_device
+
+    checkpoint = arguments.ckpt or bundled_checkpoint(arguments.model)
+    return Transcriber.load(checkpoint, pick_device(arguments.device), arguments.precision)
+
+
+def _describe(arguments: argparse.Namespace) -> int:
+    from amt.batch import do_all, plan
+    from amt.formats import load_player
+    from amt.portrait.portrait import SUFFIXES, is_recording, portrayer
+
+    jobs = plan(arguments.inputs, arguments.output, SUFFIXES)
+    heard = any(is_recording(job.source) for job in jobs)
+    transcriber = _load_transcriber(arguments) if heard else None
+    player = load_player(arguments.piano)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    model = arguments.ckpt.name if arguments.ckpt else arguments.model
+    failed = do_all(jobs, arguments.format, portrayer(transcriber, model, player))
     return 1 if failed else 0
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,14 +45,10 @@ def load_player(piano: Path | None, seed: int | None = None) -> Player:
     return lambda notes: builtin.render(notes, instrument, rng)
 
 
-def _write_mid(path: Path, notes: Notes, _seconds: float, _player: Player) -> None:
-    write_midi(path, notes)
-
-
-def _write_json(path: Path, notes: Notes, seconds: float, _player: Player) -> None:
-    """Objects with plain names; times in seconds to a tenth of a millisecond."""
+def note_document(notes: Notes, seconds: float) -> dict[str, Any]:
+    """Notes and pedal by plain names; times in seconds to a tenth of a millisecond."""
     pedal = notes.pedal
-    document = {
+    return {
         "seconds": round(seconds, 4),
         "notes": [dict(zip(TABLE_COLUMNS, row, strict=True)) for row in _rows(notes)],
         "pedal": [
@@ -61,8 +58,15 @@ def _write_json(path: Path, notes: Notes, seconds: float, _player: Player) -> No
             )
         ],
     }
+
+
+def _write_mid(path: Path, notes: Notes, _seconds: float, _player: Player) -> None:
+    write_midi(path, notes)
+
+
+def _write_json(path: Path, notes: Notes, seconds: float, _player: Player) -> None:
     with whole(path) as part:
-        part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(note_document(notes, seconds), indent=1) + "\n", "utf-8")
 
 
 def _write_csv(path: Path, notes: Notes, _seconds: float, _player: Player) -> None:

@@ -1,4 +1,4 @@
-"""Command-line options from the fields of a dataclass."""
+"""Command-line options: from the fields of a dataclass, and lists of words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import types
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 
@@ -71,3 +71,16 @@ def _scalar(hint: Any) -> type:
 
 def _shown(default: Any) -> str:
     return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def list_of(*known: str) -> Callable[[str], tuple[str, ...]]:
+    """A type for argparse: words of `known` with commas between, each once."""
+
+    def read(text: str) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
+        if not set(chosen) <= set(known):
+            expected = ",".join(known)
+            raise argparse.ArgumentTypeError(f"{text!r}: expected one or more of {expected}")
+        return chosen
+
+    return read

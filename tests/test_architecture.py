@@ -26,7 +26,7 @@ FLOORS = (
     {"build", "data", "formats"},
     {"classical", "module", "transcriber"},
     {"evaluation", "batch"},
-    {"tracking"},
+    {"portrait", "tracking"},
     {"training"},
     {"cli"},
 )

@@ -89,6 +89,28 @@ def test_one_bad_file_fails_the_command_but_not_the_others(
     assert "good.wav" in only_line(output) and "text.mp3" in only_line(errors)
 
 
+def test_describing_gives_a_page_and_json(
+    checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save("heard.wav", noise(16000))
+    write_midi("read.mid", TUNE)
+    words = ["describe", "heard.wav", "read.mid", "--ckpt", checkpoint, "--output", "out"]
+    assert main(words) == 0
+    names = {path.name for path in Path("out").iterdir()}
+    assert names == {"heard.html", "heard.json", "read.html", "read.json"}
+    heard, read = (json.loads(Path(f"out/{name}.json").read_text()) for name in ("heard", "read"))
+    assert heard["origin"] == "transcribed by amt, model small.ckpt"
+    assert [note["pitch"] for note in read["notes"]] == TUNE.pitch.tolist()
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_midi_is_described_without_a_model() -> None:
+    write_midi("read.mid", TUNE)
+    words = ["describe", "read.mid", "--ckpt", "missing.ckpt", "--format", "json"]
+    assert main(words) == 0
+    assert [path.name for path in Path("descriptions").iterdir()] == ["read.json"]
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

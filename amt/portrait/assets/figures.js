@@ -1,0 +1,47 @@
+// Charts of what can be counted, and the table of descriptors.
+
+const UNITS = {
+  tempo: "beats a minute", onset_rate: "onsets a second", rms: "of full scale", zero_crossing_rate: "a sample",
+  centroid: "Hz", bandwidth: "Hz", contrast: "dB", mel: "dB", chroma: "of the strongest",
+};
+
+function chart(name, labels, values, describe) {
+  const figure = document.querySelector(`[data-chart="${name}"]`);
+  if (!values.length) return figure.remove();
+  const highest = Math.max(...values, 1e-9);
+  const step = 320 / values.length;
+  const bars = values.map((value, index) => {
+    const height = (120 * value) / highest;
+    const bar = drawing("rect", { x: index * step + 1, y: 126 - height, width: Math.max(step - 2, 1), height, rx: 2 });
+    bar.append(drawing("title", {}, describe(index)));
+    return bar;
+  });
+  const texts = labels.map((label, index) =>
+    drawing("text", { x: (index + 0.5) * step, y: 142, "text-anchor": "middle" }, label));
+  const best = values.indexOf(Math.max(...values));
+  const picture = drawing("svg", { viewBox: "0 0 320 150", role: "img", "aria-label": `Most: ${describe(best)}` },
+    drawing("line", { x1: 0, y1: 126.5, x2: 320, y2: 126.5 }), ...bars, ...texts);
+  figure.append(element("div", { className: "chart" }, picture));
+}
+
+function tellCounts() {
+  const shares = Object.values(patterns.pitch_classes);
+  chart("pitch_classes", LETTERS, shares, (index) => `${LETTERS[index]}: ${percent(shares[index])}`);
+  const widths = Array.from({ length: 25 }, (_, index) => index - 12);
+  const counts = Object.keys(patterns.intervals).length ? widths.map((width) => patterns.intervals[width] ?? 0) : [];
+  const signed = (width) => (width > 0 ? `+${width}` : String(width).replace("-", "−"));
+  chart("intervals", widths.map((width) => (width % 3 ? "" : signed(width))), counts,
+    (index) => `${signed(widths[index])} semitones: ${plural(counts[index], "time")}`);
+  const loudness = Array(16).fill(0);
+  for (const velocity of notes.velocity) loudness[velocity >> 3]++;
+  chart("velocities", loudness.map((_, bin) => (bin % 4 ? "" : String(8 * bin))), notes.count ? loudness : [],
+    (bin) => `${8 * bin} to ${8 * bin + 7}: ${plural(loudness[bin], "note")}`);
+}
+
+function tellSummary() {
+  const rows = Object.entries(portrait.sound).map(([name, value]) => {
+    const unit = UNITS[name] ?? UNITS[name.split("_")[0]] ?? "";
+    return element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, String(value)), element("td", {}, unit));
+  });
+  byId("summary").append(element("tbody", {}, ...rows));
+}

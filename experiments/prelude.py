@@ -1,0 +1,72 @@
+"""Bach's first prelude (BWV 846) on the built-in piano: python experiments/prelude.py OUT.wav.
+
+Something to try `amt describe` on that everybody knows and nobody owns. Each bar is a chord that is
+broken twice; the pedal changes with it, loudness follows the top note, and the end slows down.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from amt.audio import save
+from amt.formats import load_player
+from amt.notes import Notes, pedal_of
+
+CHORDS = """
+60 64 67 72 76  60 62 69 74 77  59 62 67 74 77  60 64 67 72 76  60 64 69 76 81  60 62 66 69 74
+59 62 67 74 79  59 60 64 67 72  57 60 64 67 72  50 57 62 66 72  55 59 62 67 71  55 58 64 67 73
+53 57 62 69 74  53 56 62 65 71  52 55 60 67 72  52 53 57 60 65  50 53 57 60 65  43 50 55 59 65
+48 52 55 60 64  48 55 58 60 64  41 53 57 60 64  42 48 57 60 63  44 53 59 60 62  43 53 55 59 62
+43 52 55 60 64  43 50 55 60 65  43 50 55 59 65  43 51 57 60 66  43 52 55 60 67  43 50 55 60 65
+43 50 55 59 65  36 48 55 58 64
+"""
+CODA = """
+36 48 53 57 60 65 60 57 60 57 53 57 53 50 53 50
+36 47 67 71 74 77 74 71 74 71 67 71 62 65 64 62
+"""
+LAST = (36, 48, 64, 67, 72)
+BROKEN = (0, 1, 2, 3, 4, 2, 3, 4) * 2
+BEATS_A_MINUTE, STEPS_A_BAR = 66.0, 16
+
+
+def prelude() -> Notes:
+    """Notes and pedal, from the first semiquaver half a second on to the last chord."""
+    chords = np.array(CHORDS.split(), dtype=int).reshape(-1, 5)
+    pitch = np.concatenate([chords[:, BROKEN].ravel(), np.array(CODA.split(), dtype=int)])
+    time = _times(len(pitch))
+    place = np.arange(len(pitch)) % STEPS_A_BAR
+    # The two lowest notes of a figure are held through it.
+    held = np.where(place % 8 < 2, 8 - place % 8, 1)
+    ends = np.minimum(np.arange(len(pitch)) + held, len(pitch))
+    velocity = 52 + 0.5 * (pitch - 60) + 6 * (place == 0) + 4 * np.sin(np.arange(len(pitch)) / 40)
+    last, end = time[-1], time[-1] + 4.0
+    onset = np.append(time[:-1], np.full(len(LAST), last))
+    offset = np.append(time[ends], np.full(len(LAST), end))
+    bars = np.append(time[:-1:STEPS_A_BAR], last)
+    presses = np.stack([bars + 0.08, np.append(bars[1:], end) - 0.02], axis=1)
+    return Notes(
+        onset,
+        offset,
+        np.append(pitch, LAST),
+        np.append(velocity, np.full(len(LAST), 48)).astype(int),
+        pedal_of(presses),
+    )
+
+
+def _times(steps: int) -> np.ndarray:
+    """When each semiquaver begins, and when the last ends: phrases of four bars breathe."""
+    place = np.arange(steps)
+    breath = 1 + 0.04 * np.cos(2 * np.pi * place / (4 * STEPS_A_BAR))
+    slowing = 1 + 0.8 * np.clip((place - steps + 32) / 32, 0, 1) ** 2
+    return 0.5 + np.append(0, np.cumsum(15 / BEATS_A_MINUTE * breath * slowing))
+
+
+def main(path: str) -> None:
+    """Play the prelude to an audio file."""
+    save(path, load_player(None)(prelude()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
