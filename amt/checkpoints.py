@@ -20,6 +20,8 @@ SHIPPED_SUFFIX = ".safetensors"
 # The version of what stands in a shipped file's metadata, below the one key that it has there.
 FORMAT = 1
 _KEY = "amt"
+# What the network's tensors are called by, before their own names.
+NETWORK_PREFIX = "network."
 
 _EXPECTED = "expected a checkpoint that `python train.py` wrote, or weights that amt brings"
 
@@ -35,6 +37,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     _check_file(path)
     return _read_shipped(path) if path.suffix == SHIPPED_SUFFIX else _read_training(path)
+
+
+def network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The network's own tensors among those of a `state_dict`."""
+    return {
+        name.removeprefix(NETWORK_PREFIX): tensor
+        for name, tensor in state.items()
+        if name.startswith(NETWORK_PREFIX)
+    }
+
+
+def named_as_network(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A network's tensors as they are named in a `state_dict`: `network_state` takes them back."""
+    return {f"{NETWORK_PREFIX}{name}": tensor for name, tensor in state.items()}
 
 
 def names_slices(checkpoint: Mapping[str, Any]) -> bool:

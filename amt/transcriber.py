@@ -15,7 +15,7 @@ from torch import Tensor
 from amt import audio as audio_files
 from amt.build import build_decoder, build_model
 from amt.bundled import DEFAULT, bundled_checkpoint
-from amt.checkpoints import CheckpointError, names_slices, read_checkpoint
+from amt.checkpoints import CheckpointError, names_slices, network_state, read_checkpoint
 from amt.decoding import Decoder, Ends
 from amt.features import FrontEnd, num_frames
 from amt.hardware import fastest_precision
@@ -26,7 +26,6 @@ from amt.models.network import Network
 from amt.notes import Notes
 from amt.threads import in_order
 
-NETWORK_PREFIX = "network."
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Seconds of audio around a window that its first and last spectrogram frames see; half of the
@@ -247,12 +246,7 @@ def _assemble(
 ) -> tuple[FrontEnd, Network | LinearKeys, Decoder | StateDecoder]:
     try:
         front_end, network = build_model(model)
-        weights = {
-            name.removeprefix(NETWORK_PREFIX): tensor
-            for name, tensor in state.items()
-            if name.startswith(NETWORK_PREFIX)
-        }
-        network.load_state_dict(weights)
+        network.load_state_dict(network_state(state))
         thresholds = build_decoder(decoder)
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(

@@ -25,9 +25,9 @@ import torch
 from amt.audio import load
 from amt.build import build_model
 from amt.bundled import DEFAULT, bundled_checkpoint
-from amt.checkpoints import read_checkpoint
+from amt.checkpoints import network_state, read_checkpoint
 from amt.hardware import fastest_precision
-from amt.transcriber import NETWORK_PREFIX, Transcriber, Windowing
+from amt.transcriber import Transcriber, Windowing
 
 PART_SECONDS = 40.0
 
@@ -55,8 +55,7 @@ def plain(checkpoint: Path) -> Transcriber:
     stored = read_checkpoint(checkpoint)
     settings = stored["hyper_parameters"]
     front_end, network = build_model(settings["model"])
-    state = stored["state_dict"].items()
-    network.load_state_dict({name.removeprefix(NETWORK_PREFIX): value for name, value in state})
+    network.load_state_dict(network_state(stored["state_dict"]))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     windowing = Windowing(seconds=16.0, threads=1)
     decoder = Transcriber.load(checkpoint).decoder

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from amt.audio import SAMPLE_RATE
 from amt.classical import rhythm
+from amt.classical.pitch import PITCH_CLASSES
 from amt.classical.spectra import (
     FIRST_OCTAVE,
     HOP_LENGTH,
@@ -32,7 +33,6 @@ from amt.classical.spectra import (
     zero_crossing_rate,
 )
 
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 SUMMARY_NAMES = (
     "tempo",
     "onset_rate",

@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from amt.build import build_front_end, build_model
-from amt.checkpoints import CheckpointError, read_checkpoint
+from amt.checkpoints import CheckpointError, named_as_network, network_state, read_checkpoint
 from amt.classical.classifiers import KINDS, Classifier, restored
 from amt.classical.slices import Slicer, Slices, slices_of, transposed
 from amt.data.datamodule import PianoData
@@ -31,7 +31,6 @@ from amt.data.pieces import SourceError
 from amt.models.linear import LinearKeys
 
 FOLDS = 3
-NETWORK_PREFIX = "network."
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +97,7 @@ class SliceNamers:
         slicing = {"frames": self.slicer.frames, "describe": self.slicer.describe}
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
         if self.slicer.keys is not None:
-            weights = self.slicer.keys.state_dict()
-            tensors |= {f"{NETWORK_PREFIX}{name}": tensor for name, tensor in weights.items()}
+            tensors |= named_as_network(self.slicer.keys.state_dict())
         settings = {"model": {**model, "slices": slicing, "namers": kinds}}
         return {"state_dict": tensors, "hyper_parameters": settings}
 
@@ -129,10 +127,7 @@ def _slicer(
         return Slicer(build_front_end(model["features"]), frames, describe)
     front_end, network = build_model(model)
     assert isinstance(network, LinearKeys)
-    own = {name: value for name, value in state.items() if name.startswith(NETWORK_PREFIX)}
-    network.load_state_dict(
-        {name.removeprefix(NETWORK_PREFIX): value for name, value in own.items()}
-    )
+    network.load_state_dict(network_state(state))
     return Slicer(front_end, frames, describe, network)
 
 

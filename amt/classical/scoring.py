@@ -9,10 +9,9 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 from amt.classical.naming import SliceNamers
+from amt.classical.pitch import OCTAVE
 from amt.notes import MAX_PITCH, MIN_PITCH, Notes
 from amt.notes import extend_sustain as extend
-
-SEMITONES = 12
 
 
 def score_slices(
@@ -67,7 +66,7 @@ def _remarks(truth: np.ndarray, guesses: Mapping[str, np.ndarray]) -> str:
     lines = [f"all {len(truth)} slices:", "", "| | accuracy | weighted F1 | pitch class |"]
     lines.append("|---|---:|---:|---:|")
     for kind, guess in guesses.items():
-        right, same_class = guess == truth, (guess - truth) % SEMITONES == 0
+        right, same_class = guess == truth, (guess - truth) % OCTAVE == 0
         f1 = _weighted_f1(truth, guess)
         lines.append(f"| {kind} | {right.mean():.3f} | {f1:.3f} | {same_class.mean():.3f} |")
     model = next(iter(guesses))
@@ -78,8 +77,8 @@ def _remarks(truth: np.ndarray, guesses: Mapping[str, np.ndarray]) -> str:
 
 def _octaves(truth: np.ndarray, guess: np.ndarray) -> str:
     """Slices by the octave of their note (rows) and of the note named (columns)."""
-    octaves = range(MIN_PITCH // SEMITONES - 1, MAX_PITCH // SEMITONES)
-    here, there = (pitch // SEMITONES - 1 for pitch in (truth, guess))
+    octaves = range(MIN_PITCH // OCTAVE - 1, MAX_PITCH // OCTAVE)
+    here, there = (pitch // OCTAVE - 1 for pitch in (truth, guess))
     table = [[int(((here == i) & (there == j)).sum()) for j in octaves] for i in octaves]
     rows = [
         f"| octave {octave} | {' | '.join(map(str, counts))} |"

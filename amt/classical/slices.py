@@ -100,7 +100,7 @@ class Slicer:
         spec = self.front_end(audio)
         chroma = folded(spec, self.front_end.shape.bins_per_semitone)
         if self.describe == "descriptors":
-            return summaries(audio), chroma
+            return summaries(audio, self.front_end.sample_rate), chroma
         if self.describe == "keys":
             assert self.keys is not None
             return sounding(self.keys(spec)["frame"]), chroma

@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from amt.build import build_model
+from amt.checkpoints import named_as_network
 from amt.data.datamodule import PianoData
 from amt.data.dataset import Segments, collate
 from amt.data.pieces import SourceError
@@ -27,8 +28,6 @@ from amt.features import FrontEnd
 from amt.models.linear import LinearKeys
 from amt.notes import NUM_KEYS
 from amt.threads import in_order
-
-NETWORK_PREFIX = "network."
 
 # An onset target of this height is within a frame of the onset; 0 is at least two frames from it.
 ONSET_HEIGHT = 0.5
@@ -86,9 +85,8 @@ class KeyFit:
             weight, bias = self.fit(examples, name)
             parameters = {"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}
             classifier.load_state_dict(parameters)
-        state = {f"{NETWORK_PREFIX}{name}": value for name, value in network.state_dict().items()}
         settings = {"model": dict(model), "decoder": states(examples)}
-        return {"state_dict": state, "hyper_parameters": settings}
+        return {"state_dict": named_as_network(network.state_dict()), "hyper_parameters": settings}
 
     @torch.inference_mode()
     def draw(self, front_end: FrontEnd, network: LinearKeys, data: PianoData) -> Examples:

@@ -22,7 +22,6 @@ from amt.portrait.page import page
 from amt.portrait.sound import alongside, mp3, sound_views
 from amt.transcriber import Transcriber
 
-FORMATS = ("html", "json")
 NOTE_SUFFIXES = (".mid", ".midi", ".tsv")
 SUFFIXES = (*AUDIO_SUFFIXES, *NOTE_SUFFIXES)
 
@@ -60,7 +59,7 @@ def portray(notes: Notes, audio: np.ndarray | None, player: Player, origin: str 
 
 
 def write_portrait(path: Path, portrait: Portrait, title: str) -> None:
-    """Write the portrait in the form that the suffix names, of FORMATS; whole or not at all."""
+    """Write the portrait as its suffix says, .html or .json; whole or not at all."""
     with whole(path) as part:
         if path.suffix == ".html":
             document = {**portrait.document, **portrait.drawings}
