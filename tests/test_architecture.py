@@ -28,6 +28,7 @@ FLOORS = (
     {"evaluation", "batch"},
     {"portrait", "tracking"},
     {"training"},
+    {"commands"},
     {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -14,9 +14,10 @@ import pytest
 import soundfile
 from small_model import small_checkpoint
 
-from amt import bundled, cli, transcriber
+from amt import bundled, transcriber
 from amt.audio import save
 from amt.cli import main
+from amt.commands import prepare
 from amt.data.cache import cache_folder
 from amt.data.folder import Folder
 from amt.data.manifest import audio_path, read_manifest
@@ -261,7 +262,7 @@ def test_prepare_fills_a_cache_and_verifies_it(capsys: pytest.CaptureFixture[str
     assert "differs from its checksum" in only_line(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("source", cli.SOURCES)
+@pytest.mark.parametrize("source", prepare.SOURCES)
 def test_every_source_tells_its_options(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["prepare", source, "--help"])

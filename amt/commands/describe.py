@@ -1,0 +1,49 @@
+"""`amt describe`: recordings or MIDI to pages that show and play them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amt.commands.shared import add_model, add_output, load_transcriber
+from amt.options import list_of
+
+
+def add(commands: Any, words: Sequence[str]) -> None:
+    """Add the command to those of `amt`."""
+    parser = commands.add_parser(
+        "describe",
+        help="recordings or MIDI to a page that shows and plays them",
+        description="Describe piano recordings or MIDI files, one page each: notes, keys, tempo, "
+        "chords, figures that return, sound. Everything is in the page; it loads nothing.",
+    )
+    option = parser.add_argument
+    option("inputs", nargs="+", type=Path, metavar="FILE", help="audio, MIDI, or folders of them")
+    add_output(parser, "descriptions")
+    option(
+        "--format",
+        type=list_of("html", "json"),
+        default=("html", "json"),
+        metavar="LIST",
+        help="html, a page to look at and to listen to; json, for programs (default: html,json)",
+    )
+    add_model(parser)
+    option("--piano", type=Path, metavar="FOLDER", help="sampled piano to play (default: built-in)")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from amt.batch import do_all, plan
+    from amt.formats import load_player
+    from amt.portrait.portrait import SUFFIXES, is_recording, portrayer
+
+    jobs = plan(arguments.inputs, arguments.output, SUFFIXES)
+    heard = any(is_recording(job.source) for job in jobs)
+    transcriber = load_transcriber(arguments) if heard else None
+    player = load_player(arguments.piano)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    model = arguments.ckpt.name if arguments.ckpt else arguments.model
+    failed = do_all(jobs, arguments.format, portrayer(transcriber, model, player))
+    return 1 if failed else 0

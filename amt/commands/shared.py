@@ -1,0 +1,53 @@
+"""What commands share: the folder for their results, and which network listens, and how."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amt.transcriber import Transcriber
+
+
+def add_output(parser: argparse.ArgumentParser, folder: str) -> None:
+    """The folder for the results, by default `folder`."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(folder),
+        metavar="DIR",
+        help="folder for the results; older results are replaced (default: %(default)s)",
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Which network listens, and where and how it is computed."""
+    from amt.bundled import DEFAULT, bundled_names
+
+    names, add = bundled_names(), parser.add_argument
+    weights = parser.add_mutually_exclusive_group().add_argument
+    weights(
+        "--model",
+        choices=names or None,
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"a model that comes along: {', '.join(names)} (default: %(default)s)",
+    )
+    weights("--ckpt", type=Path, metavar="PATH", help="a checkpoint of yours, or .safetensors")
+    add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network (default: bfloat16 on processors that multiply it in hardware)",
+    )
+
+
+def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
+    """The one that the options of `add_model` ask for. Raises CheckpointError, ValueError."""
+    from amt.bundled import bundled_checkpoint
+    from amt.transcriber import Transcriber, pick_device
+
+    checkpoint = arguments.ckpt or bundled_checkpoint(arguments.model)
+    return Transcriber.load(checkpoint, pick_device(arguments.device), arguments.precision)

@@ -1,0 +1,67 @@
+"""`amt transcribe`: recordings to notes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from amt.commands.shared import add_model, add_output, load_transcriber
+from amt.options import list_of
+
+
+def add(commands: Any, words: Sequence[str]) -> None:
+    """Add the command; the licences of the models, which their files tell, only for the help."""
+    from amt.bundled import bundled_names
+    from amt.formats import FORMATS
+
+    with_licences = bool({"-h", "--help"} & set(words))
+    parser = commands.add_parser(
+        "transcribe",
+        help="recordings to notes",
+        description="Transcribe piano recordings of any length to notes.",
+        epilog=_licences(bundled_names()) if with_licences else "",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    option = parser.add_argument
+    option("inputs", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
+    add_output(parser, "transcriptions")
+    option(
+        "--format",
+        type=list_of(*FORMATS),
+        default=("mid",),
+        metavar="LIST",
+        help=f"one or more of {','.join(FORMATS)}, with commas between (default: mid); "
+        "png draws the notes, wav plays them",
+    )
+    add_model(parser)
+    option(
+        "--ends",
+        choices=("sound", "key"),
+        default="sound",
+        help="where notes end: with their sound (default), or with their keys, the sustain pedal "
+        "beside them",
+    )
+    option("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
+    parser.set_defaults(run=_run)
+
+
+def _licences(names: Sequence[str]) -> str:
+    """What the models that come along were trained on, and whether they may be used to earn."""
+    from amt.bundled import bundled_licence
+
+    lines = [f"  {name:8s} trained on {bundled_licence(name)}" for name in names]
+    return "\n".join(["models:", *lines]) if lines else ""
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from amt.batch import plan, transcribe_all
+    from amt.formats import load_player
+
+    transcriber = load_transcriber(arguments)
+    player = load_player(arguments.piano)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    jobs = plan(arguments.inputs, arguments.output)
+    failed = transcribe_all(transcriber, jobs, arguments.format, player, arguments.ends)
+    return 1 if failed else 0
