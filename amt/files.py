@@ -1,7 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files that only this process has."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,3 +26,22 @@ def whole(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def as_file(data: bytes) -> Iterator[Path]:
+    """A path at which this process and its children can read `data` while the block lasts.
+
+    On Linux it lies in memory and is gone with the process, however that ends; elsewhere it is a
+    temporary file.
+    """
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("amt"), "wb") as file:
+            file.write(data)
+            file.flush()
+            yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data"
+        path.write_bytes(data)
+        yield path

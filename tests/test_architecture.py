@@ -21,7 +21,7 @@ FLOORS = (
     {"files", "smf", "hardware", "options"},
     {"notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled"},
-    {"features", "rolls", "decoding", "losses", "metrics"},
+    {"features", "responses", "rolls", "decoding", "losses", "metrics"},
     {"augment", "hmm", "models", "synth", "report"},
     {"build", "data", "formats"},
     {"classical", "module", "transcriber"},

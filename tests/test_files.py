@@ -1,10 +1,11 @@
 """Files appear whole or not at all."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from amt.files import whole
+from amt.files import as_file, whole
 
 
 def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
@@ -40,3 +41,12 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     with whole(path) as part:
         part.write_text("x")
     assert path.read_text() == "x"
+
+
+def test_bytes_as_a_file_that_children_read_and_that_is_gone_afterwards() -> None:
+    with as_file(b"some bytes") as path:
+        assert path.is_file()
+        assert path.read_bytes() == b"some bytes"
+        read = subprocess.run(["cat", path], capture_output=True, check=True)
+        assert read.stdout == b"some bytes"
+    assert not path.exists()
