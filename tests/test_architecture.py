@@ -19,14 +19,14 @@ MAX_LINES = 300
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
     {"files", "smf", "hardware", "options"},
-    {"notes", "checkpoints", "threads"},
+    {"cloud", "notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled"},
     {"features", "responses", "rolls", "decoding", "losses", "metrics"},
     {"augment", "hmm", "models", "synth", "report"},
     {"build", "data", "formats"},
     {"classical", "module", "transcriber"},
     {"evaluation", "batch"},
-    {"portrait", "tracking"},
+    {"portrait", "serving", "tracking"},
     {"training"},
     {"commands"},
     {"cli"},
