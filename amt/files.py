@@ -1,7 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
+import errno
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,3 +26,23 @@ def whole(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path | str) -> Iterator[Path]:
+    """As `whole`, a folder: a new one beside `path`, that takes its place when the block ends.
+
+    Raises FileExistsError where something is in `path` already, since folders that hold something
+    cannot be replaced at once.
+    """
+    path = Path(path)
+    if path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(errno.EEXIST, "expected a new or an empty folder", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}.part")
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

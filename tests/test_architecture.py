@@ -19,7 +19,7 @@ MAX_LINES = 300
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
     {"files", "smf", "hardware", "options"},
-    {"notes", "checkpoints", "threads"},
+    {"notes", "checkpoints", "threads", "cloud"},
     {"audio", "midi", "bundled"},
     {"features", "rolls", "decoding", "losses", "metrics"},
     {"augment", "hmm", "models", "synth", "report"},
@@ -43,6 +43,7 @@ KEPT_APART = {
     "mido": {"amt.midi"},
     "matplotlib": {"amt.report"},
     "nnAudio": {"amt.features"},
+    "google": {"amt.cloud.storage", "amt.cloud.vertex"},
 }
 # What someone who only wants notes must not wait for.
 TRAINING_ONLY = ("lightning", "hydra", "wandb", "matplotlib", "sklearn", "optuna")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from amt.files import whole
+from amt.files import whole, whole_folder
 
 
 def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
@@ -40,3 +40,26 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     with whole(path) as part:
         part.write_text("x")
     assert path.read_text() == "x"
+
+
+def test_a_folder_takes_its_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "folder"
+    with whole_folder(path) as part:
+        (part / "a").write_text("x")
+        assert not path.exists()
+    assert [file.name for file in path.iterdir()] == ["a"]
+    assert [file.name for file in path.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_breaks_off_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "folder") as part:
+        (part / "a").write_text("half")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(FileExistsError, match="empty folder"), whole_folder(tmp_path):
+        pytest.fail("the block ran")
+    assert (tmp_path / "mine").exists()
