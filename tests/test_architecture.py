@@ -43,6 +43,10 @@ KEPT_APART = {
     "mido": {"amt.midi"},
     "matplotlib": {"amt.report"},
     "nnAudio": {"amt.features"},
+    "google": {"amt.cloud.storage", "amt.cloud.vertex"},
+    "fastapi": {"amt.serving.app"},
+    "uvicorn": {"amt.serving.server"},
+    "prometheus_client": {"amt.serving.app", "amt.serving.measures"},
 }
 # What someone who only wants notes must not wait for.
 TRAINING_ONLY = ("lightning", "hydra", "wandb", "matplotlib", "sklearn", "optuna")

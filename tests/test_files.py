@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amt.files import as_file, whole
+from amt.files import as_file, whole, whole_folder
 
 
 def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
@@ -50,3 +50,26 @@ def test_bytes_as_a_file_that_children_read_and_that_is_gone_afterwards() -> Non
         read = subprocess.run(["cat", path], capture_output=True, check=True)
         assert read.stdout == b"some bytes"
     assert not path.exists()
+
+
+def test_a_folder_takes_its_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "folder"
+    with whole_folder(path) as part:
+        (part / "a").write_text("x")
+        assert not path.exists()
+    assert [file.name for file in path.iterdir()] == ["a"]
+    assert [file.name for file in path.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_breaks_off_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "folder") as part:
+        (part / "a").write_text("half")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(FileExistsError, match="empty folder"), whole_folder(tmp_path):
+        pytest.fail("the block ran")
+    assert (tmp_path / "mine").exists()

@@ -174,6 +174,9 @@ def _client_of(emulator: str | None) -> Client:
     """One for all requests, since to find credentials takes time; another if the host changes."""
     from google.cloud.storage import Client
 
+    # Else it asks, in the background, for the bucket's own settings, which who may read objects may
+    # not see; only traces would use them.
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     client = Client(project=None)  # Objects have buckets; a project would only be demanded.
     client._http.max_redirects = 0
     return client

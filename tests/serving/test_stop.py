@@ -67,7 +67,9 @@ def serving(folder: Path, scratch: Path, **variables: str) -> Iterator[Served]:
         yield served
     finally:
         served.process.kill()
-        served.process.communicate()
+        served.process.wait()
+        assert served.process.stdout is not None
+        served.process.stdout.close()
 
 
 @contextmanager
