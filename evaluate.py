@@ -14,9 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from amt.data.datamodule import PianoData
-from amt.hardware import keep_freed_memory
+from amt.hardware import keep_freed_memory, pick_device
 from amt.training import read_recipe, score, write_report
-from amt.transcriber import pick_device
 
 # All that a checkpoint may name as its data: it comes from strangers, and Hydra calls any name.
 DATA_TARGETS = {

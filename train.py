@@ -17,7 +17,7 @@ from amt.checkpoints import CheckpointError, names_slices, read_checkpoint
 from amt.data.datamodule import PianoData
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
-from amt.hardware import fastest_precision, keep_freed_memory
+from amt.hardware import fastest_precision, keep_freed_memory, pick_device
 from amt.models.cost import measure
 from amt.module import Transcription
 from amt.tracking import finish, log_evaluation
@@ -28,7 +28,6 @@ from amt.training import (
     tune_checkpoint,
     write_report,
 )
-from amt.transcriber import pick_device
 
 # What a network may have beyond the weights that it starts from: it says nothing before it learns.
 SILENT_AT_FIRST = ("network.keyboard.", "network.direct.")

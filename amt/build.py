@@ -1,13 +1,15 @@
-"""Front end, network and decoder from plain dictionaries, as configs and checkpoints hold them."""
+"""Front end, network and decoder, from checkpoints and from the plain dictionaries of configs."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from amt.checkpoints import CheckpointError, names_slices, network_state, read_checkpoint
 from amt.decoding import Decoder
 from amt.features import FrontEnd
 from amt.hmm import StateDecoder
@@ -17,6 +19,29 @@ from amt.models.network import Network
 TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal", "amt.models.linear")
 # Of the network as a whole; older checkpoints lack some, and do without.
 OPTIONS = ("pedal", "keyboard", "direct")
+
+
+def build_checkpoint(path: Path) -> tuple[FrontEnd, Network | LinearKeys, Decoder | StateDecoder]:
+    """What a checkpoint that transcribes holds, in evaluation mode. Raises CheckpointError."""
+    checkpoint = read_checkpoint(path)
+    if names_slices(checkpoint):
+        advice = f"score it: python evaluate.py ckpt={path}"
+        raise CheckpointError(f"{path}: names slices and cannot transcribe; {advice}")
+    try:
+        settings, state = checkpoint["hyper_parameters"], checkpoint["state_dict"]
+        model, decoder = settings["model"], settings["decoder"] or {}
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: not a checkpoint of amt; expected one that `python train.py` wrote"
+        ) from error
+    try:
+        front_end, network = build_model(model)
+        network.load_state_dict(network_state(state))
+        return front_end.eval(), network.eval(), build_decoder(decoder)
+    except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path}: its weights or settings do not fit this version of amt ({_gist(error)})"
+        ) from error
 
 
 def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKeys]:
@@ -58,3 +83,9 @@ def _build(config: Mapping[str, Any], **derived: Any) -> Any:
     if not (isinstance(made, type) and issubclass(made, nn.Module)):
         raise ValueError(f"_target_={target!r}: {module} has no such class")
     return made(**arguments, **derived)
+
+
+def _gist(error: Exception, most: int = 160) -> str:
+    """The beginning of an error in one line; torch's run over pages."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else text[: most - 3] + "..."

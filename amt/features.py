@@ -17,13 +17,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from amt.transforms import Channels, FilterBank, Octave, Octaves
+
 A0 = 27.5
 FLOOR = 1e-6
 
 
 def num_frames(samples: int, hop_length: int) -> int:
     """Frames that `samples` samples give: one at every multiple of `hop_length` inside them."""
-    return -(-samples // hop_length)
+    # Not -(-samples // hop_length): ONNX divides integers towards zero.
+    return (samples + hop_length - 1) // hop_length
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,12 @@ class SpectrogramShape:
 class FrontEnd(nn.Module):
     """Base of the front ends: audio (B, S) in [-1, 1] -> log10 amplitude (B, C, T, F) in float32.
 
-    Autocast never reaches inside: half precision would drown quiet partials.
+    A subclass sets `transform`: audio (B, S) to amplitude (B, C, F, T') by FFTs, with T' >= the
+    frames that the clock asks for. Autocast never reaches inside: half precision would drown quiet
+    partials.
     """
+
+    transform: Channels | Octaves
 
     def __init__(self, sample_rate: int, hop_length: int, shape: SpectrogramShape) -> None:
         super().__init__()
@@ -56,21 +63,22 @@ class FrontEnd(nn.Module):
         return self.sample_rate / self.hop_length
 
     def amplitude(self, audio: Tensor) -> Tensor:
-        """Amplitude (B, C, F, T') with T' >= the frames that the clock asks for."""
-        raise TypeError(f"{type(self).__name__} must define amplitude()")
+        """Amplitude (B, C, F, T'), on any device."""
+        return self.transform(audio)
 
     def forward(self, audio: Tensor) -> Tensor:
-        frames = num_frames(audio.shape[-1], self.hop_length)
         with torch.autocast(audio.device.type, enabled=False):
-            amplitude = self.amplitude(audio.float())[..., :frames]
-            return torch.log10(amplitude.clamp(min=FLOOR)).transpose(2, 3)
+            amplitude = self.amplitude(audio.float())
+            return log_spectrogram(amplitude, num_frames(audio.shape[-1], self.hop_length))
+
+
+def log_spectrogram(amplitude: Tensor, frames: int, floor: float = FLOOR) -> Tensor:
+    """log10 (B, C, T, F) of the first T frames of an amplitude (B, C, F, T')."""
+    return torch.log10(amplitude[..., :frames].clamp(min=floor)).transpose(2, 3)
 
 
 class Mel(FrontEnd):
     """Mel spectrogram (Slaney's scale and norm), the field's default: (B, 1, T, num_bins)."""
-
-    window: Tensor
-    filters: Tensor
 
     def __init__(
         self,
@@ -82,31 +90,23 @@ class Mel(FrontEnd):
         fmax: float = 8000.0,
         backend: str = "auto",
     ) -> None:
+        from torchaudio.functional import melscale_fbanks
+
+        filters = melscale_fbanks(
+            n_fft // 2 + 1, fmin, fmax, num_bins, sample_rate, norm="slaney", mel_scale="slaney"
+        )
         super().__init__(sample_rate, hop_length, SpectrogramShape(1, num_bins))
+        bank = FilterBank(hop_length, torch.hann_window(n_fft), filters.T.contiguous())
+        self.transform = Channels([bank])
         self.n_fft = n_fft
         self.range = (fmin, fmax)
         self.backend = backend
         self.kernels = _Kernels()
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.register_buffer("filters", self._filters(), persistent=False)
-
-    def _filters(self) -> Tensor:
-        from torchaudio.functional import melscale_fbanks
-
-        filters = melscale_fbanks(
-            self.n_fft // 2 + 1,
-            *self.range,
-            self.shape.num_bins,
-            self.sample_rate,
-            norm="slaney",
-            mel_scale="slaney",
-        )
-        return filters.T.contiguous()
 
     def amplitude(self, audio: Tensor) -> Tensor:
         if _use_kernels(self.backend, audio):
             return self.kernels.get(self._make_kernels, audio.device)(audio)[:, None]
-        return (self.filters @ _stft_amplitude(audio, self.window, self.hop_length))[:, None]
+        return self.transform(audio)
 
     def _make_kernels(self) -> nn.Module:
         from nnAudio.features import MelSpectrogram
@@ -150,13 +150,12 @@ class ConstantQ(FrontEnd):
         lengths, octave = transform.lenghts, 12 * bins_per_semitone
         kernels = torch.complex(transform.cqt_kernels_real, -transform.cqt_kernels_imag)[:, 0]
         kernels = kernels * lengths.sqrt()[:, None]
-        self.n_ffts: list[int] = []
+        octaves = []
         for group, length in zip(kernels.split(octave), lengths.split(octave), strict=True):
             n_fft = 2 ** math.ceil(math.log2(length.max() + 1))
             edge = (group.shape[-1] - n_fft) // 2
-            spectrum = _real_spectra(group[:, edge : edge + n_fft])
-            self.register_buffer(f"spectrum_{len(self.n_ffts)}", spectrum, persistent=False)
-            self.n_ffts.append(n_fft)
+            octaves.append(Octave(hop_length, group[:, edge : edge + n_fft]))
+        self.transform = Octaves(octaves)
 
     def _make_kernels(self) -> nn.Module:
         from nnAudio.features import CQT1992v2
@@ -176,23 +175,7 @@ class ConstantQ(FrontEnd):
     def amplitude(self, audio: Tensor) -> Tensor:
         if _use_kernels(self.backend, audio):
             return self.kernels.get(self._make_kernels, audio.device)(audio)[:, None]
-        octaves = [self._octave(audio, index) for index in range(len(self.n_ffts))]
-        return torch.cat(octaves, dim=1)[:, None]
-
-    def _octave(self, audio: Tensor, index: int) -> Tensor:
-        """Amplitudes (B, bins of the octave, T'): inner products of frames and kernels."""
-        n_fft = self.n_ffts[index]
-        frames = torch.stft(
-            audio,
-            n_fft,
-            self.hop_length,
-            window=audio.new_ones(n_fft),
-            pad_mode="constant",
-            return_complex=True,
-        )
-        spectrum = self.get_buffer(f"spectrum_{index}")
-        product = spectrum.real @ frames.real - spectrum.imag @ frames.imag
-        return torch.hypot(*product.chunk(2, dim=1))
+        return self.transform(audio)
 
 
 class LogFrequency(FrontEnd):
@@ -211,37 +194,29 @@ class LogFrequency(FrontEnd):
         bins_per_semitone: int = 3,
     ) -> None:
         shape = SpectrogramShape(len(n_ffts), 88 * bins_per_semitone, bins_per_semitone)
-        super().__init__(sample_rate, hop_length, shape)
-        self.n_ffts = tuple(n_ffts)
-        for n_fft in self.n_ffts:
+        banks = []
+        for n_fft in n_ffts:
             window = torch.hann_window(n_fft)
-            self.register_buffer(f"window_{n_fft}", window * 2 / window.sum(), persistent=False)
-            self.register_buffer(f"filters_{n_fft}", self._filters(n_fft), persistent=False)
+            filters = _triangles(shape, sample_rate, n_fft)
+            banks.append(FilterBank(hop_length, window * 2 / window.sum(), filters))
+        super().__init__(sample_rate, hop_length, shape)
+        self.transform = Channels(banks)
+        self.n_ffts = tuple(n_ffts)
 
-    def _filters(self, n_fft: int) -> Tensor:
-        """Triangles (F, bins of the FFT up to the last in use) that each sum to 1."""
-        steps = 12 * self.shape.bins_per_semitone
-        first = -((self.shape.bins_per_semitone - 1) // 2)
-        index = torch.arange(first, first + self.shape.num_bins, dtype=torch.float64)
-        centre = A0 * 2 ** (index / steps)
-        resolution = self.sample_rate / n_fft
-        half_width = (centre * (2 ** (1 / steps) - 1)).clamp(min=resolution)
-        frequency = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * resolution
-        distance = (frequency - centre[:, None]).abs() / half_width[:, None]
-        triangles = (1 - distance).clamp(min=0)
-        triangles = triangles[:, : int((triangles > 0).any(dim=0).nonzero().max()) + 1]
-        return (triangles / triangles.sum(dim=1, keepdim=True).clamp(min=1e-12)).float()
 
-    def amplitude(self, audio: Tensor) -> Tensor:
-        channels = []
-        for n_fft in self.n_ffts:
-            window, filters = (
-                self.get_buffer(f"window_{n_fft}"),
-                self.get_buffer(f"filters_{n_fft}"),
-            )
-            used = filters.shape[1]
-            channels.append(filters @ _stft_amplitude(audio, window, self.hop_length, used))
-        return torch.stack(channels, dim=1)
+def _triangles(shape: SpectrogramShape, sample_rate: int, n_fft: int) -> Tensor:
+    """Filters (F, bins of the FFT up to the last in use) that each sum to 1."""
+    steps = 12 * shape.bins_per_semitone
+    first = -((shape.bins_per_semitone - 1) // 2)
+    index = torch.arange(first, first + shape.num_bins, dtype=torch.float64)
+    centre = A0 * 2 ** (index / steps)
+    resolution = sample_rate / n_fft
+    half_width = (centre * (2 ** (1 / steps) - 1)).clamp(min=resolution)
+    frequency = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * resolution
+    distance = (frequency - centre[:, None]).abs() / half_width[:, None]
+    triangles = (1 - distance).clamp(min=0)
+    triangles = triangles[:, : int((triangles > 0).any(dim=0).nonzero().max()) + 1]
+    return (triangles / triangles.sum(dim=1, keepdim=True).clamp(min=1e-12)).float()
 
 
 class _Kernels:
@@ -260,26 +235,3 @@ def _use_kernels(backend: str, audio: Tensor) -> bool:
     if backend not in ("auto", "fft", "nnaudio"):
         raise ValueError(f"backend={backend!r}: expected auto, fft or nnaudio")
     return backend == "nnaudio" or (backend == "auto" and audio.is_cuda)
-
-
-def _real_spectra(kernels: Tensor) -> Tensor:
-    """Half spectra (2 N, n_fft / 2 + 1) of the real, then the imaginary parts of N kernels.
-
-    Conjugated and weighted so that the real part of the product with a frame's half spectrum is the
-    inner product with the frame (Parseval).
-    """
-    n_fft = kernels.shape[-1]
-    weights = torch.full((n_fft // 2 + 1,), 2.0 / n_fft)
-    weights[0] = weights[-1] = 1.0 / n_fft
-    return torch.fft.rfft(torch.cat([kernels.real, kernels.imag])).conj() * weights
-
-
-def _stft_amplitude(
-    audio: Tensor, window: Tensor, hop_length: int, bins: int | None = None
-) -> Tensor:
-    """The first `bins` of |STFT| (B, bins, T'); frame t is centred at sample t * hop_length."""
-    n_fft = window.numel()
-    spectrum = torch.stft(
-        audio, n_fft, hop_length, window=window, pad_mode="constant", return_complex=True
-    )
-    return spectrum[:, :bins].abs()

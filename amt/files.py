@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +21,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Another thread or process may write the same path; a long name may fill what names may hold.
-    temporary = path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex}.part{path.suffix}")
+    temporary = _beside(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -31,23 +30,35 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path | str) -> Iterator[Path]:
-    """As `whole`, a folder: a new one beside `path`, that takes its place when the block ends.
+def whole_folder(path: Path | str, names: Collection[str] = ()) -> Iterator[Path]:
+    """A temporary folder beside `path`; it takes its place when the block ends without an error.
 
-    Raises FileExistsError where something is in `path` already, since folders that hold something
-    cannot be replaced at once.
+    An older folder is replaced if it is empty or holds only files called `names`, and still stands
+    after an error. Raises FileExistsError where there is anything else, which would be lost.
     """
-    path = Path(path)
-    if path.is_dir() and any(path.iterdir()):
-        raise FileExistsError(errno.EEXIST, "expected a new or an empty folder", str(path))
+    path = Path(path).resolve()
+    if path.exists() and not (path.is_dir() and {p.name for p in path.iterdir()} <= set(names)):
+        found = f"holds more than {', '.join(names)}" if names else "is there already"
+        advice = "expected a new or an empty folder"
+        raise FileExistsError(errno.EEXIST, f"{found}; {advice}", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}.part")
+    temporary, old = _beside(path), _beside(path)
     temporary.mkdir()
     try:
         yield temporary
-        temporary.replace(path)
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """Another thread or process may write the same path; a long name may fill what names may."""
+    return path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex}.part{path.suffix}")
 
 
 @contextmanager

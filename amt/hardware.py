@@ -1,4 +1,4 @@
-"""What makes a training step fast on the machine at hand."""
+"""The machine at hand: which device and precision to compute in, and what makes it fast."""
 
 from __future__ import annotations
 
@@ -10,6 +10,30 @@ import torch
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _KEEP = 2**31 - 1
 _GROW = 256 * 2**20
+
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called `name`, or the best there is. Raises ValueError where it cannot be used."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:160]  # Torch's errors run over pages.
+        raise ValueError(f"device {name} cannot be used here ({reason}); try cpu") from error
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The precision called `name`, or the fastest that a network runs well in on `device`."""
+    if name not in PRECISIONS:
+        raise ValueError(f"precision {name!r}: expected one of {', '.join(PRECISIONS)}")
+    if name == "auto":
+        fast = device.type == "cpu" and fastest_precision("cpu") == "bf16-mixed"
+        name = "bfloat16" if fast else "float32"
+    return getattr(torch, name)
 
 
 def keep_freed_memory() -> bool:

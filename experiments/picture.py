@@ -24,7 +24,7 @@ def main(checkpoint: str, recording: str, reference: str, start: str, stop: str,
     estimate = transcriber.transcribe(audio).crop(*span)
     truth = extend_sustain(read_notes(Path(reference))).crop(*span)
     first, last = (round(second * transcriber.sample_rate) for second in span)
-    spec = transcriber.front_end(torch.from_numpy(audio[first:last])[None])[0, 0].T
+    spec = transcriber.listener.front_end(torch.from_numpy(audio[first:last])[None])[0, 0].T
     save_figure(roll_figure(spec.numpy(), truth, estimate, *span), out)
 
 

@@ -35,7 +35,7 @@ def load_amt(checkpoint: str) -> tuple[Transcribe, int]:
     def transcribe(audio: str, midi: str) -> None:
         write_midi(midi, transcriber.transcribe(audio, ends="sound"))
 
-    return transcribe, sum(weights.numel() for weights in transcriber.network.parameters())
+    return transcribe, sum(weights.numel() for weights in transcriber.listener.network.parameters())
 
 
 def load_basic_pitch(_: str) -> tuple[Transcribe, int]:

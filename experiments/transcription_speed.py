@@ -23,9 +23,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As the amt command does.
 import torch
 
 from amt.audio import load
-from amt.build import build_model
+from amt.build import build_checkpoint
 from amt.bundled import DEFAULT, bundled_checkpoint
-from amt.checkpoints import network_state, read_checkpoint
+from amt.engines.listener import Modules
 from amt.hardware import fastest_precision
 from amt.transcriber import Transcriber, Windowing
 
@@ -52,28 +52,27 @@ def main(recording: Path, checkpoint: Path, rounds: int) -> None:
 
 def plain(checkpoint: Path) -> Transcriber:
     """The checkpoint as it was trained."""
-    stored = read_checkpoint(checkpoint)
-    settings = stored["hyper_parameters"]
-    front_end, network = build_model(settings["model"])
-    network.load_state_dict(network_state(stored["state_dict"]))
+    front_end, network, decoder = build_checkpoint(checkpoint)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     windowing = Windowing(seconds=16.0, threads=1)
-    decoder = Transcriber.load(checkpoint).decoder
-    return Transcriber(front_end, network, decoder, windowing)
+    return Transcriber(Modules(front_end, network), decoder, windowing)
 
 
 def network_parts(ours: Transcriber, plain: Transcriber) -> dict[str, Callable[[], object]]:
     """The front end, and the network both ways, for one window."""
     samples = torch.randn(1, round(PART_SECONDS * ours.sample_rate)) / 10
-    spec = ours.front_end(samples)
+    listener, trained = ours.listener, plain.listener
+    assert isinstance(listener, Modules) and isinstance(trained, Modules)
+    spec = listener.front_end(samples)
 
     def prepared() -> object:
-        with torch.autocast("cpu", ours.precision, enabled=ours.precision != torch.float32):
-            return ours.network(spec)
+        half = listener.precision != torch.float32
+        with torch.autocast("cpu", listener.precision, enabled=half):
+            return listener.network(spec)
 
     return {
-        "front end": lambda: ours.front_end(samples),
-        "network, plain": lambda: plain.network(spec),
+        "front end": lambda: listener.front_end(samples),
+        "network, plain": lambda: trained.network(spec),
         "network": prepared,
     }
 

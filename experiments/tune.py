@@ -19,8 +19,8 @@ from hydra.utils import instantiate
 from amt.checkpoints import CheckpointError
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError
+from amt.hardware import pick_device
 from amt.training import tune_checkpoint
-from amt.transcriber import pick_device
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

@@ -18,14 +18,14 @@ MAX_LINES = 300
 
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
-    {"files", "smf", "hardware", "options"},
+    {"files", "smf", "hardware", "options", "transforms"},
     {"cloud", "notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled"},
-    {"features", "responses", "rolls", "decoding", "losses", "metrics"},
+    {"card", "features", "responses", "rolls", "decoding", "losses", "metrics"},
     {"augment", "hmm", "models", "synth", "report"},
-    {"build", "data", "formats"},
+    {"build", "data", "engines", "formats"},
     {"classical", "module", "transcriber"},
-    {"evaluation", "batch"},
+    {"evaluation", "batch", "export"},
     {"portrait", "serving", "tracking"},
     {"training"},
     {"commands"},
@@ -47,6 +47,8 @@ KEPT_APART = {
     "fastapi": {"amt.serving.app"},
     "uvicorn": {"amt.serving.server"},
     "prometheus_client": {"amt.serving.app", "amt.serving.measures"},
+    "onnx": {"amt.engines.onnx_program"},
+    "onnxruntime": {"amt.engines.onnx_program"},
 }
 # What someone who only wants notes must not wait for.
 TRAINING_ONLY = ("lightning", "hydra", "wandb", "matplotlib", "sklearn", "optuna")

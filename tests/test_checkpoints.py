@@ -44,11 +44,12 @@ def edit_header(path: Path, **changes: Any) -> None:
 def test_a_checkpoint_brings_weights_and_thresholds(tmp_path: Path) -> None:
     path = small_checkpoint(tmp_path / "small.ckpt")
     loaded = Transcriber.load(path, precision="float32")
+    listener = loaded.listener
     state = torch.load(path, weights_only=True)["state_dict"]
     assert loaded.decoder == Decoder(onset_threshold=0.45, min_interval=0.2)
     assert loaded.frame_rate == 31.25 and loaded.sample_rate == 16000
-    assert not loaded.network.training and not loaded.front_end.training
-    assert torch.equal(loaded.network.heads.weight, state["network.heads.weight"])
+    assert not listener.network.training and not listener.front_end.training
+    assert torch.equal(listener.network.heads.weight, state["network.heads.weight"])
 
 
 @pytest.mark.parametrize("decoder", [None, {}])
@@ -198,7 +199,7 @@ def _shipped_tensors_that_do_not_fit(path: Path) -> None:
     ("suffix", "make", "reason"),
     [
         (".ckpt", _missing, "no such checkpoint"),
-        (".ckpt", _folder, "no such checkpoint"),
+        (".ckpt", _folder, "has no model.json"),
         (".ckpt", _empty, "not a whole file of tensors"),
         (".ckpt", _text, "not a whole file of tensors"),
         (".ckpt", _cut_short, "not a whole file of tensors"),
@@ -209,7 +210,7 @@ def _shipped_tensors_that_do_not_fit(path: Path) -> None:
         (".ckpt", _foreign_class, "os.system"),
         (".ckpt", _unknown_threshold, "sharpness"),
         (".safetensors", _missing, "no such checkpoint"),
-        (".safetensors", _folder, "no such checkpoint"),
+        (".safetensors", _folder, "has no model.json"),
         (".safetensors", _empty, "not a whole safetensors file"),
         (".safetensors", _text, "not a whole safetensors file"),
         (".safetensors", _shipped_cut_short, "not a whole safetensors file"),

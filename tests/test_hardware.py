@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from amt import hardware
+from amt.hardware import pick_device, pick_precision
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
@@ -39,3 +40,19 @@ def test_a_gpu_decides_where_there_is_one(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has)
     assert hardware.fastest_precision("gpu") == precision
+
+
+def test_precisions() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert pick_precision("auto", cpu) in (torch.float32, torch.bfloat16)
+    assert pick_precision("auto", cuda) == torch.float32
+    assert pick_precision("bfloat16", cuda) == torch.bfloat16
+    with pytest.raises(ValueError, match="expected one of auto, float32, bfloat16"):
+        pick_precision("half", cpu)
+
+
+def test_devices() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device().type in ("cpu", "cuda")
+    with pytest.raises(ValueError, match="try cpu"):
+        pick_device("abacus")

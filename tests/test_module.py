@@ -113,7 +113,7 @@ def test_checkpoint_is_plain_and_rebuilds_the_network(
     transcriber = Transcriber.load(tmp_path / "last.ckpt", precision="float32")
     spec = torch.randn(1, module.front_end.shape.channels, 20, module.front_end.shape.num_bins)
     with torch.inference_mode():
-        expected, found = module.network.eval()(spec), transcriber.network(spec)
+        expected, found = module.network.eval()(spec), transcriber.listener.network(spec)
     for name, values in expected.items():
         torch.testing.assert_close(found[name], values, atol=1e-4, rtol=1e-4)
 

@@ -15,7 +15,7 @@ from small_model import CNN, LSTM, small_checkpoint
 
 from amt.audio import save
 from amt.notes import Notes
-from amt.transcriber import Transcriber, Windowing, pick_device, pick_precision
+from amt.transcriber import Transcriber, Windowing
 
 WHOLE = Windowing(seconds=1e6)
 # The small network sees 12 frames to each side, 0.38 s.
@@ -79,7 +79,7 @@ def test_an_lstm_hears_no_borders_either(lstm: Transcriber) -> None:
 
 def test_half_precision_is_the_default_and_changes_next_to_nothing(cnn: Transcriber) -> None:
     audio = noise(80000)
-    half = replace(cnn, dtype=Transcriber(cnn.front_end, cnn.network).dtype).posteriors(audio)
+    half = replace(cnn, dtype=Transcriber(cnn.listener).dtype).posteriors(audio)
     assert half["onset"].dtype == torch.float16
     for name, values in cnn.posteriors(audio).items():
         assert torch.allclose(values, half[name].float(), atol=6e-4)
@@ -108,8 +108,9 @@ def test_the_work_at_once_does_not_grow_with_the_recording(
     cnn: Transcriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
-    forward = cnn.front_end.forward
-    monkeypatch.setattr(cnn.front_end, "forward", lambda a: (sizes.append(a.shape), forward(a))[1])
+    front_end = cnn.listener.front_end
+    forward = front_end.forward
+    monkeypatch.setattr(front_end, "forward", lambda a: (sizes.append(a.shape), forward(a))[1])
     windowed = replace(cnn, windowing=SHORT)
     windowed.posteriors(noise(500000))
     assert len(sizes) > 30
@@ -175,24 +176,8 @@ def test_bfloat16_gives_nearly_the_same(tmp_path: Path) -> None:
     path = small_checkpoint(tmp_path / "small.ckpt", LSTM)
     audio = noise(80000)
     full, half = (Transcriber.load(path, precision=name) for name in ("float32", "bfloat16"))
-    assert (full.precision, half.precision) == (torch.float32, torch.bfloat16)
+    assert (full.listener.precision, half.listener.precision) == (torch.float32, torch.bfloat16)
     found = half.posteriors(audio)
     differences = [(v - found[name]).abs() for name, v in full.posteriors(audio).items()]
     assert max(float(d.mean()) for d in differences) < 5e-3
     assert any(float(d.max()) > 0 for d in differences)
-
-
-def test_precisions() -> None:
-    cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    assert pick_precision("auto", cpu) in (torch.float32, torch.bfloat16)
-    assert pick_precision("auto", cuda) == torch.float32
-    assert pick_precision("bfloat16", cuda) == torch.bfloat16
-    with pytest.raises(ValueError, match="expected one of auto, float32, bfloat16"):
-        pick_precision("half", cpu)
-
-
-def test_devices() -> None:
-    assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device().type in ("cpu", "cuda")
-    with pytest.raises(ValueError, match="try cpu"):
-        pick_device("abacus")

@@ -34,7 +34,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"a model that comes along: {', '.join(names)} (default: %(default)s)",
     )
-    weights("--ckpt", type=Path, metavar="PATH", help="a checkpoint of yours, or .safetensors")
+    own = "a checkpoint of yours, .safetensors, or a folder of `amt export`"
+    weights("--ckpt", type=Path, metavar="PATH", help=own)
     add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: cuda if there is one)")
     add(
         "--precision",
@@ -42,12 +43,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="of the network (default: bfloat16 on processors that multiply it in hardware)",
     )
+    add(
+        "--engine",
+        choices=("auto", "torchscript", "onnx"),
+        default="auto",
+        help="of an export (default: torchscript, which is faster; onnx holds no code)",
+    )
 
 
 def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
     """The one that the options of `add_model` ask for. Raises CheckpointError, ValueError."""
     from amt.bundled import bundled_checkpoint
-    from amt.transcriber import Transcriber, pick_device
+    from amt.hardware import pick_device
+    from amt.transcriber import Transcriber
 
     checkpoint = arguments.ckpt or bundled_checkpoint(arguments.model)
-    return Transcriber.load(checkpoint, pick_device(arguments.device), arguments.precision)
+    device = pick_device(arguments.device)
+    return Transcriber.load(checkpoint, device, arguments.precision, arguments.engine)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_NORMS = (nn.BatchNorm2d, nn.LayerNorm)
+_NORMS = ("BatchNorm2d", "LayerNorm")
 
 
 def for_inference(network: nn.Module, precision: torch.dtype) -> None:
@@ -17,14 +17,19 @@ def for_inference(network: nn.Module, precision: torch.dtype) -> None:
     Weights are rounded once instead of in every call. Norms stay in 32 bits, and with the first of
     them the input, whose quiet partials half precision would blur.
     """
-    _fold_norms(network)
+    fold_norms(network)
+    round_weights(network, precision)
+
+
+def round_weights(network: nn.Module, precision: torch.dtype) -> None:
+    """Round all weights but those of norms to `precision`; in place, also of a TorchScript."""
     for module in network.modules():
-        if not isinstance(module, _NORMS):
+        if _name(module) not in _NORMS:
             for parameter in module.parameters(recurse=False):
                 parameter.data = parameter.data.to(precision)
 
 
-def _fold_norms(network: nn.Module) -> None:
+def fold_norms(network: nn.Module) -> None:
     """Merge each batch norm that follows a convolution in a sequence into that convolution."""
     for module in list(network.modules()):
         if isinstance(module, nn.Sequential):
@@ -32,3 +37,8 @@ def _fold_norms(network: nn.Module) -> None:
                 if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                     module[index] = fuse_conv_bn_eval(first, second)
                     module[index + 1] = nn.Identity()
+
+
+def _name(module: nn.Module) -> str:
+    """Of a module's class; TorchScript remembers it as the original name."""
+    return getattr(module, "original_name", type(module).__name__)

@@ -35,11 +35,8 @@ class LinearKeys(nn.Module):
         self.classifiers = nn.ModuleDict(
             {name: nn.Linear(self.num_features, NUM_KEYS) for name in outputs}
         )
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """The name of every output, and how many columns it has."""
-        return dict.fromkeys(self.classifiers, NUM_KEYS)
+        # The name of every output, and how many columns it has.
+        self.widths = dict.fromkeys(outputs, NUM_KEYS)
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
         features = self.features(spec)

@@ -50,12 +50,9 @@ class Network(nn.Module):
         if self.direct is not None:
             nn.init.zeros_(self.direct.weight)
         self.pedal = PedalHead(temporal.dim) if pedal else None
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """The name of every output, and how many columns it has."""
-        widths = dict.fromkeys(self.names, NUM_KEYS)
-        return widths if self.pedal is None else {**widths, PEDAL: 1}
+        self.pedal_name = PEDAL  # TorchScript sees what belongs to a module, and no globals.
+        # The name of every output, and how many columns it has.
+        self.widths = dict.fromkeys(self.names, NUM_KEYS) | ({PEDAL: 1} if pedal else {})
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
         heard = self.trunk(spec)
@@ -65,11 +62,14 @@ class Network(nn.Module):
         logits = self.heads(features)
         if self.direct is not None:
             logits = logits + self.direct(heard)
-        batch, _, frames, _ = logits.shape
-        logits = logits.permute(0, 2, 1, 3).reshape(batch, frames, len(self.names), NUM_KEYS)
-        outputs = {name: logits[:, :, index].float() for index, name in enumerate(self.names)}
+        # Of what comes in: the exporter to ONNX believes that it knows those of what is inside.
+        batch, _, frames, _ = spec.shape
+        logits = logits.permute(0, 2, 1, 3).reshape(batch, frames, len(self.names), -1)
+        outputs: dict[str, Tensor] = {}
+        for index, name in enumerate(self.names):
+            outputs[name] = logits[:, :, index].float()
         if self.pedal is not None:
-            outputs[PEDAL] = self.pedal(features).float()
+            outputs[self.pedal_name] = self.pedal(features).float()
         return outputs
 
 

@@ -123,9 +123,8 @@ class TransformerBlock(nn.Module):
 
     def _attend(self, x: Tensor) -> Tensor:
         batch, frames, dim = x.shape
-        query, key, value = (
-            self.project_in(x).view(batch, frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        )
+        projected = self.project_in(x).view(batch, frames, 3, self.heads, -1)
+        query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)
         if query.device.type == "cpu":
             # On a CPU the kernel's backward pass is several times faster in float32.
             query, key, value = query.float(), key.float(), value.float()

@@ -93,10 +93,11 @@ class HarmonicTrunk(nn.Module):
 
     def _stem(self, spec: Tensor) -> Tensor:
         """Channels go last after the first norm, which is slow on so few of them in a row."""
-        level, *layers = self.stem
-        x = level(spec).contiguous(memory_format=torch.channels_last)
-        for layer in layers:
+        x = spec
+        for index, layer in enumerate(self.stem):
             x = layer(x)
+            if index == 0:
+                x = x.contiguous(memory_format=torch.channels_last)
         return x
 
 
@@ -167,7 +168,9 @@ class PairedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         weight = _paired(self.weight)
         pairs = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).flatten(3).permute(0, 3, 1, 2)
-        bias = None if self.bias is None else self.bias.repeat(2)
+        bias = self.bias
+        if bias is not None:
+            bias = bias.repeat(2)
         padding = weight.shape[2] // 2, weight.shape[3] // 2
         pairs = F.conv2d(pairs, weight, bias, padding=padding)
         return pairs.permute(0, 2, 3, 1).unflatten(3, (2, -1)).flatten(2, 3).permute(0, 3, 1, 2)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from amt import __version__
 from amt.bundled import bundled_checkpoint
 from amt.checkpoints import SHIPPED_SUFFIX, CheckpointError
 from amt.cloud.storage import fetch_folder
+from amt.engines.exported import DESCRIPTION, Engine, read_description
+from amt.hardware import pick_device
 from amt.serving.settings import Settings, variable
-from amt.transcriber import Transcriber, pick_device
+from amt.transcriber import Transcriber
 
-MANIFEST = "model.json"
 WARM_UP_SECONDS = 2.0
 _DIGITS = 12
 
@@ -38,8 +40,10 @@ def load_model(settings: Settings) -> Model:
     Raises CheckpointError or StorageError.
     """
     with _model_path(settings) as path:
-        transcriber = Transcriber.load(path, pick_device(settings.device))
-        model = Model(transcriber, path.stem, f"{__version__}-{_digest(path)}")
+        device = pick_device(settings.device)
+        transcriber = Transcriber.load(path, device, engine=cast(Engine, settings.engine))
+        name = read_description(path)["name"] if path.is_dir() else path.stem
+        model = Model(transcriber, name, f"{__version__}-{_digest(path)}")
     noise = np.random.default_rng(0).standard_normal(
         round(WARM_UP_SECONDS * transcriber.sample_rate), dtype=np.float32
     )
@@ -67,7 +71,7 @@ def find_model(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise CheckpointError(f"{variable('storage_uri')}={folder}: no such folder")
-    if (folder / MANIFEST).is_file():
+    if (folder / DESCRIPTION).is_file():
         return folder
     found = sorted(p for p in folder.iterdir() if p.suffix in (SHIPPED_SUFFIX, ".ckpt"))
     if len(found) != 1:
@@ -79,5 +83,5 @@ def find_model(folder: Path) -> Path:
 
 def _digest(path: Path) -> str:
     """The beginning of the SHA-256 of a file, or of what an exported model says of its files."""
-    file = path / MANIFEST if path.is_dir() else path
+    file = path / DESCRIPTION if path.is_dir() else path
     return hashlib.sha256(file.read_bytes()).hexdigest()[:_DIGITS]

@@ -29,11 +29,12 @@ class Settings:
     """How the server runs. Raises ValueError, in a line that names the variable, for odd values.
 
     storage_uri: a folder, local or gs://, with an exported model or weights; without it the bundled
-    `model`. allowed_uris: gs:// prefixes from which an instance may name its recording.
-    max_body_bytes is for predictions, max_upload_bytes for uploaded files, max_object_bytes for
-    recordings in storage. max_requests: how many are in the house at once, those that wait
-    included. body_seconds: within which a request must have arrived; timeout_seconds: within which
-    it is answered. threads: of the processor, 0 for as many as torch would use.
+    `model`. engine: which program of an exported model computes. allowed_uris: gs:// prefixes from
+    which an instance may name its recording. max_body_bytes is for predictions, max_upload_bytes
+    for uploaded files, max_object_bytes for recordings in storage. max_requests: how many are in
+    the house at once, those that wait included. body_seconds: within which a request must have
+    arrived; timeout_seconds: within which it is answered. threads: of the processor, 0 for as many
+    as torch would use.
     """
 
     host: str = "0.0.0.0"
@@ -43,6 +44,7 @@ class Settings:
     storage_uri: str = ""
     model: str = DEFAULT
     device: str = "auto"
+    engine: str = "auto"
     allowed_uris: tuple[str, ...] = ()
     max_body_bytes: int = 10_000_000
     max_upload_bytes: int = 25_000_000

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from served import clip, encoded, server
 
+from amt.engines.listener import Modules
 from amt.serving.app import create_app
 from amt.serving.door import Door
 from amt.serving.engine import Engine, Wish
@@ -119,8 +120,9 @@ def test_who_has_gone_is_not_worked_for(folder: Path) -> None:
     async def leave() -> int:
         model = load_model(Settings(storage_uri=str(folder)))
         windows = 0
-        network = model.transcriber.network
-        network.register_forward_hook(lambda *_: count())
+        listener = model.transcriber.listener
+        assert isinstance(listener, Modules)
+        listener.network.register_forward_hook(lambda *_: count())
 
         def count() -> None:
             nonlocal windows

@@ -11,6 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from served import clip, encoded, server
 
+from amt.card import facts_of
+from amt.export import export
 from amt.midi import read_midi
 from amt.serving.app import create_app
 from amt.serving.logs import JsonFormatter
@@ -129,3 +131,20 @@ def test_the_documents_tell_of_instances_and_errors(client: TestClient) -> None:
     schema = predict["requestBody"]["content"]["application/json"]["schema"]
     assert "audio_uri" in json.dumps(schema["properties"]["instances"])
     assert {"200", "400", "408", "413", "429", "503"} <= set(predict["responses"])
+
+
+@pytest.mark.parametrize("engine", ["torchscript", "onnx"])
+def test_an_exported_model_answers_as_its_checkpoint(
+    client: TestClient, folder: Path, tmp_path: Path, engine: str
+) -> None:
+    checkpoint = folder / "small.ckpt"
+    export(checkpoint, tmp_path / "exported", facts_of(checkpoint, None), report=lambda _: None)
+    body = {"instances": [encoded(clip(2.0))]}
+    with server(tmp_path / "exported", engine=engine) as exported:
+        (ours,) = exported.post("/predict", json=body).json()["predictions"]
+    (expected,) = client.post("/predict", json=body).json()["predictions"]
+    assert ours["model"]["name"] == "small" and ours["model"] != expected["model"]
+    # A half-precision network may hear a threshold's breadth more or less.
+    assert ours["summary"]["note_count"] == pytest.approx(
+        expected["summary"]["note_count"], rel=0.02
+    )

@@ -1,0 +1,1 @@
+"""What listens: PyTorch modules, or an exported program in TorchScript or ONNX Runtime."""

@@ -1,0 +1,58 @@
+"""Programs as TorchScript. It is deprecated upstream, so that nothing else knows of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from amt.checkpoints import CheckpointError
+from amt.engines.listener import Modules
+from amt.engines.program import Program
+from amt.models.inference import round_weights
+
+
+def save(program: Program, path: Path) -> None:
+    """Write a program, with code and weights: torch.jit.load runs it, in Python or C++."""
+    with _quiet():
+        torch.jit.save(torch.jit.script(program.eval()), path)
+
+
+def compute(path: Path, clips: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, Tensor]]:
+    """What the program in `path` gives for each of `clips` (B, S). Raises CheckpointError."""
+    program = _read(path, torch.device("cpu"))
+    with torch.inference_mode():
+        return [program(clip) for clip in clips]
+
+
+def load(path: Path, device: torch.device, precision: torch.dtype) -> Modules:
+    """The front end and the network of a program, the network to run in `precision`.
+
+    Reading it runs what it says, though in TorchScript's own small language: the file must come
+    from someone who is trusted. Raises CheckpointError.
+    """
+    program = _read(path, device)
+    round_weights(program.network, precision)
+    program.network.to(memory_format=torch.channels_last)
+    return Modules(program.front_end, program.network, precision)
+
+
+def _read(path: Path, device: torch.device) -> torch.jit.ScriptModule:
+    with _quiet():
+        try:
+            return torch.jit.load(path, map_location=device)
+        except (RuntimeError, ValueError) as error:
+            expected = "expected what `amt export` wrote with this version of torch or an older one"
+            raise CheckpointError(f"{path}: TorchScript cannot read it; {expected}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", "`torch.jit", category)
+        yield
