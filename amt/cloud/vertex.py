@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Deployment:
         """The model's display name."""
         return self.folder.resolve().name
 
-    @property
+    @cached_property
     def artifacts(self) -> str:
         """Where its files go: another place for other files, so that none is ever overwritten."""
         digest = hashlib.sha256()
@@ -110,9 +111,13 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Made:
-    """What a deployment has made, and the commands that remove it, the oldest first."""
+    """What a deployment has made, and the commands that remove it, the oldest first.
+
+    nothing: what is to be said as long as there are none.
+    """
 
     tell: Tell
+    nothing: str
     commands: list[str] = field(default_factory=list)
 
     def add(self, what: str, command: str) -> None:
@@ -151,7 +156,7 @@ def deploy(deployment: Deployment, recording: bytes, tell: Tell) -> Mapping[str,
     The endpoint gets all traffic to the new model. Raises DeployError.
     """
     aiplatform = _aiplatform()
-    made = Made(tell)
+    made = Made(tell, f"nothing was made, but files may be in {deployment.artifacts}")
     place = f"--project={deployment.project} --region={deployment.region}"
     with _told(made):
         upload_folder(deployment.folder, deployment.artifacts)
@@ -216,8 +221,8 @@ def _told(made: Made) -> Iterator[None]:
         if isinstance(error, DefaultCredentialsError | RefreshError):
             text = f"no valid Google credentials; {LOG_IN}"
         removal = " && ".join(reversed(made.commands))
-        left = f"; what was made stays, remove it: {removal}" if removal else "; nothing was made"
-        raise DeployError(f"not deployed: {text}{left}") from error
+        left = f"what was made stays, remove it: {removal}" if removal else made.nothing
+        raise DeployError(f"not deployed: {text}; {left}") from error
 
 
 def _named(endpoint: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from buckets import BUCKET, emulator
 from google.cloud.aiplatform_v1.types import AcceleratorType
 from google.cloud.storage import Client
-from vertex_server import HOME, PREDICTION, Vertex, vertex
+from vertex_server import HOME, PREDICTION, Vertex, dedicated, vertex
 
 from amt import cli
 from amt.cloud.storage import StorageError
@@ -48,7 +48,9 @@ def removals(error: DeployError) -> list[str]:
     return [" ".join(command.split()[1:4]) for command in commands if command]
 
 
-def test_what_is_sent(deployment: Deployment, server: Vertex) -> None:
+def test_what_is_sent(
+    deployment: Deployment, server: Vertex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deployment = replace(
         deployment,
         machine_type="g2-standard-4",
@@ -58,9 +60,8 @@ def test_what_is_sent(deployment: Deployment, server: Vertex) -> None:
         dedicated=True,
         allowed_uris=(f"gs://{BUCKET}/rec/", "gs://other"),
     )
-    server.failing["predict"] = (503, "not reached: a dedicated endpoint has another address")
-    with pytest.raises(DeployError, match="Dedicated endpoint DNS is empty"):
-        deploy(deployment, b"audio", print)
+    with dedicated(server, tmp_path, monkeypatch):
+        assert deploy(deployment, b"audio", print) == PREDICTION
     (model,) = server.asked_for("models:upload")
     assert model["model"] == {
         "displayName": "grand",
@@ -168,7 +169,10 @@ def test_an_endpoint_that_answers_nothing(deployment: Deployment, server: Vertex
 
 
 def test_without_the_bucket_nothing_is_made(deployment: Deployment, server: Vertex) -> None:
-    with pytest.raises(DeployError, match="no such bucket; nothing was made"):
+    with pytest.raises(
+        DeployError,
+        match="no such bucket; nothing was made, but files may be in gs://nowhere/amt/grand-",
+    ):
         deploy(replace(deployment, bucket="gs://nowhere"), b"audio", print)
     assert not server.asked
 
@@ -177,7 +181,7 @@ def test_other_files_go_to_another_place(deployment: Deployment, folder: Path) -
     before = deployment.artifacts
     assert before == replace(deployment, bucket=f"gs://{BUCKET}/lab/").artifacts
     (folder / "model.onnx").write_bytes(b"Weights")
-    assert deployment.artifacts != before
+    assert replace(deployment).artifacts != before
 
 
 @pytest.mark.parametrize(
