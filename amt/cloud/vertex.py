@@ -178,8 +178,8 @@ def deploy(deployment: Deployment, recording: bytes, tell: Tell) -> Mapping[str,
         answer = endpoint.predict(
             **prediction_arguments(recording), timeout=PREDICTION_SECONDS
         ).predictions
-        if not answer:
-            raise ValueError("the endpoint answered without a prediction")
+        if not answer or "error" in answer[0]:
+            raise ValueError(f"the endpoint answered {answer}, expected a prediction")
     return answer[0]
 
 

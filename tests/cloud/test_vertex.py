@@ -162,9 +162,12 @@ def test_a_failure_says_what_is_left(
     assert removals(caught.value) == left
 
 
-def test_an_endpoint_that_answers_nothing(deployment: Deployment, server: Vertex) -> None:
-    server.predictions = []
-    with pytest.raises(DeployError, match="without a prediction"):
+@pytest.mark.parametrize("predictions", [[], [{"error": "not audio"}]])
+def test_an_endpoint_that_answers_nothing(
+    deployment: Deployment, server: Vertex, predictions: list
+) -> None:
+    server.predictions = predictions
+    with pytest.raises(DeployError, match=r"answered \[.*\], expected a prediction"):
         deploy(deployment, b"audio", print)
 
 

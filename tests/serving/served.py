@@ -40,7 +40,7 @@ def encoded(data: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def server(folder: Path, load: Load = load_model, **changes: Any) -> Iterator[TestClient]:
+def server(folder: Path | str, load: Load = load_model, **changes: Any) -> Iterator[TestClient]:
     """A client of a server that is ready."""
     settings = Settings(storage_uri=str(folder), **changes)
     with TestClient(create_app(settings, load)) as client:
