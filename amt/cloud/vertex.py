@@ -60,8 +60,8 @@ class Deployment:
         if not 1 <= self.min_replicas <= self.max_replicas:
             found = f"{self.min_replicas} to {self.max_replicas} replicas"
             raise ValueError(f"{found}: expected at least 1, and no more at least than at most")
-        if '"' in self.endpoint:
-            raise ValueError(f"endpoint {self.endpoint!r}: quotation marks are no part of a name")
+        if not self.endpoint or '"' in self.endpoint:
+            raise ValueError(f"endpoint {self.endpoint!r}: expected a name without quotation marks")
         Allowed(self.allowed_uris)
         split_uri(self.artifacts)
 
@@ -81,6 +81,7 @@ class Deployment:
 
     def model_arguments(self) -> dict[str, Any]:
         """Of aiplatform.Model.upload."""
+        allowed = {SETTING: ",".join(self.allowed_uris)} if self.allowed_uris else {}
         return {
             "display_name": self.name,
             "artifact_uri": self.artifacts,
@@ -88,7 +89,7 @@ class Deployment:
             "serving_container_predict_route": PREDICT_ROUTE,
             "serving_container_health_route": HEALTH_ROUTE,
             "serving_container_ports": [PORT],
-            "serving_container_environment_variables": {SETTING: ",".join(self.allowed_uris)},
+            "serving_container_environment_variables": allowed,
         }
 
     def endpoint_arguments(self) -> dict[str, Any]:
@@ -134,11 +135,11 @@ def prediction_arguments(recording: bytes) -> dict[str, Any]:
 
 def planned(deployment: Deployment, recording: bytes) -> Iterator[str]:
     """The calls that `deploy` makes, a line each; nothing is asked of anybody."""
+    yield _call("aiplatform.init", {"project": deployment.project, "location": deployment.region})
     files = sorted(path for path in deployment.folder.rglob("*") if path.is_file())
     for path in files:
         place = f"{deployment.artifacts}/{path.relative_to(deployment.folder).as_posix()}"
         yield f"upload {path} to {place} ({path.stat().st_size} bytes)"
-    yield _call("aiplatform.init", {"project": deployment.project, "location": deployment.region})
     yield _call("model = aiplatform.Model.upload", deployment.model_arguments())
     yield _call("aiplatform.Endpoint.list", {"filter": _named(deployment.endpoint)})
     yield _call("endpoint = aiplatform.Endpoint.create", deployment.endpoint_arguments()) + (
@@ -159,9 +160,10 @@ def deploy(deployment: Deployment, recording: bytes, tell: Tell) -> Mapping[str,
     made = Made(tell, f"nothing was made, but files may be in {deployment.artifacts}")
     place = f"--project={deployment.project} --region={deployment.region}"
     with _told(made):
+        # First, since it notices a region that does not exist.
+        aiplatform.init(project=deployment.project, location=deployment.region)
         upload_folder(deployment.folder, deployment.artifacts)
         made.add(deployment.artifacts, f"gcloud storage rm --recursive {deployment.artifacts}")
-        aiplatform.init(project=deployment.project, location=deployment.region)
         model = aiplatform.Model.upload(**deployment.model_arguments())
         made.add(model.resource_name, f"gcloud ai models delete {model.name} {place}")
         endpoint = _endpoint(aiplatform, deployment, made, place)

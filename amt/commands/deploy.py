@@ -44,18 +44,22 @@ def _add_options(option: Any) -> None:
     option("--service-account", metavar="EMAIL", help="whose rights the container has")
     option(
         "--allowed-uris",
-        nargs="+",
+        type=_uris,
         default=(),
-        metavar="URI",
+        metavar="LIST",
         help="gs:// prefixes whose recordings may be asked for (default: none)",
     )
     option("--dry-run", action="store_true", help="show each call and make none")
 
 
+def _uris(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from amt.cloud.vertex import Deployment, deploy, planned
 
-    given = {**vars(arguments), "allowed_uris": tuple(arguments.allowed_uris)}
+    given = vars(arguments)
     deployment = Deployment(**{field.name: given[field.name] for field in fields(Deployment)})
     recording = _test_recording()
     if arguments.dry_run:

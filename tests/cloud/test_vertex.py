@@ -96,6 +96,8 @@ def test_files_land_where_the_model_looks_for_them(deployment: Deployment, serve
     blobs = Client(project="p").bucket(BUCKET).list_blobs()
     names = {f"gs://{BUCKET}/{blob.name}" for blob in blobs}
     assert names == {f"{deployment.artifacts}/{name}" for name in ("model.json", "model.onnx")}
+    (model,) = server.asked_for("models:upload")
+    assert "env" not in model["model"]["containerSpec"]
     (asked,) = server.asked_for(":predict")
     assert asked["instances"] == [{"audio": {"b64": "YXVkaW8="}}]
     assert sum(line.startswith("made ") for line in lines) == 4
@@ -171,6 +173,12 @@ def test_an_endpoint_that_answers_nothing(
         deploy(deployment, b"audio", print)
 
 
+def test_a_region_that_is_none_is_noticed_first(deployment: Deployment, server: Vertex) -> None:
+    with pytest.raises(DeployError, match="nothing was made"):
+        deploy(replace(deployment, region="mars"), b"audio", print)
+    assert not list(Client(project="p").bucket(BUCKET).list_blobs())
+
+
 def test_without_the_bucket_nothing_is_made(deployment: Deployment, server: Vertex) -> None:
     with pytest.raises(
         DeployError,
@@ -196,7 +204,8 @@ def test_other_files_go_to_another_place(deployment: Deployment, folder: Path) -
         ({"min_replicas": 0}, "0 to 1 replicas"),
         ({"min_replicas": 2}, "2 to 1 replicas"),
         ({"allowed_uris": ("takes/",)}, "expected gs://"),
-        ({"endpoint": 'a" OR display_name="b'}, "quotation marks"),
+        ({"endpoint": 'a" OR display_name="b'}, "without quotation marks"),
+        ({"endpoint": ""}, "expected a name"),
     ],
 )
 def test_what_cannot_be_deployed(deployment: Deployment, wrong: dict, complaint: str) -> None:
@@ -209,9 +218,9 @@ def test_a_dry_run_needs_nothing_of_google(
 ) -> None:
     monkeypatch.setitem(sys.modules, "google", None)  # so that importing it would fail
     command = ["deploy", "vertex", str(folder), *PLACE, "--image", IMAGE, "--dry-run"]
-    assert cli.main([*command, "--allowed-uris", "gs://takes/b", "gs://ours"]) == 0
+    assert cli.main([*command, "--allowed-uris", "gs://takes/b,gs://ours"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    begins = ["upload", "upload", "aiplatform.init", "model = ", "aiplatform.Endpoint.list"]
+    begins = ["aiplatform.init", "upload", "upload", "model = ", "aiplatform.Endpoint.list"]
     begins += ["endpoint = ", "endpoint.deploy", "endpoint.predict"]
     assert all(line.startswith(begin) for line, begin in zip(lines, begins, strict=True))
     assert '"AMT_ALLOWED_URIS": "gs://takes/b,gs://ours"' in lines[3]
