@@ -1,7 +1,8 @@
 """Google Cloud Storage: which objects may be read, reading one, folders there and back.
 
-Nothing here follows a redirect. The client of Google is imported where it is used, reads its
-credentials from the environment, and asks an emulator where STORAGE_EMULATOR_HOST names one.
+Reading follows no redirect, and no address that an answer names. The client of Google is imported
+where it is used, reads its credentials from the environment, and asks an emulator where
+STORAGE_EMULATOR_HOST names one.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def read_object(uri: str, most_bytes: int, timeout: float) -> bytes:
         blob.reload(**_until(end))
         received = _Limited(uri, most_bytes, end)
         received.check(blob.size or 0)
-        blob.download_to_file(received, **_until(end))
+        _by_name(blob).download_to_file(received, **_until(end))
     return received.bytes.getvalue()
 
 
@@ -122,7 +123,7 @@ def fetch_folder(uri: str, folder: Path | str, timeout: float = 600.0) -> Path:
         for name, blob in files.items():
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            blob.download_to_filename(path, **_until(end))
+            _by_name(blob).download_to_filename(path, **_until(end))
     return Path(folder)
 
 
@@ -222,6 +223,13 @@ def _refusal(uri: str, code: int) -> StorageError:
         advice = "give the account that asks the role Storage Object User (or Viewer, to read)"
         return StorageError(f"{uri}: not allowed ({code}); {advice} on its bucket", 403)
     return StorageError(f"{uri}: Google Cloud Storage answered with status {code}", 502)
+
+
+def _by_name(blob: Blob) -> Blob:
+    """The same object, as it was when it was described, without the address in the description:
+    the client would ask there, whatever address it is.
+    """
+    return blob.bucket.blob(blob.name, generation=blob.generation)
 
 
 def _relative(blob: Blob, prefix: str) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -175,6 +176,18 @@ def test_an_object_is_read(bucket: Bucket) -> None:
     assert read_object(put(bucket, "empty", b""), 0, 5.0) == b""
 
 
+@pytest.mark.parametrize("name", ["100%/x.wav", "%2e%2e/x", "a+b &=;@:.wav", "日本/ピアノ.flac"])
+def test_names_arrive_as_they_are(bucket: Bucket, name: str) -> None:
+    assert read_object(put(bucket, name, b"abc"), 3, 5.0) == b"abc"
+
+
+def test_many_at_once(bucket: Bucket) -> None:
+    contents = [bytes([number]) * 10_000 for number in range(24)]
+    uris = [put(bucket, f"{number}.wav", content) for number, content in enumerate(contents)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda uri: read_object(uri, 10_000, 10.0), uris)) == contents
+
+
 def test_an_object_that_is_not_there(bucket: Bucket) -> None:
     for uri in (f"gs://{BUCKET}/none.wav", "gs://nowhere/none.wav"):
         error = complaint(uri)
@@ -237,6 +250,19 @@ def test_redirects_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert complaint("gs://takes/a").status == 502
                 assert asked
         assert not reached
+
+
+def test_an_address_in_an_answer_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(reply(200, b"secret")) as (other, reached):
+        described = json.dumps({"size": "3", "mediaLink": f"{other}/secret"}).encode()
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            reply(200, b"abc" if "alt=media" in handler.path else described)(handler)
+
+        with answering(answer) as (address, _):
+            led_to(monkeypatch, address)
+            assert read_object("gs://takes/a", 100, 5.0) == b"abc"
+    assert not reached
 
 
 def test_a_checksum_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
