@@ -173,8 +173,7 @@ def _add_routes(app: FastAPI, house: House) -> None:
         try:
             heard = await _in_time(settings, request, house.hear(data, wish))
         except AudioError as error:
-            status = 413 if isinstance(error, TooLongError) else 422
-            raise HTTPException(status, printable(str(error))) from error
+            raise HTTPException(_status(error), str(error)) from error
         request.state.visit.fields |= {"audio_seconds": round(heard.seconds, 2)}
         if format == "midi":
             return Response(midi_bytes(heard.notes), media_type="audio/midi")
@@ -186,18 +185,31 @@ async def _answer(house: House, request: Request, instance: Any, wanted: Any) ->
     try:
         data = await read_recording(instance, house.settings)
         heard = await house.hear(data, wanted.parameters.wish())
-    except (InstanceError, StorageError, AudioError) as error:
-        return {"error": printable(str(error))}
+    except InstanceError as error:
+        return _refused(400, str(error))
+    except StorageError as error:
+        return _refused(error.status, str(error))
+    except AudioError as error:
+        return _refused(_status(error), str(error))
     except Exception as error:  # What nobody foresaw must not cost the others their answers.
         visit = request.state.visit
         house.measures.recordings.labels("failed").inc()
         log(logging.ERROR, "an instance failed", error, request_id=visit.id)
-        return {"error": f"an error of the server; its log tells more of request {visit.id}"}
+        return _refused(500, f"an error of the server; its log tells more of request {visit.id}")
     parameters = wanted.parameters
     model = house.ready().model
     return await asyncio.to_thread(
         prediction, heard, model, parameters.format, parameters.roll_rate
     )
+
+
+def _refused(status: int, text: str) -> dict[str, Any]:
+    """In place of a prediction: a sentence, and the status that a request of its own would have."""
+    return {"error": printable(text), "status": status}
+
+
+def _status(error: AudioError) -> int:
+    return 413 if isinstance(error, TooLongError) else 422
 
 
 async def _in_time(

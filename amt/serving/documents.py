@@ -83,9 +83,10 @@ class Prediction(BaseModel):
 
 
 class InstanceRefusal(BaseModel):
-    """Why an instance has no prediction, in one sentence."""
+    """Why an instance has no prediction, in one sentence, and as an HTTP status."""
 
     error: str
+    status: int
 
 
 class Predictions(BaseModel):

@@ -107,7 +107,8 @@ def test_a_bad_instance_costs_the_others_nothing(
 ) -> None:
     first, bad, last = predict(client, encoded(clip(0.5)), instance, encoded(clip(0.7)))
     assert first["duration"] == 0.5 and last["duration"] == 0.7
-    assert list(bad) == ["error"] and complaint in bad["error"] and "\n" not in bad["error"]
+    assert list(bad) == ["error", "status"] and 400 <= bad["status"] < 500
+    assert complaint in bad["error"] and "\n" not in bad["error"]
 
 
 @pytest.mark.parametrize(
@@ -154,5 +155,5 @@ def test_what_nobody_foresaw_stays_in_its_place(
 
     monkeypatch.setattr("amt.serving.engine.load_bytes", broken)
     (answer,) = predict(client, encoded(clip()))
-    assert "its log tells more" in answer["error"]
+    assert "its log tells more" in answer["error"] and answer["status"] == 500
     assert 'amt_recordings_total{outcome="failed"}' in client.get("/metrics").text
