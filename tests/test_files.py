@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from amt.files import whole
+from amt.files import whole, whole_folder
 
 
 def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
@@ -40,3 +40,34 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     with whole(path) as part:
         part.write_text("x")
     assert path.read_text() == "x"
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out"
+    for text in ("old", "new"):
+        with whole_folder(path, ("a.txt", "b.txt")) as part:
+            (part / "a.txt").write_text(text)
+    assert (path / "a.txt").read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["out"]
+
+
+def test_an_error_leaves_the_older_folder(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with whole_folder(path, ("a.txt",)) as part:
+        (part / "a.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_folder(path, ("a.txt",)) as part:
+        (part / "a.txt").write_text("half")
+        raise KeyboardInterrupt
+    assert (path / "a.txt").read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_with_other_files_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("out", "file"):
+        with pytest.raises(FileExistsError), whole_folder(tmp_path / name, ("a.txt",)):
+            pass
+    assert (tmp_path / "out" / "diary.txt").read_text() == "mine"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "out"]
