@@ -267,6 +267,8 @@ def test_what_cannot_be_is_told(copied: Path, tmp_path: Path, monkeypatch: Any) 
         (copied, {"engine": "onnx", "precision": "bfloat16"}, ValueError, "float32 on the cpu"),
         (checkpoint, {"engine": "onnx"}, ValueError, "only folders of `amt export`"),
     ]
+    edit(Path(shutil.copytree(copied, tmp_path / "sharp")), decoder={"sharpness": 1})
+    cases.append((tmp_path / "sharp", {}, CheckpointError, "decoder does not fit.*sharpness"))
     for path, options, kind, message in cases:
         with pytest.raises(kind, match=message):
             Transcriber.load(path, **options)
