@@ -69,7 +69,10 @@ def build_front_end(config: Mapping[str, Any]) -> FrontEnd:
 
 
 def build_decoder(config: Mapping[str, Any]) -> Decoder | StateDecoder:
-    """The decoder of a config: of peaks, or of the keys' states where it says how these change."""
+    """The decoder of a config: of peaks, or of the keys' states where it says how these change.
+
+    Raises TypeError or ValueError where it does not fit.
+    """
     return StateDecoder(**config) if "attack" in config else Decoder(**config)
 
 

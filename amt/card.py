@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from amt.checkpoints import SHIPPED_SUFFIX, read_checkpoint
 
 UNKNOWN = "not stated; that of the data it was trained on holds"
 SPLITS = ("test", "validation")
+# Of one file of amt to another, which an export does not bring along.
+_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def facts_of(checkpoint: Path, licence: str | None = None) -> Facts:
         rows = _rows(text)
         data = next((row[1] for row in rows if row[0] == "trained on"), "see the card")
         told = str(settings.get("licence", UNKNOWN))
-        return Facts(str(settings["name"]), data, licence or told, _scores(rows), text)
+        name, text = str(settings["name"]), _LINK.sub(r"\1", text)
+        return Facts(name, data, licence or told, _scores(rows), text)
     recipe = settings.get("recipe", {})
     data = ", ".join(recipe.get("data", {}).get("sources", ())) or "not stated"
     run = checkpoint.resolve().parent.parent

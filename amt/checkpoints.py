@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHIPPED_SUFFIX = ".safetensors"
+# What tells of the programs in an exported folder.
+DESCRIPTION = "model.json"
 # The version of what stands in a shipped file's metadata, below the one key that it has there.
 FORMAT = 1
 _KEY = "amt"

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +17,13 @@ from amt import __version__
 from amt.build import build_checkpoint
 from amt.bundled import checksum
 from amt.card import Facts, card
-from amt.checkpoints import CheckpointError
+from amt.checkpoints import DESCRIPTION, CheckpointError
+from amt.decoding import Decoder
 from amt.engines import onnx_program, torchscript
-from amt.engines.exported import CARD, DESCRIPTION, FILES, FORMAT, PROGRAMS
+from amt.engines.exported import CARD, FILES, FORMAT, PROGRAMS
 from amt.engines.program import Program
 from amt.files import whole_folder
+from amt.hmm import StateDecoder
 from amt.models.inference import fold_norms
 from amt.notes import MIN_PITCH, Notes
 from amt.synth import piano
@@ -47,9 +50,8 @@ def export(
     with torch.inference_mode():
         expected = [_sigmoids(network(front_end(clip))) for clip in clips]
     fold_norms(network)
-    program = Program(front_end, network).eval()
+    program, parity = Program(front_end, network).eval(), {}
     with whole_folder(folder, FILES) as temporary:
-        parity = {}
         for engine, name in PROGRAMS.items():
             path, backend = temporary / name, _BACKENDS[engine]
             backend.save(copy.deepcopy(program), path)
@@ -62,25 +64,30 @@ def export(
                 )
             size = path.stat().st_size / 1e6
             report(f"{name}: {size:.1f} MB, posteriors within {parity[engine]:.1g}")
-        described = {
-            "format": FORMAT,
-            "version": __version__,
-            "name": facts.name,
-            "data": facts.data,
-            "licence": facts.licence,
-            "metrics": facts.metrics,
-            "sample_rate": front_end.sample_rate,
-            "hop_length": front_end.hop_length,
-            "frame_rate": front_end.frame_rate,
-            "lowest_pitch": MIN_PITCH,
-            "input": {onnx_program.INPUT: ["batch", "samples"]},
-            "outputs": network.widths,
-            "decoder": dataclasses.asdict(decoder),
-            "parity": parity,
-            "files": {name: checksum(temporary / name) for name in PROGRAMS.values()},
-        }
+        sums = {name: checksum(temporary / name) for name in PROGRAMS.values()}
+        described = _describe(program, decoder, facts) | {"parity": parity, "files": sums}
         (temporary / DESCRIPTION).write_text(json.dumps(described, indent=1) + "\n", "utf-8")
         (temporary / CARD).write_text(card(facts, described), "utf-8")
+
+
+def _describe(program: Program, decoder: Decoder | StateDecoder, facts: Facts) -> dict[str, Any]:
+    """What model.json says of the model."""
+    sample_rate, hop_length = program.front_end.sample_rate, program.front_end.hop_length
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "name": facts.name,
+        "data": facts.data,
+        "licence": facts.licence,
+        "metrics": facts.metrics,
+        "sample_rate": sample_rate,
+        "hop_length": hop_length,
+        "frame_rate": sample_rate / hop_length,
+        "lowest_pitch": MIN_PITCH,
+        "input": {onnx_program.INPUT: ["batch", "samples"]},
+        "outputs": program.network.widths,
+        "decoder": dataclasses.asdict(decoder),
+    }
 
 
 def _clip(batch: int, seconds: float, sample_rate: int) -> Tensor:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from amt import audio as audio_files
 from amt.build import build_checkpoint, build_decoder
 from amt.bundled import DEFAULT, bundled_checkpoint
+from amt.checkpoints import CheckpointError
 from amt.decoding import Decoder, Ends
 from amt.engines.exported import Engine, load_exported
 from amt.engines.listener import Listener, Modules
@@ -105,7 +107,7 @@ class Transcriber:
         listener: Listener
         if path.is_dir():
             listener, settings = load_exported(path, device, precision, engine)
-            decoder = build_decoder(settings)
+            decoder = _decoder_of(path, settings)
         elif engine == "auto":
             listener, decoder = _load_checkpoint(path, device, precision)
         else:
@@ -177,6 +179,15 @@ class Transcriber:
                 rows = {name: values[row, first - start :] for name, values in outputs.items()}
                 yield rows, first, last
                 first = last
+
+
+def _decoder_of(folder: Path, settings: Mapping[str, Any]) -> Decoder | StateDecoder:
+    try:
+        return build_decoder(settings)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder}: its decoder does not fit this version of amt ({error})"
+        ) from error
 
 
 def _load_checkpoint(

@@ -179,8 +179,8 @@ def test_half_precision_is_rounded_at_loading(exported: dict[str, tuple[Path, Pa
     ours, theirs = (Transcriber.load(p, precision="bfloat16") for p in (checkpoint, folder))
     network = theirs.listener.network  # type: ignore[attr-defined]
     types = {name: parameter.dtype for name, parameter in network.named_parameters()}
-    assert types["heads.weight"] == torch.bfloat16
-    assert types["trunk.stem.0.weight"] == torch.float32
+    assert types["network.heads.weight"] == torch.bfloat16
+    assert types["network.trunk.stem.0.weight"] == torch.float32
     expected, found = ours.posteriors(noise(40000)), theirs.posteriors(noise(40000))
     assert all((expected[name] - found[name]).abs().max() < 0.02 for name in expected)
 
@@ -267,6 +267,8 @@ def test_what_cannot_be_is_told(copied: Path, tmp_path: Path, monkeypatch: Any) 
         (copied, {"engine": "onnx", "precision": "bfloat16"}, ValueError, "float32 on the cpu"),
         (checkpoint, {"engine": "onnx"}, ValueError, "only folders of `amt export`"),
     ]
+    edit(Path(shutil.copytree(copied, tmp_path / "sharp")), decoder={"sharpness": 1})
+    cases.append((tmp_path / "sharp", {}, CheckpointError, "decoder does not fit.*sharpness"))
     for path, options, kind, message in cases:
         with pytest.raises(kind, match=message):
             Transcriber.load(path, **options)

@@ -73,3 +73,34 @@ def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="empty folder"), whole_folder(tmp_path):
         pytest.fail("the block ran")
     assert (tmp_path / "mine").exists()
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out"
+    for text in ("old", "new"):
+        with whole_folder(path, ("a.txt", "b.txt")) as part:
+            (part / "a.txt").write_text(text)
+    assert (path / "a.txt").read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["out"]
+
+
+def test_an_error_leaves_the_older_folder(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with whole_folder(path, ("a.txt",)) as part:
+        (part / "a.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_folder(path, ("a.txt",)) as part:
+        (part / "a.txt").write_text("half")
+        raise KeyboardInterrupt
+    assert (path / "a.txt").read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_with_other_files_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("out", "file"):
+        with pytest.raises(FileExistsError), whole_folder(tmp_path / name, ("a.txt",)):
+            pass
+    assert (tmp_path / "out" / "diary.txt").read_text() == "mine"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "out"]

@@ -16,9 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from amt.checkpoints import DESCRIPTION
 from amt.cloud.storage import LOG_IN, SETTING, Allowed, split_uri, upload_folder
 
-MANIFEST = "model.json"
 PREDICT_ROUTE, HEALTH_ROUTE, PORT = "/predict", "/health", 8080
 # One prediction may take this long, and comes after minutes of waiting for a machine.
 PREDICTION_SECONDS = 120.0
@@ -54,8 +54,8 @@ class Deployment:
     allowed_uris: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (self.folder / MANIFEST).is_file():
-            expected = f"expected a folder with {MANIFEST}, as `amt export` writes it"
+        if not (self.folder / DESCRIPTION).is_file():
+            expected = f"expected a folder with {DESCRIPTION}, as `amt export` writes it"
             raise ValueError(f"{self.folder}: {expected}")
         if not 1 <= self.min_replicas <= self.max_replicas:
             found = f"{self.min_replicas} to {self.max_replicas} replicas"

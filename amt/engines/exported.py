@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from amt.bundled import checksum
-from amt.checkpoints import CheckpointError
+from amt.checkpoints import DESCRIPTION, CheckpointError
 from amt.engines.listener import Listener
 from amt.hardware import pick_precision
 
@@ -26,7 +26,7 @@ ENGINES: tuple[str, ...] = get_args(Engine)
 
 # The version of what stands in a folder.
 FORMAT = 1
-DESCRIPTION, CARD = "model.json", "README.md"
+CARD = "README.md"
 PROGRAMS = {"torchscript": "model.pt", "onnx": "model.onnx"}
 FILES = (*PROGRAMS.values(), DESCRIPTION, CARD)
 
@@ -42,14 +42,8 @@ def load_exported(
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r}: expected one of {', '.join(ENGINES)}")
     described = read_description(folder)
-    if engine == "onnx":
-        return _load_onnx(folder, described, device, precision), described["decoder"]
-    from amt.engines import torchscript
-
-    program = _checked(folder, described, "torchscript")
-    return torchscript.load(program, device, pick_precision(precision, device)), described[
-        "decoder"
-    ]
+    load = _load_onnx if engine == "onnx" else _load_torchscript
+    return load(folder, described, device, precision), described["decoder"]
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -74,6 +68,15 @@ def read_description(folder: Path) -> dict[str, Any]:
         if not isinstance(described.get(name), kind):
             raise CheckpointError(f"{path}: says no {name}; {expected}")
     return described
+
+
+def _load_torchscript(
+    folder: Path, described: Mapping[str, Any], device: torch.device, precision: str
+) -> Listener:
+    from amt.engines import torchscript
+
+    program = _checked(folder, described, "torchscript")
+    return torchscript.load(program, device, pick_precision(precision, device))
 
 
 def _load_onnx(

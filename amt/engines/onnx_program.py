@@ -24,6 +24,7 @@ from amt.checkpoints import CheckpointError
 from amt.engines.listener import CONTEXT_SECONDS
 from amt.engines.program import Program
 from amt.features import num_frames
+from amt.models.trunk import PairedConv2d
 from amt.transforms import FilterBank, Octave
 
 # The first with the operator STFT.
@@ -43,7 +44,7 @@ def save(program: Program, path: Path) -> None:
     example = torch.randn(2, 16 * program.front_end.hop_length)
     with _quiet(), torch.no_grad():
         torch.onnx.export(
-            _with_pairs(program).eval(),
+            _twin(program),
             (example,),
             path,
             input_names=[INPUT],
@@ -160,13 +161,25 @@ def _size(real: Tensor, imag: Tensor) -> Tensor:
     return (real.square() + imag.square()).sqrt()
 
 
-def _with_pairs(program: Program) -> Program:
+def _twin(program: Program) -> Program:
+    """The same, of what ONNX and its runtime know best: pairs of numbers, plain convolutions."""
     twin = copy.deepcopy(program)
     parts = twin.front_end.transform.parts
     for index, part in enumerate(parts):
         assert isinstance(part, FilterBank | Octave)
         parts[index] = _Pairs(part)
-    return twin
+    for name, module in list(twin.named_modules()):
+        if isinstance(module, PairedConv2d):
+            twin.set_submodule(name, _plain(module))
+    return twin.eval()
+
+
+def _plain(paired: PairedConv2d) -> nn.Conv2d:
+    """The convolution that `paired` computes in a way of its own."""
+    plain = nn.Conv2d(paired.in_channels, paired.out_channels, 1, bias=paired.bias is not None)
+    plain.kernel_size, plain.padding = paired.kernel_size, paired.padding
+    plain.weight, plain.bias = paired.weight, paired.bias
+    return plain
 
 
 @contextmanager

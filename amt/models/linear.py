@@ -57,7 +57,8 @@ def normalised(spec: Tensor, window: int, quietest: float = 0.05) -> Tensor:
     Neither loudness nor an equaliser changes it much. Deviations below `quietest` count as that, so
     that the floor of the spectrogram stays flat.
     """
-    flat = spec.reshape(-1, 1, spec.shape[-1])
+    # Their own mean cancels out below; without it the squares keep two more digits.
+    flat = (spec - spec.mean(dim=-1, keepdim=True)).reshape(-1, 1, spec.shape[-1])
     mean, square = (_sliding_mean(values, window) for values in (flat, flat * flat))
     deviation = (square - mean * mean).clamp(min=quietest**2).sqrt()
     return ((flat - mean) / deviation).reshape(spec.shape)

@@ -14,9 +14,9 @@ import numpy as np
 
 from amt import __version__
 from amt.bundled import bundled_checkpoint
-from amt.checkpoints import SHIPPED_SUFFIX, CheckpointError
+from amt.checkpoints import DESCRIPTION, SHIPPED_SUFFIX, CheckpointError
 from amt.cloud.storage import fetch_folder
-from amt.engines.exported import DESCRIPTION, Engine, read_description
+from amt.engines.exported import Engine, read_description
 from amt.hardware import pick_device
 from amt.serving.settings import Settings, variable
 from amt.transcriber import Transcriber
