@@ -7,6 +7,7 @@ ffmpeg, where it is installed, reads the rest.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import struct
@@ -21,16 +22,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from amt.files import whole
+from amt.files import as_file, whole
 
 SAMPLE_RATE = 16000
 # Lossless before lossy.
 AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".opus", ".ogg", ".m4a", ".aac", ".mp3")
-
-# How far below the peak of a measured room its direct sound may lie, and how long it lasts: a
-# microphone's band spreads it.
-DIRECT_BELOW_PEAK_DB = 12.0
-DIRECT_SECONDS = 0.001
 
 _BLOCK = 1 << 16
 _FORMATS = {
@@ -44,6 +40,13 @@ _FORMATS = {
 _LENGTH_TOLERANCE = 0.1
 # How far into an mp3 file its first frame may stand, and how far before the end its last.
 _TAG_BYTES = 4096
+# What ffmpeg may take a file for. Not among them are the playlists, which name other files.
+_CONTAINERS = (
+    "aac,ac3,eac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,flac,flv,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
+    "ogg,tak,tta,voc,w64,wav,wv"
+)
+# Seconds of the processor after which ffmpeg gives up.
+_FFMPEG_SECONDS = 1800
 
 Blocks = Iterator[np.ndarray]
 
@@ -52,19 +55,35 @@ class AudioError(ValueError):
     """An audio file that cannot be read or written; the message is one line that names it."""
 
 
-def load(path: Path | str, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+class TooLongError(AudioError):
+    """Audio that lasts longer than it may."""
+
+
+def load(path: Path | str, sample_rate: int = SAMPLE_RATE, longest: float = math.inf) -> np.ndarray:
     """Decode an audio file to mono float32 (S,) at `sample_rate`, the mean of its channels.
 
     Raises AudioError where the file is missing, empty, not audio, broken or holds samples that are
-    not finite.
+    not finite, and TooLongError as soon as it goes on for more than `longest` seconds, whatever
+    its header says.
     """
     path = Path(path)
     _check_file(path)
     with _decoder(path) as (rate, blocks):
-        audio = _join(_resample(_mono(path, rate, blocks), rate, sample_rate))
+        audio = _join(_resample(_mono(path, rate, blocks, longest), rate, sample_rate))
     if not len(audio):
         raise AudioError(f"cannot decode {path}: it holds no samples")
     return audio
+
+
+def load_bytes(
+    data: bytes, sample_rate: int = SAMPLE_RATE, longest: float = math.inf
+) -> np.ndarray:
+    """Decode what an audio file holds; as `load`, and nothing of it is left on a disk."""
+    with as_file(data) as path:
+        try:
+            return load(path, sample_rate, longest)
+        except AudioError as error:
+            raise type(error)(str(error).replace(str(path), "the audio")) from error
 
 
 def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
@@ -148,7 +167,8 @@ def _soundfile_blocks(
     done = 0
     while True:
         try:
-            block = file.read(_BLOCK, dtype="float32", always_2d=True)
+            size = max(1, _BLOCK // file.channels)
+            block = file.read(size, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise _broken(path, done / file.samplerate, _line(error)) from error
         if not len(block):
@@ -177,6 +197,7 @@ def _ffmpeg(path: Path, reason: str) -> Iterator[tuple[int, Blocks]]:
         advice = "if it is audio in another format, install ffmpeg and try again"
         raise AudioError(f"cannot decode {path}: {reason}; {advice}")
     quiet = [program, "-v", "error", "-nostdin", "-xerror", "-protocol_whitelist", "file,pipe"]
+    quiet += ["-format_whitelist", _CONTAINERS, "-timelimit", str(_FFMPEG_SECONDS)]
     first_track = ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
     with (
         tempfile.TemporaryFile() as messages,
@@ -217,7 +238,7 @@ def _last_line(process: subprocess.Popen[bytes], messages: IO[bytes]) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _mono(path: Path, rate: int, blocks: Blocks) -> Blocks:
+def _mono(path: Path, rate: int, blocks: Blocks, longest: float) -> Blocks:
     done = 0
     for block in blocks:
         # A mean over so short an axis takes eight times as long.
@@ -226,6 +247,8 @@ def _mono(path: Path, rate: int, blocks: Blocks) -> Blocks:
             second = (done + int(np.argmin(np.isfinite(mono)))) / rate
             raise AudioError(f"cannot decode {path}: a sample at {second:.1f} s is not a number")
         done += len(mono)
+        if done > longest * rate:
+            raise TooLongError(f"cannot decode {path}: it lasts longer than {longest:g} s")
         yield mono
 
 
@@ -259,14 +282,3 @@ def _broken(path: Path, second: float, reason: str) -> AudioError:
 def _line(error: Exception) -> str:
     text = getattr(error, "error_string", str(error))
     return " ".join(text.split()).removeprefix("Error : ").rstrip(".")
-
-
-def direct_sound(response: np.ndarray, sample_rate: int = SAMPLE_RATE) -> int:
-    """The sample of an impulse response (S,) at which its direct sound arrives, the first of all.
-
-    It is the strongest sample within a millisecond of where the response first comes near its peak:
-    a reflection may be stronger than the direct sound.
-    """
-    level = np.abs(response)
-    first = int(np.argmax(level >= level.max() * 10 ** (-DIRECT_BELOW_PEAK_DB / 20)))
-    return first + int(np.argmax(level[first : first + round(DIRECT_SECONDS * sample_rate)]))

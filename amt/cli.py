@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from amt import __version__
 
 # Each a file of amt/commands.
-COMMANDS = ("transcribe", "describe", "synth", "prepare", "export")
+COMMANDS = ("transcribe", "describe", "synth", "prepare", "export", "serve", "deploy")
 INTERRUPTED = 130
 
 

@@ -10,6 +10,7 @@ lost; of the notes of a pitch that begin at one tick (two hands, two tracks) the
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,16 +78,27 @@ def write_midi(
     the other begins. At one tick pedals come before note-offs, note-offs before note-ons. Raises
     MidiError where a time is negative, a value does not fit or the file cannot be written.
     """
-    _check(path, notes)
+    try:
+        data = midi_bytes(notes, ticks_per_beat, tempo)
+        with whole(path) as part:
+            part.write_bytes(data)
+    except MidiError as error:
+        raise MidiError(f"cannot write {path}: {error}") from error
+    except OSError as error:
+        raise MidiError(f"cannot write {path}: {error.strerror}") from error
+
+
+def midi_bytes(
+    notes: Notes, ticks_per_beat: int = TICKS_PER_BEAT, tempo: int = DEFAULT_TEMPO
+) -> bytes:
+    """What `write_midi` writes. Raises MidiError where a value does not fit."""
+    _check(notes)
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=tempo)])
     track.append(mido.Message("program_change", program=0))
     track.extend(_messages(notes, tempo / 1e6 / ticks_per_beat))
-    file = mido.MidiFile(type=0, ticks_per_beat=ticks_per_beat, tracks=[track])
-    try:
-        with whole(path) as part:
-            file.save(part)
-    except OSError as error:
-        raise MidiError(f"cannot write {path}: {error.strerror}") from error
+    data = io.BytesIO()
+    mido.MidiFile(type=0, ticks_per_beat=ticks_per_beat, tracks=[track]).save(file=data)
+    return data.getvalue()
 
 
 def _pair(events: Events) -> _TickNotes:
@@ -131,7 +143,7 @@ def _pedal(events: Events) -> Pedal:
     return Pedal(events.seconds(events.tick[index]), events.first[index], events.second[index])
 
 
-def _check(path: Path | str, notes: Notes) -> None:
+def _check(notes: Notes) -> None:
     columns = {
         "times": (np.append(notes.onset, notes.pedal.time), 0, np.inf),
         "pitches": (notes.pitch, 0, 127),
@@ -142,7 +154,7 @@ def _check(path: Path | str, notes: Notes) -> None:
     for name, (column, low, high) in columns.items():
         if not ((column >= low) & (column <= high)).all():
             found = f"{column.min():g} to {column.max():g}"
-            raise MidiError(f"cannot write {path}: {name} from {low} to {high} fit, not {found}")
+            raise MidiError(f"{name} from {low} to {high} fit, not {found}")
 
 
 def _messages(notes: Notes, tick_seconds: float) -> list[mido.Message]:

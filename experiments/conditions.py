@@ -20,6 +20,7 @@ from amt import audio
 from amt.files import whole
 from amt.midi import write_midi
 from amt.notes import Notes, write_table
+from amt.responses import direct_sound
 from amt.synth.room import coloured_noise, convolve, impulse_response, keep_headroom
 
 # The built-in room: level of the reverberation against the direct sound, decay, damping.
@@ -177,5 +178,5 @@ def _response(rate: int, scene: Scene) -> np.ndarray:
     if scene.response is None:
         return impulse_response(scene.rng, **ROOM, sample_rate=rate)
     response = audio.load(scene.response, rate)
-    direct = audio.direct_sound(response, rate)
+    direct = direct_sound(response, rate)
     return response[direct:] / response[direct]

@@ -19,14 +19,14 @@ MAX_LINES = 300
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
     {"files", "smf", "hardware", "options", "transforms"},
-    {"notes", "checkpoints", "threads"},
+    {"cloud", "notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled"},
-    {"card", "features", "rolls", "decoding", "losses", "metrics"},
+    {"card", "features", "responses", "rolls", "decoding", "losses", "metrics"},
     {"augment", "hmm", "models", "synth", "report"},
     {"build", "data", "engines", "formats"},
     {"classical", "module", "transcriber"},
     {"evaluation", "batch", "export"},
-    {"portrait", "tracking"},
+    {"portrait", "serving", "tracking"},
     {"training"},
     {"commands"},
     {"cli"},
@@ -43,6 +43,10 @@ KEPT_APART = {
     "mido": {"amt.midi"},
     "matplotlib": {"amt.report"},
     "nnAudio": {"amt.features"},
+    "google": {"amt.cloud.storage", "amt.cloud.vertex"},
+    "fastapi": {"amt.serving.app"},
+    "uvicorn": {"amt.serving.server"},
+    "prometheus_client": {"amt.serving.app", "amt.serving.measures"},
     "onnx": {"amt.engines.onnx_program"},
     "onnxruntime": {"amt.engines.onnx_program"},
 }

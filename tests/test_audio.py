@@ -14,7 +14,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.audio import SAMPLE_RATE, AudioError, load, save
+from amt.audio import SAMPLE_RATE, AudioError, TooLongError, load, load_bytes, save
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 EXACT = (".wav", ".flac")
@@ -247,3 +247,49 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
 def test_minutes_of_vorbis_do_not_crash_the_encoder(tmp_path: Path) -> None:
     save(tmp_path / "a.ogg", np.zeros(5 * 60 * SAMPLE_RATE, dtype=np.float32))
     assert load(tmp_path / "a.ogg", 8000).shape == (5 * 60 * 8000,)
+
+
+def test_bytes_are_decoded_as_the_file_is(tmp_path: Path) -> None:
+    save(tmp_path / "a.flac", tone(0.5))
+    data = (tmp_path / "a.flac").read_bytes()
+    np.testing.assert_array_equal(load_bytes(data), load(tmp_path / "a.flac"))
+
+
+def test_broken_bytes_are_one_line_that_names_no_file() -> None:
+    with pytest.raises(AudioError, match=r"^cannot decode the audio: ") as error:
+        load_bytes(b"RIFF" + bytes(100))
+    assert "/" not in str(error.value).replace("and/or", "")
+    with pytest.raises(AudioError, match="the audio: the file is empty"):
+        load_bytes(b"")
+
+
+def test_what_lasts_too_long_is_given_up_early(tmp_path: Path) -> None:
+    save(tmp_path / "hour.flac", np.zeros(3600 * SAMPLE_RATE))
+    data = (tmp_path / "hour.flac").read_bytes()
+    assert len(data) < 1 << 20
+    tracemalloc.start()
+    with pytest.raises(TooLongError, match="lasts longer than 10 s"):
+        load_bytes(data, longest=10)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 << 20
+    assert len(load_bytes(data[: len(data)], longest=3600)) == 3600 * SAMPLE_RATE
+
+
+def test_a_rate_of_one_hertz_does_not_fill_the_memory(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "slow.wav", np.zeros(60000), 1)
+    with pytest.raises(TooLongError):
+        load(tmp_path / "slow.wav", longest=600)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["m3u8", "ffconcat"])
+def test_a_playlist_is_not_audio_and_opens_no_other_file(tmp_path: Path, kind: str) -> None:
+    save(tmp_path / "secret.wav", tone(1))
+    playlist = {
+        "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.wav\n#EXT-X-ENDLIST\n",
+        "ffconcat": "ffconcat version 1.0\nfile secret.wav\n",
+    }
+    (tmp_path / f"list.{kind}").write_text(playlist[kind])
+    with pytest.raises(AudioError, match="cannot decode"):
+        load(tmp_path / f"list.{kind}")

@@ -1,10 +1,11 @@
 """Files appear whole or not at all."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from amt.files import whole, whole_folder
+from amt.files import as_file, whole, whole_folder
 
 
 def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
@@ -71,3 +72,35 @@ def test_a_folder_with_other_files_is_kept(tmp_path: Path) -> None:
             pass
     assert (tmp_path / "out" / "diary.txt").read_text() == "mine"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "out"]
+
+
+def test_bytes_as_a_file_that_children_read_and_that_is_gone_afterwards() -> None:
+    with as_file(b"some bytes") as path:
+        assert path.is_file()
+        assert path.read_bytes() == b"some bytes"
+        read = subprocess.run(["cat", path], capture_output=True, check=True)
+        assert read.stdout == b"some bytes"
+    assert not path.exists()
+
+
+def test_a_folder_takes_its_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "folder"
+    with whole_folder(path) as part:
+        (part / "a").write_text("x")
+        assert not path.exists()
+    assert [file.name for file in path.iterdir()] == ["a"]
+    assert [file.name for file in path.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_breaks_off_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "folder") as part:
+        (part / "a").write_text("half")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(FileExistsError, match="empty folder"), whole_folder(tmp_path):
+        pytest.fail("the block ran")
+    assert (tmp_path / "mine").exists()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.midi import TICKS_PER_BEAT, MidiError, read_midi, write_midi
+from amt.midi import TICKS_PER_BEAT, MidiError, midi_bytes, read_midi, write_midi
 from amt.notes import Notes, Pedal
 from amt.smf import DEFAULT_TEMPO
 
@@ -311,3 +311,9 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.mid").mkdir()
     with pytest.raises(MidiError, match=r"^cannot write .*a\.mid: [^\n]+$"):
         write_midi(tmp_path / "a.mid", Notes.empty())
+
+
+def test_the_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+    notes = Notes([0.0, 0.5], [0.4, 1.0], [60, 64], [80, 90])
+    write_midi(tmp_path / "a.mid", notes)
+    assert midi_bytes(notes) == (tmp_path / "a.mid").read_bytes()

@@ -13,14 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amt.audio import (
-    AUDIO_SUFFIXES,
-    DIRECT_SECONDS,
-    SAMPLE_RATE,
-    AudioError,
-    direct_sound,
-    load,
-)
+from amt.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, load
+from amt.responses import DIRECT_SECONDS, direct_sound
 
 RESPONSE_SECONDS = 1.0
 RESPONSE_SAMPLES = round(RESPONSE_SECONDS * SAMPLE_RATE)

@@ -1,0 +1,1 @@
+"""Out of the lab: objects of Google Cloud Storage, and models on Vertex AI."""

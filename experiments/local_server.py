@@ -1,0 +1,106 @@
+"""A server of our own in a process beside the script that measures it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from amt.data.synthetic import Synthetic
+
+READY_SECONDS = 120.0
+PLAIN = ("-m", "amt.cli")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that listens, its process, and how many seconds it took to be ready."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    ready_seconds: float
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
+
+    def resident_megabytes(self) -> float:
+        """What the process holds in memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def server(log: Path, run: Sequence[str] = PLAIN, **variables: str) -> Iterator[Server]:
+    """A server that is ready; its log goes to a file. `run`: what Python is told to run."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    environment = {**os.environ, "AIP_HTTP_PORT": str(port), **variables}
+    words = [sys.executable, *run, "serve", "--host", "127.0.0.1"]
+    begin = time.perf_counter()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(words, env=environment, stdout=output) as process,
+    ):
+        try:
+            _wait(port, process, log)
+            yield Server(port, process, time.perf_counter() - begin)
+        finally:
+            process.kill()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise SystemExit(f"the server did not start; its log: {log}")
+
+
+def post(
+    connection: http.client.HTTPConnection, body: bytes, path: str = "/predict", **headers: str
+) -> tuple[int, bytes]:
+    """Status and body of the answer."""
+    connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def clips(seconds: Sequence[float], rate: int = 16000) -> list[bytes]:
+    """Flac files of so many seconds each, of an invented piece on the built-in piano."""
+    longest = max(seconds)
+    piece = next(p for p in Synthetic(seconds=longest + 5, seed=1).pieces() if p.split == "test")
+    audio = piece.load().audio
+    rng = np.random.default_rng(0)
+    files = []
+    for wanted in seconds:
+        start = int(rng.integers(0, max(1, len(audio) - round(wanted * rate))))
+        file = io.BytesIO()
+        soundfile.write(file, audio[start : start + round(wanted * rate)], rate, format="FLAC")
+        files.append(file.getvalue())
+    return files
+
+
+def request_body(*files: bytes) -> bytes:
+    """A prediction of audio files."""
+    instances = [{"audio": {"b64": base64.b64encode(file).decode()}} for file in files]
+    return json.dumps({"instances": instances}).encode()

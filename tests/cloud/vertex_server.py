@@ -1,0 +1,189 @@
+"""A Vertex AI for tests: the REST interface that the official client speaks, over HTTP.
+
+Long-running operations are not done when they begin, but when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.aiplatform import initializer
+
+HOME = "projects/p/locations/europe-west4"
+TYPES = "type.googleapis.com/google.cloud.aiplatform.v1"
+PREDICTION = {"duration": 1.7, "notes": [{"pitch": 60}], "summary": {"note_count": 1}}
+
+
+@dataclass
+class Vertex:
+    """What was asked (method, path, body), what there is, and what shall fail (by verb)."""
+
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: dict[str, tuple[int, str]] = field(default_factory=dict)
+    predictions: list[Any] = field(default_factory=lambda: [PREDICTION])
+    dedicated: str = ""
+
+    def asked_for(self, ending: str) -> list[Any]:
+        """Bodies of the requests whose path ends so."""
+        return [body for method, path, body in self.asked if path.endswith(ending) and body]
+
+    def answer(self, method: str, path: str, body: Any, tls: bool) -> tuple[int, Any]:
+        """Status and body of the answer; `tls`: at the address of a dedicated endpoint."""
+        path, _, query = unquote(path[path.index("projects/") :]).partition("?")
+        path = path.partition("@")[0]
+        self.asked.append((method, path, body))
+        verb = re.split("[/:]", path)[-1] if method == "POST" else "get"
+        if verb in self.failing:
+            return self._error(*self.failing[verb])
+        if "/operations/" in path:
+            return self._operation(path)
+        if method == "GET":
+            return self._get(path, query)
+        if verb == "predict" and tls != bool(self.dedicated):
+            return self._error(400, "this endpoint has another address")
+        return getattr(self, f"_{verb}")(path, body)
+
+    def _error(self, code: int, message: str) -> tuple[int, Any]:
+        return code, {"error": {"code": code, "message": message}}
+
+    def _get(self, path: str, query: str) -> tuple[int, Any]:
+        if path.endswith("/endpoints"):
+            there = self.endpoints.values()
+            named = [one for one in there if f'display_name="{one["displayName"]}"' in query]
+            return 200, {"endpoints": named}
+        found = (self.endpoints | self.models).get(path)
+        return (200, found) if found else self._error(404, path)
+
+    def _upload(self, path: str, body: Any) -> tuple[int, Any]:
+        name = f"{HOME}/models/7"
+        deployable = {"supportedDeploymentResourcesTypes": ["DEDICATED_RESOURCES"]}
+        self.models[name] = {**body["model"], **deployable, "name": name, "versionId": "1"}
+        answer = {"model": name, "modelVersionId": "1"}
+        return self._begin(name, {"@type": f"{TYPES}.UploadModelResponse", **answer})
+
+    def _endpoints(self, path: str, body: Any) -> tuple[int, Any]:
+        name = f"{HOME}/endpoints/8"
+        self.endpoints[name] = {**body, "name": name}
+        if body.get("dedicatedEndpointEnabled"):
+            self.endpoints[name]["dedicatedEndpointDns"] = self.dedicated
+        return self._begin(name, {"@type": f"{TYPES}.Endpoint", "name": name})
+
+    def _deployModel(self, path: str, body: Any) -> tuple[int, Any]:  # noqa: N802
+        name = path.removesuffix(":deployModel")
+        deployed = {**body["deployedModel"], "id": "9"}
+        there = self.endpoints[name].setdefault("deployedModels", [])
+        self.endpoints[name]["deployedModels"] = [*there, deployed]
+        answer = {"@type": f"{TYPES}.DeployModelResponse", "deployedModel": deployed}
+        return self._begin(name, answer)
+
+    def _predict(self, path: str, body: Any) -> tuple[int, Any]:
+        return 200, {"predictions": self.predictions, "deployedModelId": "9"}
+
+    def _begin(self, name: str, response: dict[str, Any]) -> tuple[int, Any]:
+        operation = f"{name}/operations/{len(self.operations)}"
+        self.operations[operation] = response
+        return 200, {"name": operation}
+
+    def _operation(self, path: str) -> tuple[int, Any]:
+        verb = self.operations[path]["@type"].split(".")[-1]
+        if verb in self.failing:
+            code, message = self.failing[verb]
+            return 200, {"name": path, "done": True, "error": {"code": code, "message": message}}
+        return 200, {"name": path, "done": True, "response": self.operations[path]}
+
+
+@contextmanager
+def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vertex]:
+    """A Vertex AI that the official client is led to."""
+    state = Vertex()
+    with _serving(state) as port:
+        led = {
+            "credentials": AnonymousCredentials(),
+            "api_endpoint": f"http://127.0.0.1:{port}",
+            "api_transport": "rest",
+            "project": None,
+            "location": None,
+        }
+        for name, value in led.items():  # and back again afterwards
+            monkeypatch.setattr(initializer.global_config, f"_{name}", value)
+        yield state
+
+
+@contextmanager
+def dedicated(state: Vertex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An address of its own, over TLS, for the endpoints that ask for one."""
+    certificate = _certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with _serving(state, context) as port:
+        state.dedicated = f"localhost:{port}"
+        yield
+
+
+@contextmanager
+def _serving(state: Vertex, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length) or "null")
+            status, answer = state.answer(self.command, self.path, body, tls is not None)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _certificate(folder: Path) -> Path:
+    """A file with a key and a certificate for localhost, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path = folder / "localhost.pem"
+    path.write_bytes(key.private_bytes(pem, *private) + certificate.public_bytes(pem))
+    return path

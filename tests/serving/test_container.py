@@ -1,0 +1,223 @@
+"""The container: its Dockerfile by the rules, and its steps taken without Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from served import clip, encoded
+from test_stop import free_port
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "amt" / "serving" / "Dockerfile"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+SERVING = PROJECT["dependency-groups"]["serving"]
+ENVIRONMENT = "/opt/amt"
+MOST_MEGABYTES = 300  # beside torch and what torch needs
+NOT_FOR_SERVING = ("lightning", "hydra", "wandb", "matplotlib", "sklearn", "scipy", "librosa")
+
+
+def steps(stage: int) -> list[tuple[str, str]]:
+    """Instructions and what follows them, of one stage of the Dockerfile."""
+    text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text("utf-8"), flags=re.MULTILINE)
+    lines = text.replace("\\\n", " ").splitlines()
+    parts = [line.split(maxsplit=1) for line in lines if line.strip()]
+    begins = [number for number, (word, _) in enumerate(parts) if word == "FROM"]
+    chosen = parts[begins[stage] + 1 : [*begins, len(parts)][stage + 1]]
+    return [(word, rest.strip()) for word, rest in chosen]
+
+
+def hadolint(text: str) -> subprocess.CompletedProcess[str]:
+    beside = Path(sys.executable).with_name("hadolint")
+    return subprocess.run([beside, "-"], input=text, capture_output=True, text=True, check=False)
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    return {canonicalize_name(Requirement(text).name) for text in requirements}
+
+
+def closure(requirements: Iterable[str]) -> set[str]:
+    """Names of the distributions that requirements bring along, as far as they are installed."""
+    found: set[str] = set()
+    left = [(Requirement(text), "") for text in requirements]
+    while left:
+        wanted, extra = left.pop()
+        name = canonicalize_name(wanted.name)
+        if wanted.marker and not wanted.marker.evaluate({"extra": extra}):
+            continue
+        found.add(name)
+        try:
+            needed = [Requirement(text) for text in requires(wanted.name) or []]
+        except PackageNotFoundError:
+            continue
+        new = [one for one in needed if canonicalize_name(one.name) not in found or one.extras]
+        left += [(one, extra) for one in new for extra in ["", *wanted.extras]]
+    return found
+
+
+def test_the_linter_has_nothing_to_say() -> None:
+    done = hadolint(DOCKERFILE.read_text("utf-8"))
+    assert not done.returncode, done.stdout
+
+
+def test_the_linter_would_say_something() -> None:
+    done = hadolint("FROM python\nADD amt /amt\nRUN apt-get install x\nENTRYPOINT amt serve\n")
+    assert {"DL3006", "DL3020", "DL3008", "DL3025"} <= set(re.findall(r"DL\d+", done.stdout))
+
+
+def test_it_names_no_host() -> None:
+    assert "://" not in DOCKERFILE.read_text("utf-8")
+
+
+def test_a_number_runs_the_server_itself() -> None:
+    final = dict(steps(1))
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", final["USER"])
+    assert json.loads(final["ENTRYPOINT"]) == ["amt", "serve"]
+    assert final["EXPOSE"] == "8080"
+
+
+def test_what_is_copied_is_let_through() -> None:
+    ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text("utf-8").split()
+    assert ignored[0] == "*"
+    let_through = {line[1:] for line in ignored if line.startswith("!")}
+    copied = {name for word, rest in steps(0) if word == "COPY" for name in rest.split()[:-1]}
+    assert copied == let_through
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_container_asks_for_nothing_else_than_the_package() -> None:
+    package = [*PROJECT["project"]["dependencies"], *names_of_extra("serve")]
+    assert set(SERVING) - {"onnxruntime>=1.20"} <= set(package)
+    assert not names(SERVING) & set(NOT_FOR_SERVING)
+
+
+def names_of_extra(extra: str) -> list[str]:
+    return PROJECT["project"]["optional-dependencies"][extra]
+
+
+def test_serving_imports_no_more_than_the_container_has() -> None:
+    kept = closure(SERVING)
+    hidden = {
+        package
+        for package, distributions in packages_distributions().items()
+        if not {canonicalize_name(name) for name in distributions} & kept
+    }
+    assert {"lightning", "scipy", "nnAudio", "matplotlib"} <= hidden
+    script = f"""
+import sys
+hidden = {hidden - {"amt"} - set(sys.builtin_module_names)!r}
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Hide())
+import amt.cli
+import amt.serving.server
+import amt.cloud.storage
+from google.cloud.storage import Client
+from amt.serving.settings import Settings
+from amt.serving.model import load_model
+from amt.midi import midi_bytes
+print(load_model(Settings()).name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stdout == "base\n", done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_the_steps_make_a_small_environment_that_serves() -> None:
+    # Not below tmp_path, which keeps what it holds: PyTorch with CUDA has gigabytes.
+    with tempfile.TemporaryDirectory(prefix="amt-container-") as scratch:
+        environment, work = Path(scratch) / "environment", Path(scratch) / "build"
+        work.mkdir()
+        torch_size = build(environment, work)
+        size = megabytes(environment) - torch_size
+        print(f"\n{size:.0f} MB beside torch, which takes {torch_size:.0f} MB")
+        assert size <= MOST_MEGABYTES
+        script = f"import importlib.util as u; print(*map(u.find_spec, {NOT_FOR_SERVING}))"
+        python = environment / "bin" / "python"
+        found = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
+        assert set(found.stdout.split()) == {"None"}
+        check_server(environment)
+
+
+def build(environment: Path, work: Path) -> float:
+    """Take the steps of both stages; the megabytes that the step for torch added."""
+    variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    variables.pop("PYTHONPATH", None)
+    added = 0.0
+    for word, rest in [*steps(0), *steps(1)]:
+        if word == "ARG":
+            name, _, value = rest.partition("=")
+            variables[name] = value.strip('"')
+        elif word == "COPY" and not rest.startswith("--from"):
+            for name in rest.split()[:-1]:
+                copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+                copy(ROOT / name, work / name)
+        elif word == "RUN":
+            before = megabytes(environment)
+            for_torch = '"torch>=' in rest
+            # Compiling torch takes minutes; it is not counted.
+            given = {**variables, "PIP_NO_COMPILE": "1"} if for_torch else variables
+            command = rest.replace(ENVIRONMENT, str(environment))
+            subprocess.run(command, shell=True, cwd=work, env=given, check=True)
+            added += megabytes(environment) - before if for_torch else 0.0
+    return added
+
+
+def megabytes(folder: Path) -> float:
+    """Of all files below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(path.stat().st_size for path in files) / 1e6
+
+
+def check_server(environment: Path) -> None:
+    """The entry point gets ready, answers, and ends when it is asked to."""
+    address = free_port()
+    variables = {"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "AIP_HTTP_PORT": str(address)}
+    command = json.loads(dict(steps(1))["ENTRYPOINT"])
+    process = subprocess.Popen(
+        [environment / "bin" / command[0], *command[1:]], env=variables, cwd="/"
+    )
+    try:
+        for answer in asked(f"http://127.0.0.1:{address}/health", process):
+            assert answer["status"] == "ready"
+        body = json.dumps({"instances": [encoded(clip(2))]}).encode()
+        for answer in asked(f"http://127.0.0.1:{address}/predict", process, body):
+            assert answer["predictions"][0]["model"]["name"] == "base"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def asked(address: str, process: subprocess.Popen, body: bytes | None = None) -> Iterator[dict]:
+    """One answer, as soon as there is one."""
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, body), timeout=60) as found:
+                yield json.load(found)
+                return
+        except (urllib.error.URLError, ConnectionError):
+            assert process.poll() is None, "the server ended"
+            time.sleep(0.2)
+    pytest.fail(f"{address} did not answer within two minutes")

@@ -1,0 +1,160 @@
+"""It stays up: bodies, durations, numbers and times that are too much."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from served import clip, encoded, server
+
+from amt.engines.listener import Modules
+from amt.serving.app import create_app
+from amt.serving.door import Door
+from amt.serving.engine import Engine, Wish
+from amt.serving.measures import Measures
+from amt.serving.model import load_model
+from amt.serving.settings import Settings
+
+
+def test_a_body_that_is_too_large(folder: Path) -> None:
+    with server(folder, max_body_bytes=1000, max_upload_bytes=2000) as client:
+        large = client.post("/predict", content=b"x" * 5000)
+        chunks = client.post("/predict", content=(b"x" * 100 for _ in range(50)))
+        upload = client.post("/transcribe", files={"file": ("a.wav", bytes(5000))})
+        within = client.post("/predict", content=b"x" * 1000)
+    for answer in (large, chunks, upload):
+        assert answer.status_code == 413
+        assert "audio_uri" in answer.json()["error"]
+    assert "1,000 bytes (AMT_MAX_BODY_BYTES)" in large.json()["error"]
+    assert "AMT_MAX_UPLOAD_BYTES" in upload.json()["error"]
+    assert within.status_code == 400
+
+
+def test_a_small_file_that_lasts_for_hours(folder: Path) -> None:
+    data = io.BytesIO()
+    soundfile.write(data, np.zeros(8000 * 3600, dtype=np.int16), 8000, format="FLAC")
+    assert len(data.getvalue()) < 200_000
+    with server(folder, max_audio_seconds=10) as client:
+        answer = client.post("/predict", json={"instances": [encoded(data.getvalue())]})
+        upload = client.post("/transcribe", files={"file": ("a.flac", data.getvalue())})
+    assert "longer than 10 s" in answer.json()["predictions"][0]["error"]
+    assert upload.status_code == 413
+
+
+def test_who_comes_when_the_house_is_full_is_told_when_to_return(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    hear = Engine._hear
+
+    def slow(*arguments: Any) -> Any:
+        assert go_on.wait(20)
+        return hear(*arguments)
+
+    monkeypatch.setattr(Engine, "_hear", slow)
+    body = {"instances": [encoded(clip(0.3))]}
+    with server(folder, max_requests=3) as client, ThreadPoolExecutor(3) as pool:
+        inside = [pool.submit(client.post, "/predict", json=body) for _ in range(3)]
+        while "amt_requests_inside 3.0" not in client.get("/metrics").text:
+            time.sleep(0.01)
+        refused = client.post("/predict", json=body)
+        assert client.get("/health").status_code == 200
+        go_on.set()
+        assert [answer.result().status_code for answer in inside] == [200] * 3
+        assert client.post("/predict", json=body).status_code == 200
+    assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1
+    assert "try again" in refused.json()["error"]
+
+
+def test_an_answer_that_takes_too_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hear = Engine._hear
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(2)
+        return hear(*arguments)
+
+    monkeypatch.setattr(Engine, "_hear", slow)
+    with server(folder, timeout_seconds=1) as client:
+        answer = client.post("/predict", json={"instances": [encoded(clip(0.3))]})
+    assert answer.status_code == 503 and answer.headers["retry-after"]
+    assert "no answer within 1 s" in answer.json()["error"]
+
+
+def test_a_body_that_does_not_come() -> None:
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    settings = Settings(body_seconds=1)
+    app = create_app(settings)
+    app.state.house.engine = object()
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "raw_path": b"/predict",
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+    }
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert b"did not arrive within 1 s" in sent[1]["body"]
+
+
+def test_who_has_gone_is_not_worked_for(folder: Path) -> None:
+    """The window that is being computed is finished, the next is not begun."""
+
+    async def leave() -> int:
+        model = load_model(Settings(storage_uri=str(folder)))
+        windows = 0
+        listener = model.transcriber.listener
+        assert isinstance(listener, Modules)
+        listener.network.register_forward_hook(lambda *_: count())
+
+        def count() -> None:
+            nonlocal windows
+            windows += 1
+
+        engine = Engine(model, longest=1200, threads=1)
+        hearing = asyncio.create_task(engine.hear(clip(300), Wish()))
+        while not windows:
+            await asyncio.sleep(0.001)
+        hearing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hearing
+        await asyncio.to_thread(engine.close)
+        assert engine.inside == 0
+        return windows
+
+    assert asyncio.run(leave()) < 10  # Of 18.
+
+
+def test_an_error_behind_the_door_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(Door(broken, Settings(), Measures())(scope, receive, send))
+    assert sent[0]["status"] == 500 and b"ZeroDivision" not in sent[1]["body"]
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,159 @@
+"""Predictions as Vertex AI asks for them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from served import clip, encoded
+
+from amt.audio import load_bytes
+from amt.midi import read_midi
+from amt.notes import Notes
+from amt.transcriber import Transcriber
+
+
+def predict(client: TestClient, *instances: Any, **parameters: Any) -> list[dict[str, Any]]:
+    answer = client.post("/predict", json={"instances": instances, "parameters": parameters})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["predictions"]
+
+
+def expected_notes(folder: Path, data: bytes) -> Notes:
+    transcriber = Transcriber.load(folder / "small.ckpt")
+    return transcriber.transcribe(load_bytes(data, transcriber.sample_rate))
+
+
+def test_the_notes_are_the_transcribers(client: TestClient, folder: Path) -> None:
+    data = clip(2.5, kind="FLAC")
+    (answer,) = predict(client, encoded(data))
+    notes = expected_notes(folder, data)
+    assert len(notes) > 5
+    assert [note["pitch"] for note in answer["notes"]] == notes.pitch.tolist()
+    np.testing.assert_allclose([n["onset"] for n in answer["notes"]], notes.onset, atol=1e-4)
+    np.testing.assert_allclose([n["offset"] for n in answer["notes"]], notes.offset, atol=1e-4)
+    assert [note["velocity"] for note in answer["notes"]] == notes.velocity.tolist()
+    assert answer["duration"] == 2.5 and answer["pedal"] == []
+
+
+def test_answers_come_in_the_order_of_the_instances(client: TestClient) -> None:
+    durations = [0.5, 2.0, 1.0, 1.5]
+    answers = predict(client, *(encoded(clip(seconds)) for seconds in durations))
+    assert [answer["duration"] for answer in answers] == durations
+
+
+def test_every_format(client: TestClient, folder: Path, tmp_path: Path) -> None:
+    data = clip(2.0)
+    formats = ["notes", "midi", "piano_roll"]
+    (answer,) = predict(client, encoded(data), format=formats, roll_rate=100)
+    notes = expected_notes(folder, data)
+    (tmp_path / "a.mid").write_bytes(base64.b64decode(answer["midi"]["b64"]))
+    assert sorted(read_midi(tmp_path / "a.mid").pitch) == sorted(notes.pitch)
+    roll = answer["piano_roll"]
+    assert roll["frame_rate"] == 100 and roll["frames"] >= 200
+    assert {run[0] for run in roll["runs"]} == set(notes.pitch.tolist())
+    (only_midi,) = predict(client, encoded(data), format=["midi"])
+    assert "notes" not in only_midi and "piano_roll" not in only_midi
+
+
+def test_the_summary_and_the_model(client: TestClient, folder: Path) -> None:
+    data = clip(2.0)
+    (answer,) = predict(client, encoded(data))
+    notes = expected_notes(folder, data)
+    summary = answer["summary"]
+    assert summary["note_count"] == len(notes)
+    assert summary["range"]["lowest"]["pitch"] == notes.pitch.min()
+    assert summary["density"] == pytest.approx(len(notes) / 2, abs=1e-4)
+    common = summary["most_common_note"]
+    assert (
+        common["count"] == (notes.pitch == common["pitch"]).sum() == np.bincount(notes.pitch).max()
+    )
+    assert answer["model"]["name"] == "small" and answer["model"]["version"]
+
+
+def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
+    data = encoded(clip(2.0))
+    (many,), (few,) = predict(client, data), predict(client, data, onset_threshold=0.6)
+    assert few["summary"]["note_count"] < many["summary"]["note_count"]
+
+
+@pytest.mark.parametrize(
+    ("instance", "complaint"),
+    [
+        ({"audio": {"b64": "!!"}}, "not base64"),
+        ({"audio": {"b64": "Ä"}}, "not base64"),
+        (encoded(b""), "empty"),
+        (encoded(b"no audio at all"), "cannot decode the audio"),
+        ({"audio": {}}, "audio.b64"),
+        ({"audio": "abc"}, "audio"),
+        ({"sound": 1}, "sound"),
+        ({}, "an instance is"),
+        (5, "an instance is"),
+        (None, "an instance is"),
+        ({"audio": {"b64": ""}, "audio_uri": "gs://bucket/a"}, "an instance is"),
+        ({"audio_uri": "gs://bucket/a.wav"}, "AMT_ALLOWED_URIS"),
+        ({"audio_uri": "file:///etc/passwd"}, "expected gs://"),
+        ({"audio_uri": "/etc/passwd"}, "expected gs://"),
+        ({"audio_uri": "https://example.com/a.wav"}, "expected gs://"),
+    ],
+)
+def test_a_bad_instance_costs_the_others_nothing(
+    client: TestClient, instance: Any, complaint: str
+) -> None:
+    first, bad, last = predict(client, encoded(clip(0.5)), instance, encoded(clip(0.7)))
+    assert first["duration"] == 0.5 and last["duration"] == 0.7
+    assert list(bad) == ["error", "status"] and 400 <= bad["status"] < 500
+    assert complaint in bad["error"] and "\n" not in bad["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (b"", "JSON"),
+        (b"{", "JSON"),
+        (b"[" * 100_000, "JSON"),
+        (b'{"instances": "\xff"}', "JSON"),
+        (b"[]", "body"),
+        (b"{}", "instances"),
+        (b'{"instances": []}', "1 to 16 instances, got 0"),
+        (b'{"instances": [' + b"0," * 16 + b"0]}", "1 to 16 instances, got 17"),
+        (b'{"instances": {}}', "instances"),
+        (b'{"instances": [1], "parameters": {"format": ["mp3"]}}', "format"),
+        (b'{"instances": [1], "parameters": {"format": []}}', "format"),
+        (b'{"instances": [1], "parameters": {"formats": ["midi"]}}', "formats"),
+        (b'{"instances": [1], "parameters": {"onset_threshold": NaN}}', "onset_threshold"),
+        (b'{"instances": [1], "parameters": {"roll_rate": 1e9}}', "roll_rate"),
+        (b'{"instances": [1], "parameters": {"roll_rate": 1e999}}', "roll_rate"),
+        (b'{"instances": ["\\ud800"], "parameters": {"\\ud800": 1}}', ""),
+    ],
+)
+def test_a_bad_request_is_one_sentence(client: TestClient, body: bytes, complaint: str) -> None:
+    answer = client.post("/predict", content=body)
+    assert answer.status_code == 400, answer.text
+    refusal = answer.json()
+    assert set(refusal) == {"error", "request_id"}
+    assert complaint in refusal["error"] and "\n" not in refusal["error"]
+
+
+def test_strange_characters_come_back_as_ascii(client: TestClient) -> None:
+    (answer,) = predict(client, {"audio_uri": "gs://böse/\u202e\x00"})
+    assert "error" in answer
+    raw = client.post("/predict", content=json.dumps({"instances": [{"ключ": 1}]}).encode())
+    assert raw.content.isascii()
+
+
+def test_what_nobody_foresaw_stays_in_its_place(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("amt.serving.engine.load_bytes", broken)
+    (answer,) = predict(client, encoded(clip()))
+    assert "its log tells more" in answer["error"] and answer["status"] == 500
+    assert 'amt_recordings_total{outcome="failed"}' in client.get("/metrics").text

@@ -1,0 +1,150 @@
+"""Everything but predictions: health, uploads, measures, documents, request ids."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from served import clip, encoded, server
+
+from amt.card import facts_of
+from amt.export import export
+from amt.midi import read_midi
+from amt.serving.app import create_app
+from amt.serving.logs import JsonFormatter
+from amt.serving.model import Model, load_model
+from amt.serving.settings import Settings
+
+
+def test_health_is_not_ready_before_the_model_is(folder: Path) -> None:
+    may_load = threading.Event()
+
+    def slow(settings: Settings) -> Model:
+        assert may_load.wait(10)
+        return load_model(settings)
+
+    with TestClient(create_app(Settings(storage_uri=str(folder)), slow)) as client:
+        for path, body in (("/health", None), ("/predict", {"instances": [1]})):
+            answer = client.post(path, json=body) if body else client.get(path)
+            assert answer.status_code == 503
+            assert "being loaded" in answer.json()["error"] and answer.headers["retry-after"]
+        may_load.set()
+        while client.get("/health").status_code == 503:
+            pass
+        assert client.get("/health").json()["status"] == "ready"
+
+
+def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
+    failures: list[int] = []
+    (tmp_path / "model").mkdir()
+    settings = Settings(storage_uri=str(tmp_path / "model"))
+    with TestClient(create_app(settings, on_failure=lambda: failures.append(1))) as client:
+        while not failures:
+            pass
+        answer = client.get("/health")
+    assert answer.status_code == 503
+    assert "expected what `amt export` wrote" in answer.json()["error"]
+
+
+def test_the_routes_are_where_vertex_wants_them(folder: Path) -> None:
+    with server(folder, health_route="/v1/alive", predict_route="/v1/models/m:predict") as client:
+        assert client.get("/v1/alive").status_code == 200
+        answer = client.post("/v1/models/m:predict", json={"instances": [encoded(clip())]})
+        assert answer.status_code == 200
+        assert client.get("/health").status_code == 404
+
+
+def test_upload_to_json_and_to_midi(client: TestClient, tmp_path: Path) -> None:
+    files = {"file": ("a.flac", clip(2.0, kind="FLAC"))}
+    document = client.post("/transcribe", files=files).json()
+    assert document["duration"] == 2.0 and len(document["notes"]) > 5
+    answer = client.post("/transcribe?format=midi&extend_sustain=false", files=files)
+    assert answer.headers["content-type"] == "audio/midi"
+    (tmp_path / "a.mid").write_bytes(answer.content)
+    assert len(read_midi(tmp_path / "a.mid")) == len(document["notes"])
+
+
+def test_uploads_that_are_refused(client: TestClient) -> None:
+    broken = client.post("/transcribe", files={"file": ("a.wav", b"nothing of the kind")})
+    assert broken.status_code == 422 and "cannot decode the audio" in broken.json()["error"]
+    without = client.post("/transcribe")
+    assert without.status_code == 400 and "file" in without.json()["error"]
+    odd = client.post("/transcribe?format=mp3", files={"file": ("a.wav", clip())})
+    assert odd.status_code == 400 and "format" in odd.json()["error"]
+    no_form = client.post("/transcribe", content=b"x", headers={"content-type": "multipart/x"})
+    assert no_form.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("PUT", "/predict", 405), ("GET", "/../", 404)],
+)
+def test_what_is_not_there(client: TestClient, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error", "request_id"}
+
+
+def test_request_ids_are_kept_if_sane(client: TestClient) -> None:
+    kept = client.get("/health", headers={"x-request-id": "abc-123"})
+    assert kept.headers["x-request-id"] == "abc-123"
+    for odd in ("a b", "x" * 65, '"', ""):
+        made = client.get("/health", headers={"x-request-id": odd})
+        assert len(made.headers["x-request-id"]) == 32
+
+
+def test_measures(client: TestClient) -> None:
+    client.post("/predict", json={"instances": [encoded(clip()), 5]})
+    client.get("/invented/by/somebody")
+    text = client.get("/metrics").text
+    assert 'amt_requests_total{method="POST",route="/predict",status="200"}' in text
+    assert 'route="other"' in text and "invented" not in text
+    assert "amt_requests_inside 0.0" in text
+    assert 'amt_recordings_total{outcome="transcribed"}' in text
+    assert "process_resident_memory_bytes" in text
+
+
+def test_every_request_is_one_line_of_json(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="amt.serving"):
+        client.post(
+            "/predict",
+            json={"instances": [encoded(clip()), 5]},
+            headers={"x-request-id": "one-line"},
+        )
+    (record,) = caplog.records
+    line = json.loads(JsonFormatter().format(record))
+    expected = {"message": "POST /predict", "request_id": "one-line", "status": 200}
+    assert expected.items() <= line.items()
+    assert line["severity"] == "INFO" and line["instances"] == 2 and line["errors"] == 1
+
+
+def test_the_documents_tell_of_instances_and_errors(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert client.get("/docs").status_code == 200
+    predict = document["paths"]["/predict"]["post"]
+    schema = predict["requestBody"]["content"]["application/json"]["schema"]
+    assert "audio_uri" in json.dumps(schema["properties"]["instances"])
+    assert {"200", "400", "408", "413", "429", "503"} <= set(predict["responses"])
+
+
+@pytest.mark.parametrize("engine", ["torchscript", "onnx"])
+def test_an_exported_model_answers_as_its_checkpoint(
+    client: TestClient, folder: Path, tmp_path: Path, engine: str
+) -> None:
+    checkpoint = folder / "small.ckpt"
+    export(checkpoint, tmp_path / "exported", facts_of(checkpoint, None), report=lambda _: None)
+    body = {"instances": [encoded(clip(2.0))]}
+    with server(tmp_path / "exported", engine=engine) as exported:
+        (ours,) = exported.post("/predict", json=body).json()["predictions"]
+    (expected,) = client.post("/predict", json=body).json()["predictions"]
+    assert ours["model"]["name"] == "small" and ours["model"] != expected["model"]
+    # A half-precision network may hear a threshold's breadth more or less.
+    assert ours["summary"]["note_count"] == pytest.approx(
+        expected["summary"]["note_count"], rel=0.02
+    )

@@ -1,0 +1,58 @@
+"""The environment of the server."""
+
+from __future__ import annotations
+
+import pytest
+
+from amt.serving.settings import Settings
+
+
+def test_vertex_sets_the_routes_and_the_port() -> None:
+    settings = Settings.read(
+        {
+            "AIP_HTTP_PORT": "9000",
+            "AIP_HEALTH_ROUTE": "/ping",
+            "AIP_PREDICT_ROUTE": "/v1/endpoints/1:predict",
+            "AIP_STORAGE_URI": "gs://bucket/model",
+            "AMT_ALLOWED_URIS": "gs://one/a/, gs://two",
+            "AMT_MAX_BODY_BYTES": "1500000",
+            "AMT_TIMEOUT_SECONDS": "12.5",
+        }
+    )
+    assert settings == Settings(
+        port=9000,
+        health_route="/ping",
+        predict_route="/v1/endpoints/1:predict",
+        storage_uri="gs://bucket/model",
+        allowed_uris=("gs://one/a/", "gs://two"),
+        max_body_bytes=1_500_000,
+        timeout_seconds=12.5,
+    )
+
+
+def test_what_is_given_comes_before_the_environment() -> None:
+    assert Settings.read({"AIP_HTTP_PORT": "9000"}, port=1234).port == 1234
+    assert Settings.read({"AIP_HTTP_PORT": " "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AIP_HTTP_PORT", "abc"),
+        ("AIP_HTTP_PORT", "99999"),
+        ("AMT_MAX_REQUESTS", "0"),
+        ("AMT_MAX_REQUESTS", "1.5"),
+        ("AMT_TIMEOUT_SECONDS", "nan"),
+        ("AMT_TIMEOUT_SECONDS", "inf"),
+        ("AMT_THREADS", "-1"),
+        ("AIP_HEALTH_ROUTE", "health"),
+        ("AIP_HEALTH_ROUTE", "/metrics"),
+        ("AIP_PREDICT_ROUTE", "/health"),
+        ("AIP_PREDICT_ROUTE", "/{path}"),
+        ("AMT_ALLOWED_URIS", "/home"),
+    ],
+)
+def test_odd_values_are_one_line_that_names_the_variable(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name) as error:
+        Settings.read({name: value})
+    assert "\n" not in str(error.value)

@@ -1,0 +1,133 @@
+"""The server as a process: how it starts, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served import clip, encoded
+
+LONG = json.dumps({"instances": [encoded(clip(120, kind="FLAC"))]}).encode()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Served:
+    """A server in a process of its own."""
+
+    def __init__(self, folder: Path, scratch: Path, **variables: str) -> None:
+        self.port = free_port()
+        environment = {
+            **os.environ,
+            "AIP_STORAGE_URI": str(folder),
+            "AIP_HTTP_PORT": str(self.port),
+            "TMPDIR": str(scratch),
+            "OMP_NUM_THREADS": "1",
+            **variables,
+        }
+        words = [sys.executable, "-m", "amt.cli", "serve", "--host", "127.0.0.1"]
+        self.process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        address = f"http://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(urllib.request.Request(address, body), timeout=60) as answer:
+            return json.load(answer)
+
+    def wait_until_ready(self) -> None:
+        for _ in range(600):
+            try:
+                assert self.ask("/health")["status"] == "ready"
+                return
+            except OSError:
+                assert self.process.poll() is None, "the server ended"
+                time.sleep(0.1)
+        raise AssertionError("not ready within a minute")
+
+
+@contextmanager
+def serving(folder: Path, scratch: Path, **variables: str) -> Iterator[Served]:
+    served = Served(folder, scratch, **variables)
+    try:
+        yield served
+    finally:
+        served.process.kill()
+        served.process.wait()
+        assert served.process.stdout is not None
+        served.process.stdout.close()
+
+
+@contextmanager
+def busy(served: Served, requests: int = 4) -> Iterator[list[Future[dict[str, Any]]]]:
+    """The answers to long requests that are being computed or wait."""
+    with ThreadPoolExecutor(requests) as pool:
+        asked = [pool.submit(served.ask, "/predict", LONG) for _ in range(requests)]
+        address = f"http://127.0.0.1:{served.port}/metrics"
+        while f"amt_requests_inside {requests}.0" not in _text(address):
+            time.sleep(0.02)
+        yield asked
+
+
+def _text(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_sigterm_lets_everyone_inside_have_an_answer(folder: Path, tmp_path: Path) -> None:
+    with serving(folder, tmp_path) as served:
+        served.wait_until_ready()
+        with busy(served) as asked:
+            served.process.send_signal(signal.SIGTERM)
+            answers = [future.result() for future in asked]
+        assert [a["predictions"][0]["duration"] for a in answers] == [120.0] * 4
+        assert served.process.wait(timeout=30) == 0
+        log, _ = served.process.communicate()
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert sum(line["message"] == "POST /predict" for line in lines) == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_after_sigkill_nothing_is_left_and_a_new_one_starts(folder: Path, tmp_path: Path) -> None:
+    with serving(folder, tmp_path) as served:
+        served.wait_until_ready()
+        with busy(served) as asked:
+            served.process.kill()
+            for future in asked:
+                with pytest.raises(OSError):
+                    future.result()
+    assert list(tmp_path.iterdir()) == []
+    with serving(folder, tmp_path) as served:
+        served.wait_until_ready()
+        body = json.dumps({"instances": [encoded(clip())]}).encode()
+        assert served.ask("/predict", body)["predictions"][0]["duration"] == 1.0
+
+
+def test_without_a_model_it_ends_with_a_line(tmp_path: Path) -> None:
+    with serving(tmp_path / "nothing", tmp_path) as served:
+        log, _ = served.process.communicate(timeout=60)
+    assert served.process.returncode == 1
+    (critical,) = (json.loads(x) for x in log.splitlines() if "CRITICAL" in x)
+    assert "AIP_STORAGE_URI" in critical["message"] and "no such folder" in critical["message"]
+
+
+def test_an_odd_environment_ends_with_a_line(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "amt.cli", "serve"]
+    odd = {**os.environ, "AMT_MAX_REQUESTS": "many"}
+    done = subprocess.run(words, env=odd, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "amt: AMT_MAX_REQUESTS='many': expected a number\n"
