@@ -43,7 +43,7 @@ def load(path: Path, device: torch.device, precision: torch.dtype) -> Modules:
 
 class _AsItStands(nn.Module):
     """A network run as it was written: torch's optimiser of graphs profiles the first runs of every
-    length, and under autocast slows the later ones by a third. Threads that overlap may leave it
+    length, and under autocast slows the later ones. Threads that overlap may leave it
     switched off for the process, which changes no result.
     """
 
