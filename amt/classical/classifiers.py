@@ -108,9 +108,10 @@ class Neighbours:
 class Forest:
     """The trees of a random forest, one after the other.
 
-    left, right: (M,), the children of a node, -1 for a leaf. feature, threshold: (M,), a node asks
-    whether the feature is at most the threshold: left then. roots: of each tree. node, label,
-    share: (E,), the part of a leaf's training examples that are of a class, where it is not 0.
+    left, right: (M,), the children of a node, which come after it, -1 for a leaf. feature,
+    threshold: (M,), a node asks whether the feature is at most the threshold: left then. roots: of
+    each tree. node, label, share: (E,), the part of a leaf's training examples that are of a class,
+    where it is not 0. Raises ValueError where children do not come after their parent.
     """
 
     left: np.ndarray
@@ -122,6 +123,15 @@ class Forest:
     label: np.ndarray
     share: np.ndarray
     classes: int
+
+    def __post_init__(self) -> None:
+        # Whoever walks down a tree from a stranger's file must come to its end.
+        inner = np.flatnonzero(self.left >= 0)
+        children = np.stack([self.left[inner], self.right[inner]])
+        if not ((children > inner) & (children < len(self.left))).all():
+            raise ValueError(
+                "a forest whose branches lead back or nowhere: expected -1 or a later node"
+            )
 
     @staticmethod
     def of(machine: RandomForestClassifier) -> Forest:

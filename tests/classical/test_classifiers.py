@@ -53,3 +53,13 @@ def test_the_whole_pipeline_is_one_matrix_and_a_classifier(kind: str, machine) -
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="classifier='oracle': expected one of svc, knn, forest"):
         restored("oracle", {}, {})
+
+
+@pytest.mark.parametrize("child", [0, -2, 10**6])
+def test_a_forest_that_nobody_comes_out_of_is_refused(child: int) -> None:
+    features, label = examples(3)
+    forest = KINDS["forest"].of(RandomForestClassifier(2, random_state=0).fit(features, label))
+    arrays, settings = forest.stored()
+    arrays["right"][0] = child
+    with pytest.raises(ValueError, match="branches lead back or nowhere"):
+        restored("forest", arrays, settings)
