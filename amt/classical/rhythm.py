@@ -149,18 +149,18 @@ def _best_chains(score: np.ndarray, period: np.ndarray) -> tuple[np.ndarray, np.
     cost[(lag < first[:, None]) | (lag > last[:, None])] = np.inf
     total = np.full((len(score), last.max() + score.shape[1]), -np.inf, dtype=np.float32)
     past = np.lib.stride_tricks.sliding_window_view(total, len(lag), axis=1)[..., ::-1]
-    best = np.empty(score.shape, dtype=int)
+    past, here = past[:, : score.shape[1]], total[:, last.max() :]
     for start in range(0, score.shape[1], first.min()):
-        here = slice(start, start + first.min())
-        chains = past[:, : score.shape[1]][:, here] - cost[:, None]
-        best[:, here] = chains.argmax(axis=-1)
-        value = chains.max(axis=-1)
-        value[value == -np.inf] = 0
-        total[:, last.max() :][:, here] = score[:, here] + value
+        block = slice(start, start + first.min())
+        value = (past[:, block] - cost[:, None]).max(axis=-1)
+        if start < first.max():
+            value[value == -np.inf] = 0
+        here[:, block] = score[:, block] + value
+    best = (past - cost[:, None]).argmax(axis=-1)
     frame = np.arange(score.shape[1])
     # Sooner than the shortest step there is nothing to come from.
     links = np.where(frame >= first[:, None], frame - lag[best], -1)
-    return total[:, last.max() :], links
+    return here, links
 
 
 def _chain(score: np.ndarray, total: np.ndarray, links: np.ndarray) -> np.ndarray:
