@@ -103,7 +103,10 @@ def _autocorrelation(strength: Tensor, length: int) -> Tensor:
     windows = torch.cat(ends, dim=1).unfold(1, length, 1)[:, : strength.shape[1]]
     windows = windows * torch.hann_window(length, device=strength.device)
     windows.div_(torch.linalg.vector_norm(windows, dim=-1, keepdim=True).clamp_(min=_TINY))
-    pairs = (windows.transpose(1, 2) @ windows / strength.shape[1]).flip(1)
+    # A pair of places has one product in either order: those from the second half back are spared.
+    later = windows[..., half:]
+    both = [windows[..., :half].mT @ windows, F.pad(later.mT @ later, (half, 0))]
+    pairs = torch.cat(both, dim=1).div_(strength.shape[1]).flip(1)
     # Each row one further to the right: pairs of one lag come to stand in one column.
     skewed = F.pad(pairs, (0, length)).flatten(1)[:, :-length].unflatten(1, (length, -1))
     return skewed.sum(dim=1)[:, length - 1 :]
