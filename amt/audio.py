@@ -100,17 +100,28 @@ def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) ->
     kind, subtype = _FORMATS[path.suffix.lower()]
     channels = 1 if audio.ndim == 1 else audio.shape[1]
     try:
-        with (
-            whole(path) as part,
-            soundfile.SoundFile(part, "w", sample_rate, channels, subtype, format=kind) as file,
-        ):
-            # The Vorbis encoder overflows its stack when it is given minutes at once.
-            for start in range(0, len(audio), _BLOCK):
-                file.write(audio[start : start + _BLOCK])
+        with whole(path) as part:
+            try:
+                with soundfile.SoundFile(
+                    part, "w", sample_rate, channels, subtype, None, kind
+                ) as file:
+                    # The Vorbis encoder overflows its stack when it is given minutes at once.
+                    for start in range(0, len(audio), _BLOCK):
+                        file.write(audio[start : start + _BLOCK])
+            except soundfile.SoundFileError:
+                _go_on_writing(part)
+                raise
     except soundfile.SoundFileError as error:
         raise AudioError(f"cannot write {path} at {sample_rate} Hz: {_line(error)}") from error
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _go_on_writing(path: Path) -> None:
+    """Raises OSError where it is the system that does not let write, e.g. because the disk is full:
+    libsndfile tells no more than "System error"."""
+    with path.open("ab") as file:
+        file.write(bytes(1 << 16))
 
 
 def _check_file(path: Path) -> None:

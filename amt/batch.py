@@ -112,7 +112,8 @@ def do_all(jobs: Sequence[Job], formats: Sequence[str], work: Work) -> int:
             tqdm.write(f"amt: {describe(error, job.source)}", file=sys.stderr)
             if _is_fatal(error):
                 left = len(jobs) - number
-                tqdm.write(f"amt: stopped; {left} recordings not done", file=sys.stderr)
+                if left:
+                    tqdm.write(f"amt: stopped; not done: {left} more", file=sys.stderr)
                 return failed + left
     return failed
 

@@ -229,6 +229,21 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("suffix", EXACT + LOSSY)
+def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(
+    tmp_path: Path, suffix: str
+) -> None:
+    resource = pytest.importorskip("resource")
+    path, limits = tmp_path / f"a{suffix}", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, limits[1]))
+    try:
+        with pytest.raises(AudioError, match="File too large"):
+            save(path, np.random.default_rng(0).normal(0, 0.1, 20 * SAMPLE_RATE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_saved(tmp_path: Path) -> None:
     (tmp_path / "folder.wav").mkdir()
     cases = [

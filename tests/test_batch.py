@@ -183,7 +183,9 @@ def test_a_full_disk_ends_it_at_once(
     inputs = [recording(tmp_path / f"{name}.wav") for name in "abc"]
     assert run(inputs, tmp_path / "out") == 3
     errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 2 and "2 recordings not done" in errors[1]
+    assert len(errors) == 2 and "not done: 2 more" in errors[1]
+    assert run(inputs[:1], tmp_path / "out") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_whoever_watches_sees_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

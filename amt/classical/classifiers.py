@@ -6,18 +6,20 @@ taken from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 Arrays = dict[str, np.ndarray]
+# Rows that walk down all trees at once: their nodes fit into a core's cache.
+ROWS_AT_ONCE = 1 << 10
 
 
 class Classifier(Protocol):
@@ -108,9 +110,10 @@ class Neighbours:
 class Forest:
     """The trees of a random forest, one after the other.
 
-    left, right: (M,), the children of a node, -1 for a leaf. feature, threshold: (M,), a node asks
-    whether the feature is at most the threshold: left then. roots: of each tree. node, label,
-    share: (E,), the part of a leaf's training examples that are of a class, where it is not 0.
+    left, right: (M,), the children of a node, which come after it, -1 for a leaf. feature,
+    threshold: (M,), a node asks whether the feature is at most the threshold: left then. roots: of
+    each tree. node, label, share: (E,), the part of a leaf's training examples that are of a class,
+    where it is not 0. Raises ValueError where children do not come after their parent.
     """
 
     left: np.ndarray
@@ -123,17 +126,15 @@ class Forest:
     share: np.ndarray
     classes: int
 
+    def __post_init__(self) -> None:
+        _check_branches(self.left, self.right)
+
     @staticmethod
     def of(machine: RandomForestClassifier) -> Forest:
         trees = [tree.tree_ for tree in machine.estimators_]
         roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
-        left, right = (
-            np.concatenate([np.where(child < 0, -1, child + root) for child, root in side])
-            for side in (
-                zip((tree.children_left for tree in trees), roots, strict=True),
-                zip((tree.children_right for tree in trees), roots, strict=True),
-            )
-        )
+        left = _joined([tree.children_left for tree in trees], roots)
+        right = _joined([tree.children_right for tree in trees], roots)
         value = np.concatenate([tree.value[:, 0] for tree in trees])
         value = value / value.sum(axis=1, keepdims=True) * (left < 0)[:, None]
         node, label = value.nonzero()
@@ -155,19 +156,101 @@ class Forest:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """The class of the highest mean share over the trees."""
-        features = features.astype(np.float32)
-        row = np.arange(len(features))[:, None]
-        node = np.tile(self.roots, (len(features), 1))
-        while (inner := self.left[node] >= 0).any():
-            goes_left = features[row, self.feature[node]] <= self.threshold[node]
-            node = np.where(inner, np.where(goes_left, self.left[node], self.right[node]), node)
+        node = _leaves(self, features.astype(np.float32))
         size = len(self.left), self.classes
         shares = csr_array((self.share, (self.node, self.label)), shape=size)
         total = sum(shares[leaves].toarray() for leaves in node.T)
         return np.asarray(total).argmax(axis=1)
 
 
-KINDS: dict[str, Any] = {"svc": SupportVectors, "knn": Neighbours, "forest": Forest}
+@dataclass(frozen=True, eq=False)
+class Boosted:
+    """Boosted trees that tell two classes apart, one after the other, as in `Forest`.
+
+    value: (M,), what a leaf adds to the log-odds of the second class, which begin at `baseline`.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    roots: np.ndarray
+    value: np.ndarray
+    baseline: float
+
+    def __post_init__(self) -> None:
+        _check_branches(self.left, self.right)
+
+    @staticmethod
+    def of(machine: HistGradientBoostingClassifier) -> Boosted:
+        trees = [tree.nodes for (tree,) in machine._predictors]
+        roots = np.cumsum([0, *(len(tree) for tree in trees[:-1])])
+        left, right = (
+            _joined([np.where(t["is_leaf"], -1, t[side].astype(np.int64)) for t in trees], roots)
+            for side in ("left", "right")
+        )
+        columns = ("feature_idx", "num_threshold", "value")
+        feature, threshold, value = (np.concatenate([t[name] for t in trees]) for name in columns)
+        baseline = float(np.squeeze(machine._baseline_prediction))
+        return Boosted(left, right, feature.astype(np.int64), threshold, roots, value, baseline)
+
+    def stored(self) -> tuple[Arrays, dict[str, Any]]:
+        names = ("left", "right", "feature", "threshold", "roots", "value")
+        return {name: getattr(self, name) for name in names}, {"baseline": self.baseline}
+
+    def log_odds(self, features: np.ndarray) -> np.ndarray:
+        """Log-odds (N,) of the second class for features (N, D)."""
+        parts = np.split(features, range(ROWS_AT_ONCE, len(features), ROWS_AT_ONCE))
+        return np.concatenate([self.value[_leaves(self, part)].sum(axis=1) for part in parts]) + (
+            self.baseline
+        )
+
+
+@dataclass(frozen=True)
+class Highest:
+    """Takes the class whose own feature is the highest, of several the first: nothing is fitted."""
+
+    def stored(self) -> tuple[Arrays, dict[str, Any]]:
+        return {}, {}
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        return features.argmax(axis=1)
+
+
+def _leaves(trees: Forest | Boosted, features: np.ndarray) -> np.ndarray:
+    """The leaf of each tree (N, R) that features (N, D) come to."""
+    is_leaf = trees.left < 0
+    stays, feature = np.where(is_leaf, np.arange(len(is_leaf)), -1), np.maximum(trees.feature, 0)
+    # Right, then left; a leaf leads to itself, so that all rows can go on until the last is there.
+    ways = np.stack([np.maximum(trees.right, stays), np.maximum(trees.left, stays)], axis=1).ravel()
+    values, row = features.ravel(), np.arange(len(features))[:, None] * features.shape[1]
+    node, before = np.tile(trees.roots, (len(features), 1)), None
+    while before is None or (node != before).any():
+        goes_left = values.take(row + feature.take(node)) <= trees.threshold.take(node)
+        node, before = ways.take(2 * node + goes_left), node
+    return node
+
+
+def _joined(children: Sequence[np.ndarray], roots: np.ndarray) -> np.ndarray:
+    """The children of the nodes of many trees, as nodes of one array; -1 stays."""
+    pairs = zip(children, roots, strict=True)
+    return np.concatenate([np.where(child < 0, -1, child + root) for child, root in pairs])
+
+
+def _check_branches(left: np.ndarray, right: np.ndarray) -> None:
+    """Whoever walks down a tree from a stranger's file must come to its end."""
+    inner = np.flatnonzero(left >= 0)
+    children = np.stack([left[inner], right[inner]])
+    if not ((children > inner) & (children < len(left))).all():
+        raise ValueError("branches lead back or nowhere: expected -1 or a later node")
+
+
+KINDS: dict[str, Any] = {
+    "longest": Highest,
+    "svc": SupportVectors,
+    "knn": Neighbours,
+    "forest": Forest,
+}
 
 
 def restored(

@@ -1,14 +1,16 @@
 """Names the note of a slice: standardise, PCA, then an SVC, and a k-NN and a forest beside it.
 
+Where features say how long each key sounds, the key that sounds longest stands before them all.
+
 Fitted by scikit-learn with grid searches that are split by work; kept as tensors and plain types.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,13 +26,16 @@ from torch import Tensor
 
 from amt.build import build_front_end, build_model
 from amt.checkpoints import CheckpointError, named_as_network, network_state, read_checkpoint
-from amt.classical.classifiers import KINDS, Classifier, restored
-from amt.classical.slices import Slicer, Slices, slices_of, transposed
+from amt.classical.classifiers import KINDS, Boosted, Classifier, Highest, restored
+from amt.classical.context import fit_trees
+from amt.classical.slices import OF_KEYS, Slicer, Slices, key_examples, slices_of, transposed
 from amt.data.datamodule import PianoData
 from amt.data.pieces import SourceError
 from amt.models.linear import LinearKeys
+from amt.notes import MIN_PITCH
 
 FOLDS = 3
+Stored = TypeVar("Stored", np.ndarray, Tensor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,12 @@ class Namer:
         offset = -scaler.mean_ @ matrix - pca.mean_ @ pca.components_.T
         kind = next(kind for kind, (sort, _) in MACHINES.items() if isinstance(machine, sort))
         return Namer(matrix, offset, KINDS[kind].of(machine))
+
+    @staticmethod
+    def longest(pitches: np.ndarray, width: int) -> Namer:
+        """Of classes with these pitches the one that sounds longest, by the first 88 features."""
+        matrix = np.eye(width, dtype=np.float32)[:, pitches - MIN_PITCH]
+        return Namer(matrix, np.zeros(len(pitches), np.float32), Highest())
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """The index of a class for features (N, D)."""
@@ -88,18 +99,20 @@ class SliceNamers:
 
     def checkpoint(self, model: Mapping[str, Any]) -> dict[str, Any]:
         """Tensors and plain types; `model` describes the front end and the network, if any."""
+        slicing = {"frames": self.slicer.frames, "describe": self.slicer.describe}
+        settings: dict[str, Any] = {**model, "slices": slicing, "namers": {}}
         state = {"pitches": self.pitches, "counts": self.counts}
-        kinds = {}
+        if self.slicer.trees is not None:
+            arrays, settings["trees"] = self.slicer.trees.stored()
+            state |= {f"trees.{name}": array for name, array in arrays.items()}
         for kind, namer in self.namers.items():
-            arrays, kinds[kind] = namer.classifier.stored()
+            arrays, settings["namers"][kind] = namer.classifier.stored()
             arrays = {"matrix": namer.matrix, "offset": namer.offset, **arrays}
             state |= {f"{kind}.{name}": array for name, array in arrays.items()}
-        slicing = {"frames": self.slicer.frames, "describe": self.slicer.describe}
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
         if self.slicer.keys is not None:
             tensors |= named_as_network(self.slicer.keys.state_dict())
-        settings = {"model": {**model, "slices": slicing, "namers": kinds}}
-        return {"state_dict": tensors, "hyper_parameters": settings}
+        return {"state_dict": tensors, "hyper_parameters": {"model": settings}}
 
     @staticmethod
     def load(path: Path) -> SliceNamers:
@@ -128,17 +141,23 @@ def _slicer(
     front_end, network = build_model(model)
     assert isinstance(network, LinearKeys)
     network.load_state_dict(network_state(state))
-    return Slicer(front_end, frames, describe, network)
+    slicer = Slicer(front_end, frames, describe, network)
+    if not (settings := model.get("trees")):
+        return slicer
+    arrays: dict[str, Any] = {name: x.numpy() for name, x in _own("trees", state).items()}
+    return replace(slicer, trees=Boosted(**arrays, **settings))
 
 
 def _restored(kind: str, settings: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> Namer:
-    own = {
-        name.removeprefix(f"{kind}."): array
-        for name, array in state.items()
-        if name.startswith(f"{kind}.")
-    }
+    own = _own(kind, state)
     matrix, offset = own.pop("matrix"), own.pop("offset")
     return Namer(matrix, offset, restored(kind, own, settings))
+
+
+def _own(owner: str, state: Mapping[str, Stored]) -> dict[str, Stored]:
+    """What is named after its owner in a state."""
+    prefix = f"{owner}."
+    return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}
 
 
 # The machine of each kind, and what it is made with beside the settings that are searched.
@@ -154,10 +173,11 @@ class SliceFit:
     """How slices are cut, and what names them.
 
     slice_frames, describe: of `amt.classical.slices.Slicer`; keys: the checkpoint of model=svm that
-    describe=keys takes, with its front end. slices: at most so many are drawn from the training
-    pieces; transpose: each is learnt from so many semitones higher and lower, too, where features
-    can be shifted. grids: for each kind of classifier, the first of which is the model, the values
-    to try, as scikit-learn names them: pca__n_components, classifier__C.
+    describe=keys and describe=context take, with its front end. slices: at most so many are drawn
+    from the training pieces; transpose: each is learnt from so many semitones higher and lower,
+    too, where features can be shifted. grids: for each kind of classifier, the first of which is
+    the model, the values to try, as scikit-learn names them: pca__n_components, classifier__C.
+    key_examples: so many keys in frames, about, the trees of describe=context learn from.
     """
 
     slice_frames: int = 100
@@ -166,6 +186,7 @@ class SliceFit:
     transpose: int = 0
     slices: int = 4000
     grids: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=lambda: {"svc": {}})
+    key_examples: int = 600_000
     seed: int = 0
 
     def __call__(self, data: PianoData, model: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +196,9 @@ class SliceFit:
         """
         description, state = self._listener(model)
         slicer = _slicer(description, state, self.slice_frames, self.describe)
+        if self.describe == "context":
+            rows = key_examples(slicer, data, self.slices, self.key_examples, self.seed)
+            slicer = replace(slicer, trees=fit_trees(*rows, self.seed))
         heard, works = slices_of(slicer, data, "train", self.slices, self.seed)
         slices, works = self._transposed(slicer, heard, works)
         pitches, classes = np.unique(slices.pitch, return_inverse=True)
@@ -185,6 +209,8 @@ class SliceFit:
                 f"{FOLDS} and 2 at least"
             )
         namers = {kind: self._search(kind, slices.features, classes, works) for kind in self.grids}
+        if self.describe in OF_KEYS:
+            namers = {"longest": Namer.longest(pitches, slices.features.shape[1]), **namers}
         return SliceNamers(slicer, pitches, counts, namers).checkpoint(description)
 
     def _transposed(

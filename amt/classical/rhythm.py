@@ -103,7 +103,10 @@ def _autocorrelation(strength: Tensor, length: int) -> Tensor:
     windows = torch.cat(ends, dim=1).unfold(1, length, 1)[:, : strength.shape[1]]
     windows = windows * torch.hann_window(length, device=strength.device)
     windows.div_(torch.linalg.vector_norm(windows, dim=-1, keepdim=True).clamp_(min=_TINY))
-    pairs = (windows.transpose(1, 2) @ windows / strength.shape[1]).flip(1)
+    # A pair of places has one product in either order: those from the second half back are spared.
+    later = windows[..., half:]
+    both = [windows[..., :half].mT @ windows, F.pad(later.mT @ later, (half, 0))]
+    pairs = torch.cat(both, dim=1).div_(strength.shape[1]).flip(1)
     # Each row one further to the right: pairs of one lag come to stand in one column.
     skewed = F.pad(pairs, (0, length)).flatten(1)[:, :-length].unflatten(1, (length, -1))
     return skewed.sum(dim=1)[:, length - 1 :]
@@ -149,18 +152,18 @@ def _best_chains(score: np.ndarray, period: np.ndarray) -> tuple[np.ndarray, np.
     cost[(lag < first[:, None]) | (lag > last[:, None])] = np.inf
     total = np.full((len(score), last.max() + score.shape[1]), -np.inf, dtype=np.float32)
     past = np.lib.stride_tricks.sliding_window_view(total, len(lag), axis=1)[..., ::-1]
-    best = np.empty(score.shape, dtype=int)
+    past, here = past[:, : score.shape[1]], total[:, last.max() :]
     for start in range(0, score.shape[1], first.min()):
-        here = slice(start, start + first.min())
-        chains = past[:, : score.shape[1]][:, here] - cost[:, None]
-        best[:, here] = chains.argmax(axis=-1)
-        value = chains.max(axis=-1)
-        value[value == -np.inf] = 0
-        total[:, last.max() :][:, here] = score[:, here] + value
+        block = slice(start, start + first.min())
+        value = (past[:, block] - cost[:, None]).max(axis=-1)
+        if start < first.max():
+            value[value == -np.inf] = 0
+        here[:, block] = score[:, block] + value
+    best = (past - cost[:, None]).argmax(axis=-1)
     frame = np.arange(score.shape[1])
     # Sooner than the shortest step there is nothing to come from.
     links = np.where(frame >= first[:, None], frame - lag[best], -1)
-    return total[:, last.max() :], links
+    return here, links
 
 
 def _chain(score: np.ndarray, total: np.ndarray, links: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ A slice in which nothing sounds has no label: it is left out of training and sco
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from amt.classical.classifiers import Boosted
+from amt.classical.context import ABSENT, EVERY, LIKELIEST, judged, sounding_keys, surroundings
 from amt.classical.descriptors import summaries
 from amt.data.datamodule import PianoData
 from amt.data.manifest import open_recording
@@ -25,7 +28,9 @@ from amt.notes import MIN_PITCH, NUM_KEYS, Notes, extend_sustain
 # Slices whose features are computed at once.
 BATCH = 16
 WINDOW = 71
-DESCRIPTIONS = ("spectrum", "descriptors", "keys")
+DESCRIPTIONS = ("spectrum", "descriptors", "keys", "context")
+# Of these the first 88 features are how long each key sounds.
+OF_KEYS = ("keys", "context")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +47,16 @@ class Slicer:
     """Cuts recordings into slices of `frames` frames of its front end, and describes them.
 
     describe: "spectrum", the front end's spectra; "descriptors", the summary of
-    `amt.classical.descriptors`; or "keys", how much each key sounds to the SVMs of `keys`. Raises
-    ValueError for anything else.
+    `amt.classical.descriptors`; "keys", how much each key sounds to the SVMs of `keys`; or
+    "context", the same once `trees` have judged them (`amt.classical.context`). Raises ValueError
+    for anything else.
     """
 
     front_end: FrontEnd
     frames: int = 100
     describe: str = "spectrum"
     keys: LinearKeys | None = None
+    trees: Boosted | None = None
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -57,14 +64,16 @@ class Slicer:
         if self.describe not in DESCRIPTIONS:
             known = ", ".join(DESCRIPTIONS)
             raise ValueError(f"describe={self.describe}: expected one of {known}")
-        if self.describe == "keys" and self.keys is None:
-            raise ValueError("describe=keys needs a checkpoint of model=svm: model.keys=PATH")
+        if self.describe in OF_KEYS and self.keys is None:
+            raise ValueError(
+                f"describe={self.describe} needs a checkpoint of model=svm: model.keys=PATH"
+            )
 
     @property
     def bins_per_semitone(self) -> int:
         """How many features further up a note a semitone higher is seen; 0 where it is nowhere."""
         finest = self.front_end.shape.bins_per_semitone
-        return {"spectrum": finest, "descriptors": 0, "keys": 1}[self.describe]
+        return {"spectrum": finest, "descriptors": 0, "keys": 1, "context": 1}[self.describe]
 
     @property
     def seconds(self) -> float:
@@ -83,6 +92,30 @@ class Slicer:
 
         With an `rng` about a `part` of them, drawn by it. There may be none: features are (0, 0).
         """
+        whole, pitch, _ = self._chosen(audio, notes, part, rng)
+        if not len(whole):
+            return Slices(np.zeros((0, 0)), np.zeros((0, 12)), pitch)
+        described = [self._describe(batch) for batch in whole.split(BATCH)]
+        features, chroma = (torch.cat(found).numpy() for found in zip(*described, strict=True))
+        return Slices(features, chroma, pitch)
+
+    def examples(
+        self, audio: np.ndarray, notes: Notes, part: float, rng: np.random.Generator
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What `trees` learn from in about a `part` of the slices, some slices at a time: features
+        (M, D) of keys, and whether these sound (M,)."""
+        whole, _, begin = self._chosen(audio, notes, part, rng)
+        for first in range(0, len(whole), BATCH):
+            found = surroundings(*self._odds(self.front_end(whole[first : first + BATCH])))
+            times = begin[first : first + BATCH, None] + found.frames / self.front_end.frame_rate
+            on = sounding_keys(notes, times.reshape(-1)).reshape(*times.shape, NUM_KEYS)
+            sounds = np.take_along_axis(on, found.keys, axis=2)
+            yield found.features.reshape(sounds.size, -1), sounds.reshape(-1)
+
+    def _chosen(
+        self, audio: np.ndarray, notes: Notes, part: float, rng: np.random.Generator | None
+    ) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """The audio of slices (N, S), their notes (N,), and when they begin (N,) in seconds."""
         samples = self.frames * self.front_end.hop_length
         count = len(audio) // samples
         pitch = longest_notes(notes, count, self.seconds)
@@ -90,21 +123,32 @@ class Slicer:
         if rng is not None:
             chosen &= rng.random(count) < part
         whole = torch.from_numpy(audio[: count * samples].reshape(count, samples)[chosen])
-        if not len(whole):
-            return Slices(np.zeros((0, 0)), np.zeros((0, 12)), pitch[:0])
-        described = [self._describe(batch) for batch in whole.split(BATCH)]
-        features, chroma = (torch.cat(found).numpy() for found in zip(*described, strict=True))
-        return Slices(features, chroma, pitch[chosen])
+        return whole, pitch[chosen], np.flatnonzero(chosen) * self.seconds
 
     def _describe(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         spec = self.front_end(audio)
         chroma = folded(spec, self.front_end.shape.bins_per_semitone)
         if self.describe == "descriptors":
             return summaries(audio, self.front_end.sample_rate), chroma
-        if self.describe == "keys":
-            assert self.keys is not None
-            return sounding(self.keys(spec)["frame"]), chroma
+        if self.describe in OF_KEYS:
+            return sounding(self._heard(spec)), chroma
         return pooled(spec), chroma
+
+    def _heard(self, spec: Tensor) -> Tensor:
+        """Log-odds (B, T, 88) that keys sound; of fewer frames where `trees` judge."""
+        frame, onset = self._odds(spec)
+        return torch.from_numpy(frame if self.trees is None else judged(self.trees, frame, onset))
+
+    @torch.inference_mode()
+    def _odds(self, spec: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds (B, T, 88) of the SVMs that keys sound, and that they begin to.
+
+        Without an output for onsets these are never.
+        """
+        assert self.keys is not None
+        logits = self.keys(spec)
+        never = torch.full_like(logits["frame"], ABSENT)
+        return logits["frame"].numpy(), logits.get("onset", never).numpy()
 
 
 def slices_of(
@@ -129,6 +173,31 @@ def slices_of(
         raise SourceError(f"no {split} slice of {slicer.seconds:.1f} s in which a note sounds")
     columns = ([getattr(part, name) for part in found] for name in ("features", "chroma", "pitch"))
     return Slices(*(np.concatenate(column) for column in columns)), np.array(works)
+
+
+def key_examples(
+    slicer: Slicer, data: PianoData, slices: int, most: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """About `most` keys in frames of so many training slices: features (M, D), who sounds (M,).
+
+    Raises SourceError where none of these keys sounds, or all do.
+    """
+    entries = data.entries("train")
+    total = sum(entry.seconds for _, entry in entries) / slicer.seconds
+    part = min(slices / total, 1.0)
+    all_rows = part * total * -(-slicer.frames // EVERY) * LIKELIEST
+    rng = np.random.default_rng(seed)
+    features, sounds = [], [np.zeros(0, dtype=bool)]
+    for root, entry in tqdm(entries, desc="keys in slices", unit="piece"):
+        recording = open_recording(root, entry)
+        notes = extend_sustain(recording.notes) if data.extend_sustain else recording.notes
+        for found, on in slicer.examples(recording.audio, notes, part, rng):
+            kept = rng.random(len(found)) < most / all_rows
+            features.append(found[kept])
+            sounds.append(on[kept])
+    if len(np.unique(np.concatenate(sounds))) < 2:
+        raise SourceError("no key sounds in the training pieces, or all do: nothing to learn")
+    return np.concatenate(features), np.concatenate(sounds)
 
 
 def transposed(slices: Slices, semitones: int, bins_per_semitone: int) -> Slices:

@@ -7,6 +7,7 @@ needs is its descriptors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class Spectra(NamedTuple):
     valley: Tensor
 
 
-class _Band(NamedTuple):
+class Band(NamedTuple):
     """Bins of an octave, and how many of them make its peak and its valley."""
 
     bins: slice
@@ -54,13 +55,17 @@ class _Band(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """All that is multiplied with frames and spectra, on one device."""
+    """All that is multiplied with frames and spectra, on one device.
+
+    chroma: (12, N_FFT / 2 + 1). means: (E, 7), from the ends of all bands to their means.
+    """
 
     window: Tensor
     frequency: Tensor
     mel: tuple[tuple[slice, Tensor], ...]
     chroma: Tensor
-    bands: tuple[_Band, ...]
+    bands: tuple[Band, ...]
+    means: Tensor
 
 
 def spectra(audio: Tensor, sample_rate: int) -> Spectra:
@@ -139,7 +144,8 @@ def mel_power(power: Tensor, filters: Filters) -> Tensor:
 
 def chroma(power: Tensor, filters: Filters) -> Tensor:
     """Power in each pitch class (B, T, 12), the strongest scaled to 1; 0 in silence."""
-    classes = power @ filters.chroma
+    # The other way round, power @ weights, takes twice as long.
+    classes = (filters.chroma @ power.mT).mT
     return classes / classes.amax(dim=-1, keepdim=True).clamp(min=_TINY)
 
 
@@ -153,45 +159,49 @@ def centroid_and_bandwidth(amplitude: Tensor, filters: Filters) -> tuple[Tensor,
 
 
 def peaks_and_valleys(amplitude: Tensor, filters: Filters) -> tuple[Tensor, Tensor]:
-    """Mean amplitude of the highest and of the lowest bins of each band (B, T, 7)."""
-    extremes = [_extremes(amplitude[..., bins], count) for bins, count in filters.bands]
-    valley, peak = (torch.stack(parts, dim=-1) for parts in zip(*extremes, strict=True))
-    return peak, valley
-
-
-def _extremes(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Mean of the `count` lowest and of the `count` highest of the last axis.
+    """Mean amplitude of the highest and of the lowest bins of each band (B, T, 7).
 
     On a CPU numpy sorts all in a tenth of the time that torch takes to select a few.
     """
-    if count == 1:
-        return values.amin(dim=-1), values.amax(dim=-1)
-    low, high = (sorted_ends if values.is_cpu else selected_ends)(values, count)
-    return low.mean(dim=-1), high.mean(dim=-1)
+    low, high = (sorted_ends if amplitude.is_cpu else selected_ends)(amplitude, filters.bands)
+    # One product with the ends of all bands costs less than a mean of each.
+    return high @ filters.means, low @ filters.means
 
 
-def sorted_ends(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` lowest and highest of the last axis, on the CPU."""
-    ordered = torch.from_numpy(np.sort(values.numpy(), axis=-1))
-    return ordered[..., :count], ordered[..., -count:]
+def sorted_ends(amplitude: Tensor, bands: Sequence[Band]) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest of the bins of each band, band by band (B, T, E); on the CPU."""
+    ordered = [np.sort(amplitude.numpy()[..., bins], axis=-1) for bins, _ in bands]
+    pairs = list(zip(ordered, bands, strict=True))
+    low = np.concatenate([values[..., : band.num_ends] for values, band in pairs], axis=-1)
+    high = np.concatenate([values[..., -band.num_ends :] for values, band in pairs], axis=-1)
+    return torch.from_numpy(low), torch.from_numpy(high)
 
 
-def selected_ends(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The same, in any order, on any device."""
-    low = values.topk(count, largest=False, sorted=False).values
-    return low, values.topk(count, sorted=False).values
+def selected_ends(amplitude: Tensor, bands: Sequence[Band]) -> tuple[Tensor, Tensor]:
+    """The same, those of a band in any order, on any device."""
+    low, high = (
+        [
+            amplitude[..., bins].topk(count, largest=top, sorted=False).values
+            for bins, count in bands
+        ]
+        for top in (False, True)
+    )
+    return torch.cat(low, dim=-1), torch.cat(high, dim=-1)
 
 
 @lru_cache(maxsize=8)
 def filters_for(sample_rate: int, device: torch.device) -> Filters:
     """Made once for each sample rate and device."""
     frequency = torch.arange(N_FFT // 2 + 1, dtype=torch.float64) * sample_rate / N_FFT
+    bands = _bands(frequency)
+    means = torch.block_diag(*(torch.full((band.num_ends, 1), 1 / band.num_ends) for band in bands))
     return Filters(
         torch.hann_window(N_FFT, dtype=torch.float64).float().to(device),
         frequency.float().to(device),
         tuple((bins, weights.to(device)) for bins, weights in _mel_filters(sample_rate)),
-        chroma_filters(sample_rate).to(device),
-        _bands(frequency),
+        chroma_filters(sample_rate).T.contiguous().to(device),
+        bands,
+        means.to(device),
     )
 
 
@@ -228,7 +238,7 @@ def chroma_filters(sample_rate: int) -> Tensor:
     return weights.roll(-3, dims=1)[: N_FFT // 2 + 1].float()
 
 
-def _bands(frequency: Tensor) -> tuple[_Band, ...]:
+def _bands(frequency: Tensor) -> tuple[Band, ...]:
     """The bins below 200 Hz, then octave by octave, the last one up to the end (Jiang et al. 2002).
 
     Librosa's edges: a band also has the bin before its first, and all but the last lose their last.
@@ -240,5 +250,5 @@ def _bands(frequency: Tensor) -> tuple[_Band, ...]:
         first = max(int(inside.min()) - (index > 0), 0)
         last = len(frequency) if index == NUM_CONTRAST - 1 else int(inside.max()) + 1
         count = max(int(np.rint(QUANTILE * (last - first))), 1)
-        bands.append(_Band(slice(first, last - (index < NUM_CONTRAST - 1)), count))
+        bands.append(Band(slice(first, last - (index < NUM_CONTRAST - 1)), count))
     return tuple(bands)

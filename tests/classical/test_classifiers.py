@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from amt.classical.classifiers import KINDS, restored
+from amt.classical.classifiers import KINDS, Boosted, restored
 from amt.classical.naming import Namer
 
 MACHINES = {
@@ -51,5 +51,29 @@ def test_the_whole_pipeline_is_one_matrix_and_a_classifier(kind: str, machine) -
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="classifier='oracle': expected one of svc, knn, forest"):
+    with pytest.raises(
+        ValueError, match="classifier='oracle': expected one of longest, svc, knn, forest"
+    ):
         restored("oracle", {}, {})
+
+
+@pytest.mark.parametrize("child", [0, -2, 10**6])
+def test_a_forest_that_nobody_comes_out_of_is_refused(child: int) -> None:
+    features, label = examples(3)
+    forest = KINDS["forest"].of(RandomForestClassifier(2, random_state=0).fit(features, label))
+    arrays, settings = forest.stored()
+    arrays["right"][0] = child
+    with pytest.raises(ValueError, match="branches lead back or nowhere"):
+        restored("forest", arrays, settings)
+
+
+def test_boosted_trees_have_the_log_odds_of_those_they_were_taken_from() -> None:
+    features, label = examples(2)
+    features = np.tile(features, (20, 1)) + np.random.default_rng(0).normal(size=(2400, 5))
+    machine = HistGradientBoostingClassifier(max_iter=12).fit(features, np.tile(label, 20))
+    arrays, settings = Boosted.of(machine).stored()
+    again = Boosted(**{name: torch.from_numpy(a).numpy() for name, a in arrays.items()}, **settings)
+    np.testing.assert_allclose(again.log_odds(features), machine.decision_function(features))
+    assert again.log_odds(features[:0]).shape == (0,)
+    with pytest.raises(ValueError, match="branches lead back or nowhere"):
+        Boosted(**{**arrays, "left": np.zeros_like(arrays["left"])}, **settings)

@@ -23,6 +23,7 @@ from amt.classical.descriptors import (
 from amt.classical.spectra import (
     HOP_LENGTH,
     N_FFT,
+    Band,
     chroma_filters,
     selected_ends,
     sorted_ends,
@@ -126,9 +127,10 @@ def test_chroma_filters_are_those_of_librosa(sample_rate: int) -> None:
 
 
 def test_a_sorted_and_a_selected_end_are_the_same() -> None:
-    values = noise(3, 50)
-    for ends, others in zip(sorted_ends(values, 4), selected_ends(values, 4), strict=True):
-        torch.testing.assert_close(ends, others.sort().values)
+    values, bands = noise(3, 50), (Band(slice(0, 20), 1), Band(slice(20, 50), 4))
+    for ends, others in zip(sorted_ends(values, bands), selected_ends(values, bands), strict=True):
+        assert ends.shape == (3, 5)
+        torch.testing.assert_close(ends.sort().values, others.sort().values)
 
 
 def test_examples_do_not_mix_and_blocks_leave_no_seam() -> None:

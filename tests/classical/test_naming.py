@@ -41,16 +41,18 @@ def keys(data: PianoData, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("describe", "width"), [("spectrum", 1056), ("descriptors", 153), ("keys", 176)]
+    ("describe", "width"),
+    [("spectrum", 1056), ("descriptors", 153), ("keys", 176), ("context", 176)],
 )
 def test_a_checkpoint_names_as_what_was_fitted(
     describe: str, width: int, data: PianoData, keys: Path, tmp_path: Path
 ) -> None:
-    fit = SliceFit(12, describe, str(keys) if describe == "keys" else None, grids=GRIDS)
+    hears_keys = describe in ("keys", "context")
+    fit = SliceFit(12, describe, str(keys) if hears_keys else None, grids=GRIDS)
     checkpoint = fit(data, {"features": FEATURES})
     save_checkpoint(tmp_path / "slices.ckpt", checkpoint)
     namers = SliceNamers.load(tmp_path / "slices.ckpt")
-    assert list(namers.namers) == ["svc", "knn", "forest"]
+    assert list(namers.namers) == ["longest"] * hears_keys + ["svc", "knn", "forest"]
     name, audio, notes = next(data.recordings("train"))
     slices = namers.slicer.cut(audio, extend_sustain(notes))
     assert slices.features.shape == (len(slices.pitch), width), name
