@@ -13,7 +13,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -23,6 +23,7 @@ import soundfile
 import soxr
 
 from amt.files import as_file, whole
+from amt.mp3 import TAG_BYTES, has_length
 
 SAMPLE_RATE = 16000
 # Lossless before lossy.
@@ -38,15 +39,13 @@ _FORMATS = {
 }
 # Seconds; the lengths that headers give are often a few frames of 26 ms off.
 _LENGTH_TOLERANCE = 0.1
-# How far into an mp3 file its first frame may stand, and how far before the end its last.
-_TAG_BYTES = 4096
 # What ffmpeg may take a file for. Not among them are the playlists, which name other files.
 _CONTAINERS = (
     "aac,ac3,eac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,flac,flv,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,tak,tta,voc,w64,wav,wv"
 )
 # Seconds of the processor after which ffmpeg gives up.
-_FFMPEG_SECONDS = 1800
+_FFMPEG_SECONDS = 600
 
 Blocks = Iterator[np.ndarray]
 
@@ -59,29 +58,37 @@ class TooLongError(AudioError):
     """Audio that lasts longer than it may."""
 
 
-def load(path: Path | str, sample_rate: int = SAMPLE_RATE, longest: float = math.inf) -> np.ndarray:
+def load(
+    path: Path | str,
+    sample_rate: int = SAMPLE_RATE,
+    longest: float = math.inf,
+    go_on: Callable[[], object] | None = None,
+) -> np.ndarray:
     """Decode an audio file to mono float32 (S,) at `sample_rate`, the mean of its channels.
 
     Raises AudioError where the file is missing, empty, not audio, broken or holds samples that are
     not finite, and TooLongError as soon as it goes on for more than `longest` seconds, whatever
-    its header says.
+    its header says. `go_on` is called after each block; what it raises ends the decoding.
     """
     path = Path(path)
     _check_file(path)
     with _decoder(path) as (rate, blocks):
-        audio = _join(_resample(_mono(path, rate, blocks, longest), rate, sample_rate))
+        audio = _join(_resample(_mono(path, rate, blocks, longest, go_on), rate, sample_rate))
     if not len(audio):
         raise AudioError(f"cannot decode {path}: it holds no samples")
     return audio
 
 
 def load_bytes(
-    data: bytes, sample_rate: int = SAMPLE_RATE, longest: float = math.inf
+    data: bytes,
+    sample_rate: int = SAMPLE_RATE,
+    longest: float = math.inf,
+    go_on: Callable[[], object] | None = None,
 ) -> np.ndarray:
     """Decode what an audio file holds; as `load`, and nothing of it is left on a disk."""
     with as_file(data) as path:
         try:
-            return load(path, sample_rate, longest)
+            return load(path, sample_rate, longest, go_on)
         except AudioError as error:
             raise type(error)(str(error).replace(str(path), "the audio")) from error
 
@@ -150,26 +157,13 @@ def _decoder(path: Path) -> Iterator[tuple[int, Blocks]]:
             reason = _line(error)
         else:
             with file:
-                guessed = file.format == "MP3" and not _has_length(path)
+                guessed = file.format == "MP3" and not has_length(path)
                 if not (guessed and shutil.which("ffmpeg")):
                     yield file.samplerate, _soundfile_blocks(path, file, opened, guessed)
                     return
             reason = "an mp3 file without a length"
     with _ffmpeg(path, reason) as decoder:
         yield decoder
-
-
-def _has_length(mp3: Path) -> bool:
-    """Whether the first frame tells the number of frames.
-
-    Where it does not, libsndfile guesses it from the first bit rate, and stops there.
-    """
-    with mp3.open("rb") as file:
-        head = file.read(10)
-        size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(10 + size if head.startswith(b"ID3") else 0)
-        first_frame = file.read(_TAG_BYTES)
-    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
 
 
 def _soundfile_blocks(
@@ -195,7 +189,7 @@ def _soundfile_blocks(
 
 def _check_all_read(path: Path, opened: IO[bytes], second: float) -> None:
     unread = path.stat().st_size - os.lseek(opened.fileno(), 0, os.SEEK_CUR)
-    if unread > _TAG_BYTES:
+    if unread > TAG_BYTES:
         advice = "it does not tell its length; install ffmpeg and try again"
         raise AudioError(f"cannot decode {path} beyond {second:.1f} s: {advice}")
 
@@ -249,9 +243,13 @@ def _last_line(process: subprocess.Popen[bytes], messages: IO[bytes]) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _mono(path: Path, rate: int, blocks: Blocks, longest: float) -> Blocks:
+def _mono(
+    path: Path, rate: int, blocks: Blocks, longest: float, go_on: Callable[[], object] | None
+) -> Blocks:
     done = 0
     for block in blocks:
+        if go_on:
+            go_on()
         # A mean over so short an axis takes eight times as long.
         mono = block @ np.full(block.shape[1], 1 / block.shape[1], dtype=np.float32)
         if not np.isfinite(mono).all():

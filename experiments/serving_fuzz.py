@@ -5,8 +5,9 @@ python experiments/serving_fuzz.py --bodies 10000
 Half of the bodies come from schemathesis, which reads the server's OpenAPI document; half are
 recordings and addresses made worse by hypothesis: cut off, with another header, with lengths of
 hours, with samples that are not numbers, small files that unpack to large ones, paths and URLs. The
-server must answer each with a status below 500, must stay the same process, and must open no file
-but its own: it runs with an audit hook that notes every file that Python opens once it is ready.
+server must answer each with a status below 500, and no recording with 500, must stay the same
+process, and must open no file but its own: it runs with an audit hook that notes every file that
+Python opens once it is ready (libsndfile and ffmpeg get what is open already).
 """
 
 from __future__ import annotations
@@ -108,6 +109,7 @@ def _recordings(running: Server, secret: Path, examples: int) -> Counter[int]:
         answers = json.loads(answer).get("predictions", [])
         assert len(answers) in (0, len(instances))
         for one in answers:
+            assert one.get("status") != 500, (one, body[:500])
             assert abs(one.get("duration", 0) - SECRET_SECONDS) > 1e-3, body[:500]
 
     feed()

@@ -18,7 +18,7 @@ MAX_LINES = 300
 
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
-    {"files", "smf", "hardware", "options", "transforms"},
+    {"files", "mp3", "smf", "hardware", "options", "transforms"},
     {"notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled", "cloud"},
     {"card", "features", "responses", "rolls", "decoding", "losses", "metrics"},

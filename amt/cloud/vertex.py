@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,9 @@ from amt.cloud.storage import LOG_IN, SETTING, Allowed, split_uri, upload_folder
 PREDICT_ROUTE, HEALTH_ROUTE, PORT = "/predict", "/health", 8080
 # One prediction may take this long, and comes after minutes of waiting for a machine.
 PREDICTION_SECONDS = 120.0
+# How long a dedicated endpoint, and the server behind it, may take for an answer; shared ones have
+# a minute.
+DEDICATED_SECONDS = 600
 
 Tell = Callable[[str], object]
 
@@ -81,7 +84,9 @@ class Deployment:
 
     def model_arguments(self) -> dict[str, Any]:
         """Of aiplatform.Model.upload."""
-        allowed = {SETTING: ",".join(self.allowed_uris)} if self.allowed_uris else {}
+        variables = {SETTING: ",".join(self.allowed_uris)} if self.allowed_uris else {}
+        if self.dedicated:
+            variables["AMT_TIMEOUT_SECONDS"] = str(DEDICATED_SECONDS)
         return {
             "display_name": self.name,
             "artifact_uri": self.artifacts,
@@ -89,12 +94,13 @@ class Deployment:
             "serving_container_predict_route": PREDICT_ROUTE,
             "serving_container_health_route": HEALTH_ROUTE,
             "serving_container_ports": [PORT],
-            "serving_container_environment_variables": allowed,
+            "serving_container_environment_variables": variables,
         }
 
     def endpoint_arguments(self) -> dict[str, Any]:
         """Of aiplatform.Endpoint.create."""
-        return {"display_name": self.endpoint, "dedicated_endpoint_enabled": self.dedicated}
+        own = {"dedicated_endpoint_enabled": True, "inference_timeout": DEDICATED_SECONDS}
+        return {"display_name": self.endpoint, **(own if self.dedicated else {})}
 
     def deploy_arguments(self) -> dict[str, Any]:
         """Of Endpoint.deploy, besides the model."""
@@ -163,7 +169,10 @@ def deploy(deployment: Deployment, recording: bytes, tell: Tell) -> Mapping[str,
         # First, since it notices a region that does not exist.
         aiplatform.init(project=deployment.project, location=deployment.region)
         upload_folder(deployment.folder, deployment.artifacts)
-        made.add(deployment.artifacts, f"gcloud storage rm --recursive {deployment.artifacts}")
+        made.add(
+            deployment.artifacts,
+            f"gcloud storage rm --recursive {shlex.quote(deployment.artifacts)}",
+        )
         model = aiplatform.Model.upload(**deployment.model_arguments())
         made.add(model.resource_name, f"gcloud ai models delete {model.name} {place}")
         endpoint = _endpoint(aiplatform, deployment, made, place)
@@ -232,5 +241,5 @@ def _named(endpoint: str) -> str:
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
-    given = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in arguments.items())
+    given = (f"{key}={value!r}" for key, value in arguments.items())
     return f"{name}({', '.join(given)})"

@@ -35,6 +35,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from amt.serving.settings import Settings
 
     given = {name: value for name, value in vars(arguments).items() if name != "run"}
+    if "model" in given and "storage_uri" not in given:
+        given["storage_uri"] = ""  # What is typed comes before what the environment says.
     settings = Settings.read(**given)
     try:
         from amt.serving.server import serve

@@ -63,7 +63,14 @@ def read_description(folder: Path) -> dict[str, Any]:
     if version != FORMAT:
         advice = "export the checkpoint again, or install the version of amt that wrote it"
         raise CheckpointError(f"{path}: has format {version}, expected {FORMAT}; {advice}")
-    kinds = {"sample_rate": int, "hop_length": int, "outputs": dict, "decoder": dict, "files": dict}
+    kinds = {
+        "name": str,
+        "sample_rate": int,
+        "hop_length": int,
+        "outputs": dict,
+        "decoder": dict,
+        "files": dict,
+    }
     for name, kind in kinds.items():
         if not isinstance(described.get(name), kind):
             raise CheckpointError(f"{path}: says no {name}; {expected}")

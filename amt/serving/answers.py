@@ -86,4 +86,3 @@ def _named(pitch: int) -> dict[str, Any]:
 
 
 _FORMATS = {"notes": _notes, "midi": _midi, "piano_roll": _piano_roll}
-FORMATS = tuple(_FORMATS)

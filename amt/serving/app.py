@@ -20,24 +20,21 @@ from amt.cloud.storage import StorageError
 from amt.midi import midi_bytes
 from amt.serving.answers import ROLL_RATE, prediction
 from amt.serving.documents import ERRORS, PREDICT_DOCUMENT, Prediction, Predictions
-from amt.serving.door import Door
-from amt.serving.engine import Engine, Heard, Wish
+from amt.serving.door import GONE, Door
+from amt.serving.engine import Wish
+from amt.serving.house import House, Load
 from amt.serving.logs import log
-from amt.serving.measures import Measures
-from amt.serving.model import Model, load_model
+from amt.serving.model import load_model
 from amt.serving.requests import (
     InstanceError,
     Threshold,
     printable,
-    read_recording,
+    read_instance,
     read_request,
 )
 from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings
 
 Result = TypeVar("Result")
-Load = Callable[[Settings], Model]
-# 499: gone before the answer. Nobody reads it, but logs and measures do.
-_GONE = 499
 
 
 class AsciiJson(Response):
@@ -47,49 +44,6 @@ class AsciiJson(Response):
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
-class House:
-    """What the routes share: settings, measures, and the engine once the model is loaded."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.measures = Measures()
-        self.engine: Engine | None = None
-        self.complaint = ""
-
-    def ready(self) -> Engine:
-        """The engine. Raises 503 while the model is being loaded."""
-        if self.engine is None:
-            text = self.complaint or "the model is being loaded"
-            raise HTTPException(503, text, {"retry-after": "5"})
-        return self.engine
-
-    async def open(self, load: Load, on_failure: Callable[[], object]) -> None:
-        """Load the model beside the loop, which answers meanwhile that it is not ready."""
-        try:
-            model = await asyncio.to_thread(load, self.settings)
-        except Exception as error:
-            self.complaint = f"the model cannot be loaded: {printable(str(error))}"
-            log(logging.CRITICAL, self.complaint, None if isinstance(error, ValueError) else error)
-            on_failure()
-            return
-        self.engine = Engine(model, self.settings.max_audio_seconds, self.settings.threads)
-        self.measures.model.labels(model.name, model.version).set(1)
-        log(logging.INFO, "ready", model=model.name, version=model.version)
-
-    async def hear(self, data: bytes, wish: Wish) -> Heard:
-        """Transcribe, and count it. Raises AudioError."""
-        recordings = self.measures.recordings
-        try:
-            heard = await self.ready().hear(data, wish)
-        except ValueError:
-            recordings.labels("refused").inc()
-            raise
-        recordings.labels("transcribed").inc()
-        self.measures.audio.inc(heard.seconds)
-        self.measures.computing.inc(heard.computing)
-        return heard
 
 
 def create_app(
@@ -103,8 +57,7 @@ def create_app(
         opening = asyncio.create_task(house.open(load, on_failure))
         yield
         opening.cancel()
-        if house.engine:
-            house.engine.close()
+        house.close()
 
     app = FastAPI(title="amt", version=__version__, lifespan=lifespan, description=_ABOUT)
     app.state.house = house
@@ -143,7 +96,7 @@ def _add_routes(app: FastAPI, house: House) -> None:
         house.ready()
         body = await request.body()
         try:
-            wanted = read_request(body, settings.max_instances)
+            wanted = await asyncio.to_thread(read_request, body, settings.max_instances)
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
         del body
@@ -168,23 +121,35 @@ def _add_routes(app: FastAPI, house: House) -> None:
     ) -> Response:
         """Transcribe an uploaded file: to JSON, or to a MIDI file."""
         wish = Wish("sound" if extend_sustain else "key", onset_threshold)
-        engine = house.ready()
+        house.ready()
         data = await file.read()
         try:
-            heard = await _in_time(settings, request, house.hear(data, wish))
+            answering = _transcribed(house, request, data, wish, format)
+            return await _in_time(settings, request, answering)
         except AudioError as error:
             raise HTTPException(_status(error), str(error)) from error
-        request.state.visit.fields |= {"audio_seconds": round(heard.seconds, 2)}
-        if format == "midi":
-            return Response(midi_bytes(heard.notes), media_type="audio/midi")
-        return AsciiJson(prediction(heard, engine.model, ["notes"], ROLL_RATE))
+
+
+async def _transcribed(
+    house: House, request: Request, data: bytes, wish: Wish, format: str
+) -> Response:
+    heard = await house.hear(data, wish)
+    request.state.visit.fields |= {"audio_seconds": round(heard.seconds, 2)}
+    if format == "midi":
+        return Response(await asyncio.to_thread(midi_bytes, heard.notes), media_type="audio/midi")
+    model = house.ready().model
+    answer = await asyncio.to_thread(prediction, heard, model, ["notes"], ROLL_RATE)
+    return AsciiJson(answer)
 
 
 async def _answer(house: House, request: Request, instance: Any, wanted: Any) -> dict[str, Any]:
     """The prediction of one instance, or its error in one sentence."""
     try:
-        data = await read_recording(instance, house.settings)
-        heard = await house.hear(data, wanted.parameters.wish())
+        recording, wish = read_instance(instance, house.settings), wanted.parameters.wish()
+        if isinstance(recording, bytes):
+            heard = await house.hear(recording, wish)
+        else:
+            heard = await house.hear_stored(recording, wish)
     except InstanceError as error:
         return _refused(400, str(error))
     except StorageError as error:
@@ -193,7 +158,6 @@ async def _answer(house: House, request: Request, instance: Any, wanted: Any) ->
         return _refused(_status(error), str(error))
     except Exception as error:  # What nobody foresaw must not cost the others their answers.
         visit = request.state.visit
-        house.measures.recordings.labels("failed").inc()
         log(logging.ERROR, "an instance failed", error, request_id=visit.id)
         return _refused(500, f"an error of the server; its log tells more of request {visit.id}")
     parameters = wanted.parameters
@@ -226,7 +190,7 @@ async def _in_time(
         if working.done():
             return working.result()
         if leaving.done():
-            raise HTTPException(_GONE, "the client has gone")
+            raise HTTPException(GONE, "the client has gone")
         text = f"no answer within {seconds:g} s; send a shorter recording, or try again later"
         raise HTTPException(503, text, {"retry-after": "30"})
     finally:

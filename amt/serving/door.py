@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amt.serving.logs import log
@@ -26,7 +27,7 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PATIENCE_BYTES, _PATIENCE_SECONDS = 100_000_000, 10.0
 _SMOOTHING = 0.1
 # What the log says of who has gone before the answer.
-_GONE = 499
+GONE = 499
 
 
 class Door:
@@ -60,9 +61,11 @@ class Door:
                 await self._turn_away(visit, receive, visit.noting(send))
             else:
                 await self._let_in(scope, receive, visit.noting(send), *limit)
+        except ClientDisconnect:
+            pass  # While it sent its request.
         except Exception as error:
             log(logging.ERROR, "a request failed", error, request_id=visit.id)
-            if visit.status == _GONE:
+            if visit.status == GONE:
                 text = f"an error of the server; its log tells more of request {visit.id}"
                 await _answer(visit.noting(send), 500, text, visit.id, {})
         finally:
@@ -75,13 +78,25 @@ class Door:
         self.measures.inside.set(self._inside)
         try:
             body = _Body(receive, most, name, self.settings.body_seconds, scope)
-            await self.app(scope, body.receive, send)
+            await self.app(scope, body.receive, self._patient(send))
         finally:
             self._inside -= 1
             self.measures.inside.set(self._inside)
             now = time.monotonic()
             self._pace += _SMOOTHING * (min(now - self._last, 10.0) - self._pace)
             self._last = now
+
+    def _patient(self, send: Send) -> Send:
+        """`send`, but who does not read an answer for as long as it may take has gone."""
+
+        async def sent(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self.settings.timeout_seconds):
+                    await send(message)
+            except TimeoutError as error:
+                raise ClientDisconnect from error
+
+        return sent
 
     async def _turn_away(self, visit: _Visit, receive: Receive, send: Send) -> None:
         """429, with about the time that half of those inside will need."""
@@ -113,7 +128,7 @@ class _Visit:
         self.route = scope["path"] if scope["path"] in known else "other"
         self.method = scope["method"] if scope["method"] in ("GET", "POST") else "other"
         self.begin = time.monotonic()
-        self.status = _GONE
+        self.status = GONE
         self.fields: dict[str, Any] = {}
 
     def noting(self, send: Send) -> Send:

@@ -56,7 +56,8 @@ class Engine:
         """What an audio file holds, decoded and transcribed.
 
         Raises AudioError where it cannot be decoded or lasts too long. Who is cancelled while he
-        waits loses his place, and later only the window that is being computed is finished.
+        waits loses his place, and later only the block that is being decoded, or the window that
+        is being computed, is finished.
         """
         given_up = threading.Event()
         self.inside += 1
@@ -76,15 +77,15 @@ class Engine:
     def _hear(self, data: bytes, wish: Wish, given_up: threading.Event) -> Heard:
         begin = time.perf_counter()
         transcriber = self.model.transcriber
-        audio = load_bytes(data, transcriber.sample_rate, self.longest)
-        seconds = len(audio) / transcriber.sample_rate
-        alone = max(1, self.threads // max(1, self.inside))
-        windowing = replace(transcriber.windowing, threads=alone)
 
-        def go_on(_seconds: float) -> None:
+        def go_on(_seconds: float = 0.0) -> None:
             if given_up.is_set():
                 raise asyncio.CancelledError
 
+        audio = load_bytes(data, transcriber.sample_rate, self.longest, go_on)
+        seconds = len(audio) / transcriber.sample_rate
+        alone = max(1, self.threads // max(1, self.inside))
+        windowing = replace(transcriber.windowing, threads=alone)
         posteriors = replace(transcriber, windowing=windowing).posteriors(audio, go_on)
         decoder = transcriber.decoder
         if wish.onset_threshold is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,7 +16,8 @@ from amt.serving.engine import Wish
 from amt.serving.settings import Settings
 
 Format = Literal["notes", "midi", "piano_roll"]
-Threshold = Annotated[float, Field(gt=0, lt=1)]
+# Below it a network hears hundreds of notes a second in noise.
+Threshold = Annotated[float, Field(ge=0.01, lt=1)]
 
 _EXPECTED = 'an instance is {"audio": {"b64": ...}} or {"audio_uri": "gs://..."}'
 # Printable characters of an error that are shown; what stands in it may come from anybody.
@@ -50,10 +52,10 @@ _ROLL_RATE = "frames a second of the piano roll"
 class Parameters(_Strict):
     """How all instances of a request are answered."""
 
-    format: Annotated[list[Format], Field(min_length=1)] = ["notes"]
+    format: Annotated[list[Format], Field(min_length=1, max_length=3)] = ["notes"]
     extend_sustain: Annotated[bool, Field(description=_SUSTAIN)] = True
     onset_threshold: Annotated[Threshold | None, Field(description=_THRESHOLD)] = None
-    roll_rate: Annotated[float, Field(gt=0, le=1000, description=_ROLL_RATE)] = ROLL_RATE
+    roll_rate: Annotated[float, Field(gt=0, le=100, description=_ROLL_RATE)] = ROLL_RATE
 
     def wish(self) -> Wish:
         """What of it the engine must know."""
@@ -82,19 +84,22 @@ def read_request(body: bytes, most: int) -> PredictRequest:
     return request
 
 
-async def read_recording(instance: Any, settings: Settings) -> bytes:
-    """The audio file of an instance. Raises InstanceError or StorageError."""
-    wanted = _read_instance(instance)
+def read_instance(instance: Any, settings: Settings) -> bytes | Callable[[], bytes]:
+    """The audio file of an instance, or what fetches it from storage and raises StorageError.
+
+    Raises InstanceError, and StorageError for an object that may not be read.
+    """
+    wanted = _checked(instance)
     if wanted.audio is not None:
         return _decoded(wanted.audio.b64)
     assert wanted.audio_uri is not None
     Allowed(settings.allowed_uris).check(wanted.audio_uri)
-    return await asyncio.to_thread(
+    return partial(
         read_object, wanted.audio_uri, settings.max_object_bytes, settings.timeout_seconds
     )
 
 
-def _read_instance(instance: Any) -> Instance:
+def _checked(instance: Any) -> Instance:
     if not isinstance(instance, dict):
         raise InstanceError(_EXPECTED)
     try:

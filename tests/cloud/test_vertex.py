@@ -72,11 +72,18 @@ def test_what_is_sent(
             "predictRoute": "/predict",
             "healthRoute": "/health",
             "ports": [{"containerPort": 8080}],
-            "env": [{"name": "AMT_ALLOWED_URIS", "value": f"gs://{BUCKET}/rec/,gs://other"}],
+            "env": [
+                {"name": "AMT_ALLOWED_URIS", "value": f"gs://{BUCKET}/rec/,gs://other"},
+                {"name": "AMT_TIMEOUT_SECONDS", "value": "600"},
+            ],
         },
     }
     (endpoint,) = server.asked_for("/endpoints")
-    assert endpoint == {"displayName": "amt", "dedicatedEndpointEnabled": True}
+    assert endpoint == {
+        "displayName": "amt",
+        "dedicatedEndpointEnabled": True,
+        "clientConnectionConfig": {"inferenceTimeout": "600s"},
+    }
     (deployed,) = server.asked_for(":deployModel")
     resources = deployed["deployedModel"].pop("dedicatedResources")
     assert resources["machineSpec"] == {
@@ -223,7 +230,7 @@ def test_a_dry_run_needs_nothing_of_google(
     begins = ["aiplatform.init", "upload", "upload", "model = ", "aiplatform.Endpoint.list"]
     begins += ["endpoint = ", "endpoint.deploy", "endpoint.predict"]
     assert all(line.startswith(begin) for line, begin in zip(lines, begins, strict=True))
-    assert '"AMT_ALLOWED_URIS": "gs://takes/b,gs://ours"' in lines[3]
+    assert "'AMT_ALLOWED_URIS': 'gs://takes/b,gs://ours'" in lines[3]
     assert all(len(line) < 700 for line in lines)
 
 
@@ -249,6 +256,6 @@ def test_without_the_library_the_extra_is_named(
 
 def test_the_plan_is_what_is_done(deployment: Deployment) -> None:
     lines = list(planned(deployment, b"audio"))
-    assert f'artifact_uri="{deployment.artifacts}"' in lines[3]
+    assert f"artifact_uri='{deployment.artifacts}'" in lines[3]
     with pytest.raises(StorageError):
         replace(deployment, bucket="")

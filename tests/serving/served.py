@@ -15,7 +15,8 @@ import soundfile
 from fastapi.testclient import TestClient
 from small_model import small_checkpoint
 
-from amt.serving.app import Load, create_app
+from amt.serving.app import create_app
+from amt.serving.house import Load
 from amt.serving.model import load_model
 from amt.serving.settings import Settings
 

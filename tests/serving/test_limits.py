@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from fastapi import FastAPI
+from prometheus_client import generate_latest
 from served import clip, encoded, server
 
 from amt.engines.listener import Modules
@@ -88,6 +92,81 @@ def test_an_answer_that_takes_too_long(folder: Path, monkeypatch: pytest.MonkeyP
     assert "no answer within 1 s" in answer.json()["error"]
 
 
+def scope_of(path: str = "/predict", method: str = "POST") -> Any:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+    }
+
+
+def test_who_leaves_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def endless(*_: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(Engine, "hear", endless)
+    body = json.dumps({"instances": [encoded(clip(0.3))]}).encode()
+
+    async def receive() -> Any:
+        if body_left:
+            return {"type": "http.request", "body": body_left.pop()}
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    body_left, sent = [body], []
+    with server(folder) as client:
+        # In the loop of this test, in which nothing was loaded.
+        asyncio.run(asyncio.wait_for(client.app(scope_of(), receive, send), 10))
+        assert ended.is_set() and sent[0]["status"] == 499
+        assert "amt_requests_inside 0.0" in client.get("/metrics").text
+
+
+def test_who_leaves_while_sending_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    app = create_app(Settings())
+    app.state.house.engine = object()
+    with caplog.at_level(logging.INFO, logger="amt.serving"):
+        asyncio.run(app(scope_of(), receive, send))
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO and record.fields["status"] == 499
+
+
+def test_who_does_not_read_his_answer_has_gone(caplog: pytest.LogCaptureFixture) -> None:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{"}
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(60)
+
+    app = create_app(Settings(timeout_seconds=1))
+    app.state.house.engine = object()
+    asyncio.run(asyncio.wait_for(app(scope_of(), receive, send), 20))
+    assert "amt_requests_inside 0.0" in metrics_of(app)
+
+
+def metrics_of(app: FastAPI) -> str:
+    return generate_latest(app.state.house.measures.registry).decode()
+
+
 def test_a_body_that_does_not_come() -> None:
     async def receive() -> Any:
         await asyncio.sleep(60)
@@ -100,16 +179,7 @@ def test_a_body_that_does_not_come() -> None:
     settings = Settings(body_seconds=1)
     app = create_app(settings)
     app.state.house.engine = object()
-    scope: Any = {
-        "type": "http",
-        "method": "POST",
-        "path": "/predict",
-        "raw_path": b"/predict",
-        "query_string": b"",
-        "headers": [],
-        "http_version": "1.1",
-    }
-    asyncio.run(app(scope, receive, send))
+    asyncio.run(app(scope_of(), receive, send))
     assert sent[0]["status"] == 408
     assert b"did not arrive within 1 s" in sent[1]["body"]
 
@@ -154,7 +224,6 @@ def test_an_error_behind_the_door_is_told_and_logged(caplog: pytest.LogCaptureFi
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    asyncio.run(Door(broken, Settings(), Measures())(scope, receive, send))
+    asyncio.run(Door(broken, Settings(), Measures())(scope_of("/", "GET"), receive, send))
     assert sent[0]["status"] == 500 and b"ZeroDivision" not in sent[1]["body"]
     assert "ZeroDivisionError" in caplog.text

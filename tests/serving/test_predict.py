@@ -125,6 +125,7 @@ def test_a_bad_instance_costs_the_others_nothing(
         (b'{"instances": {}}', "instances"),
         (b'{"instances": [1], "parameters": {"format": ["mp3"]}}', "format"),
         (b'{"instances": [1], "parameters": {"format": []}}', "format"),
+        (b'{"instances": [1], "parameters": {"format": [' + b'"",' * 10**5 + b'""]}}', "format"),
         (b'{"instances": [1], "parameters": {"formats": ["midi"]}}', "formats"),
         (b'{"instances": [1], "parameters": {"onset_threshold": NaN}}', "onset_threshold"),
         (b'{"instances": [1], "parameters": {"roll_rate": 1e9}}', "roll_rate"),
