@@ -40,14 +40,14 @@ def test_clipping_cuts_or_rounds_the_peaks_off() -> None:
 
 def test_a_codec_ends_at_its_frequency() -> None:
     augment = replace(NOTHING, codec=1, codec_cut=(5000.0, 5000.0))
-    audio = torch.randn(4, SAMPLE_RATE)
+    audio = torch.randn(4, SAMPLE_RATE, generator=seeded(1))
     before, after = (
         torch.fft.rfft(audio).abs(),
         torch.fft.rfft(augment.waveform(audio, seeded())).abs(),
     )
     frequency = torch.fft.rfftfreq(SAMPLE_RATE, 1 / SAMPLE_RATE)
     above = frequency > 5200
-    assert rms(after[:, above]).max() < 0.01 * rms(before[:, above]).min()
+    assert rms(after[:, above]).max() < 0.03 * rms(before[:, above]).min()
     assert rms(after[:, ~above]).min() > 0.8 * rms(before[:, ~above]).min()
 
 
