@@ -84,7 +84,10 @@ def _schemathesis(running: Server, examples: int) -> str:
     words += ["--include-method", "POST", "--max-examples", str(examples // 2), "--mode", "all"]
     words += ["--suppress-health-check", "all", "--continue-on-failure"]
     program = Path(sys.executable).with_name("schemathesis")
-    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as scratch:  # Where it is started it leaves a folder.
+        done = subprocess.run(
+            [program, *words], cwd=scratch, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise SystemExit(done.stdout[-6000:] + done.stderr)
     return " ".join(line.strip() for line in done.stdout.splitlines()[-12:] if line.strip())

@@ -127,6 +127,7 @@ def _add_routes(app: FastAPI, house: House) -> None:
             answering = _transcribed(house, request, data, wish, format)
             return await _in_time(settings, request, answering)
         except AudioError as error:
+            house.measures.recordings.labels("refused").inc()
             raise HTTPException(_status(error), str(error)) from error
 
 
@@ -151,15 +152,16 @@ async def _answer(house: House, request: Request, instance: Any, wanted: Any) ->
         else:
             heard = await house.hear_stored(recording, wish)
     except InstanceError as error:
-        return _refused(400, str(error))
+        return _refused(house, 400, str(error))
     except StorageError as error:
-        return _refused(error.status, str(error))
+        return _refused(house, error.status, str(error))
     except AudioError as error:
-        return _refused(_status(error), str(error))
+        return _refused(house, _status(error), str(error))
     except Exception as error:  # What nobody foresaw must not cost the others their answers.
         visit = request.state.visit
         log(logging.ERROR, "an instance failed", error, request_id=visit.id)
-        return _refused(500, f"an error of the server; its log tells more of request {visit.id}")
+        text = f"an error of the server; its log tells more of request {visit.id}"
+        return _refused(house, 500, text)
     parameters = wanted.parameters
     model = house.ready().model
     return await asyncio.to_thread(
@@ -167,8 +169,9 @@ async def _answer(house: House, request: Request, instance: Any, wanted: Any) ->
     )
 
 
-def _refused(status: int, text: str) -> dict[str, Any]:
+def _refused(house: House, status: int, text: str) -> dict[str, Any]:
     """In place of a prediction: a sentence, and the status that a request of its own would have."""
+    house.measures.recordings.labels("failed" if status == 500 else "refused").inc()
     return {"error": printable(text), "status": status}
 
 

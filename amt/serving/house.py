@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 
-from amt.audio import AudioError
-from amt.cloud.storage import StorageError
 from amt.serving.engine import Engine, Heard, Wish
 from amt.serving.logs import log
 from amt.serving.measures import Measures
@@ -61,24 +59,15 @@ class House:
         log(logging.INFO, "ready", model=model.name, version=model.version)
 
     async def hear_stored(self, read: Callable[[], bytes], wish: Wish) -> Heard:
-        """Transcribe a recording that `read` fetches, of which only so many are in memory."""
+        """`hear` what `read` fetches; only so many of these are in memory, others wait."""
         async with self._stored:
-            try:
-                data = await asyncio.get_running_loop().run_in_executor(self._readers, read)
-            except StorageError:
-                self.measures.recordings.labels("refused").inc()
-                raise
+            data = await asyncio.get_running_loop().run_in_executor(self._readers, read)
             return await self.hear(data, wish)
 
     async def hear(self, data: bytes, wish: Wish) -> Heard:
         """Transcribe, and count it. Raises AudioError."""
-        recordings = self.measures.recordings
-        try:
-            heard = await self.ready().hear(data, wish)
-        except Exception as error:
-            recordings.labels("refused" if isinstance(error, AudioError) else "failed").inc()
-            raise
-        recordings.labels("transcribed").inc()
+        heard = await self.ready().hear(data, wish)
+        self.measures.recordings.labels("transcribed").inc()
         self.measures.audio.inc(heard.seconds)
         self.measures.computing.inc(heard.computing)
         return heard
