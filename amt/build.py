@@ -11,6 +11,7 @@ from torch import nn
 
 from amt.checkpoints import CheckpointError, names_slices, network_state, read_checkpoint
 from amt.decoding import Decoder
+from amt.errors import gist
 from amt.features import FrontEnd
 from amt.hmm import StateDecoder
 from amt.models.linear import LinearKeys
@@ -40,7 +41,7 @@ def build_checkpoint(path: Path) -> tuple[FrontEnd, Network | LinearKeys, Decode
         return front_end.eval(), network.eval(), build_decoder(decoder)
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: its weights or settings do not fit this version of amt ({_gist(error)})"
+            f"{path}: its weights or settings do not fit this version of amt ({gist(error)})"
         ) from error
 
 
@@ -86,9 +87,3 @@ def _build(config: Mapping[str, Any], **derived: Any) -> Any:
     if not (isinstance(made, type) and issubclass(made, nn.Module)):
         raise ValueError(f"_target_={target!r}: {module} has no such class")
     return made(**arguments, **derived)
-
-
-def _gist(error: Exception, most: int = 160) -> str:
-    """The beginning of an error in one line; torch's run over pages."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= most else text[: most - 3] + "..."

@@ -7,10 +7,11 @@ import sys
 
 import torch
 
+from amt.errors import gist
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _KEEP = 2**31 - 1
 _GROW = 256 * 2**20
-
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -22,8 +23,7 @@ def pick_device(name: str = "auto") -> torch.device:
     try:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:160]  # Torch's errors run over pages.
-        raise ValueError(f"device {name} cannot be used here ({reason}); try cpu") from error
+        raise ValueError(f"device {name} cannot be used here ({gist(error)}); try cpu") from error
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:

@@ -18,8 +18,8 @@ MAX_LINES = 300
 
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
-    {"files", "mp3", "smf", "hardware", "options", "transforms"},
-    {"notes", "checkpoints", "threads"},
+    {"errors", "files", "mp3", "smf", "options", "transforms"},
+    {"hardware", "notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled", "cloud"},
     {"card", "features", "responses", "rolls", "decoding", "losses", "metrics"},
     {"augment", "hmm", "models", "synth", "report"},

@@ -18,6 +18,7 @@ from typing import Any
 
 from amt.checkpoints import DESCRIPTION
 from amt.cloud.storage import LOG_IN, SETTING, Allowed, split_uri, upload_folder
+from amt.errors import gist
 
 PREDICT_ROUTE, HEALTH_ROUTE, PORT = "/predict", "/health", 8080
 # One prediction may take this long, and comes after minutes of waiting for a machine.
@@ -228,7 +229,7 @@ def _told(made: Made) -> Iterator[None]:
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, OSError, ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())[:400]
+        text = gist(error, most=400)
         if isinstance(error, DefaultCredentialsError | RefreshError):
             text = f"no valid Google credentials; {LOG_IN}"
         removal = " && ".join(reversed(made.commands))

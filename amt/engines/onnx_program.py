@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from amt.checkpoints import CheckpointError
 from amt.engines.listener import CONTEXT_SECONDS
 from amt.engines.program import Program
+from amt.errors import gist
 from amt.features import num_frames
 from amt.models.trunk import PairedConv2d
 from amt.transforms import FilterBank, Octave
@@ -112,8 +113,7 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # Its own kinds share no other base.
-        reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path}: onnxruntime cannot read it ({reason})") from error
+        raise CheckpointError(f"{path}: onnxruntime cannot read it ({gist(error)})") from error
 
 
 class _Stft(torch.autograd.Function):
