@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from amt.models.inference import round_weights
 
 def save(program: Program, path: Path) -> None:
     """Write a program, with code and weights: torch.jit.load runs it, in Python or C++."""
+    # By way of memory: where the disk is full torch's own writer ends the whole process.
+    written = io.BytesIO()
     with _quiet():
-        torch.jit.save(torch.jit.script(program.eval()), path)
+        torch.jit.save(torch.jit.script(program.eval()), written)
+    path.write_bytes(written.getvalue())
 
 
 def compute(path: Path, clips: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, Tensor]]:
