@@ -14,6 +14,7 @@ NOTHING = Augmentation(
     key_shift=0,
     detune=0.0,
     gain_db=0.0,
+    equalizer=0.0,
     tilt_db=0.0,
     equalizer_db=(0.0, 0.0),
     mixing=0.0,

@@ -21,8 +21,9 @@ class Augmentation:
     """Strengths, ranges that are drawn from, and the probability of what is not always there.
 
     key_shift: semitones up or down at most; labels follow. detune: semitones out of tune at most.
-    Both need a front end that is logarithmic in frequency. gain_db, tilt_db: standard deviations,
-    over all and per octave. equalizer_bands, equalizer_db: how many, and the gain of each.
+    Both need a front end that is logarithmic in frequency. gain_db: standard deviation of the level.
+    equalizer: probability of another frequency response; tilt_db: the standard deviation of its
+    slope per octave; equalizer_bands, equalizer_db: how many bands, and the gain of each.
 
     mixing: probability that another example of the batch sounds too; mixing_db: its level against
     the first.
@@ -43,6 +44,7 @@ class Augmentation:
     key_shift: int = 3
     detune: float = 0.3
     gain_db: float = 10.0
+    equalizer: float = 0.5
     tilt_db: float = 2.0
     equalizer_bands: int = 6
     equalizer_db: Range = (-10.0, 5.0)
@@ -107,7 +109,8 @@ class Augmentation:
     ) -> tuple[Tensor, Tensor]:
         """Gain, frequency response and key shift of log amplitudes (B, C, T, F), and the notes."""
         draw = Draw.like(spec, generator)
-        spec = spec + self._response(spec.shape[-1], draw)[:, None, None, :] / 20
+        spec = spec + self.gain_db / 20 * draw.normal(1)[..., None, None]
+        spec = draw.sometimes(self.equalizer, spec, self._equalize)
         if not shape.bins_per_semitone or not (self.key_shift or self.detune):
             return spec, notes
         shift = draw.integers(-self.key_shift, self.key_shift)
@@ -115,10 +118,11 @@ class Augmentation:
         moved = spectrum.roll(spec, exact * shape.bins_per_semitone)
         return moved, spectrum.transpose(notes, shift)
 
-    def _response(self, bins: int, draw: Draw) -> Tensor:
-        """Random frequency responses (B, F) in dB: a level, a slope, and bands."""
-        level = self.gain_db * draw.normal(1) + spectrum.tilt(bins, draw, self.tilt_db)
-        return level + spectrum.equalizer(bins, draw, self.equalizer_bands, self.equalizer_db)
+    def _equalize(self, spec: Tensor, draw: Draw) -> Tensor:
+        """Another frequency response: a slope, and bands."""
+        bins = spec.shape[-1]
+        bands = spectrum.equalizer(bins, draw, self.equalizer_bands, self.equalizer_db)
+        return spec + (spectrum.tilt(bins, draw, self.tilt_db) + bands)[:, None, None, :] / 20
 
     def _filter(self, audio: Tensor, draw: Draw) -> Tensor:
         """Room and band in one pass to frequencies and back, of the examples that have either."""

@@ -96,7 +96,7 @@ def test_gain_is_one_level_for_an_example() -> None:
 
 
 def test_tilt_is_a_straight_line_per_octave() -> None:
-    augment = replace(NOTHING, tilt_db=1.5)
+    augment = replace(NOTHING, equalizer=1.0, tilt_db=1.5)
     spec = torch.zeros(2000, 1, 1, 265)
     moved, _ = augment.spectrogram(spec, torch.zeros(2000, 0, 4), LOGFREQ, seeded())
     assert moved.diff(dim=-1).std(dim=-1).max() < 1e-5
@@ -105,7 +105,7 @@ def test_tilt_is_a_straight_line_per_octave() -> None:
 
 
 def test_bands_of_the_equalizer_are_smooth_and_lie_between_their_gains() -> None:
-    augment = replace(NOTHING, equalizer_bands=1, equalizer_db=(-10.0, 5.0))
+    augment = replace(NOTHING, equalizer=1.0, equalizer_bands=1, equalizer_db=(-10.0, 5.0))
     spec = torch.zeros(1000, 2, 4, 264)
     moved, _ = augment.spectrogram(spec, torch.zeros(1000, 0, 4), LOGFREQ, seeded())
     assert torch.equal(moved, moved[:, :1, :1].expand_as(moved))
@@ -116,7 +116,15 @@ def test_bands_of_the_equalizer_are_smooth_and_lie_between_their_gains() -> None
 
 
 def test_every_example_gets_another_response() -> None:
-    augment = replace(NOTHING, equalizer_db=(-10.0, 5.0))
+    augment = replace(NOTHING, equalizer=1.0, equalizer_db=(-10.0, 5.0))
     spec = torch.zeros(50, 1, 1, 264)
     moved, _ = augment.spectrogram(spec, torch.zeros(50, 0, 4), LOGFREQ, seeded())
     assert moved.std(dim=0).min() > 0.02 and moved.std(dim=-1).min() > 0
+
+
+def test_some_examples_keep_their_frequency_response() -> None:
+    augment = replace(NOTHING, equalizer=0.25, tilt_db=2.0, equalizer_db=(-10.0, 5.0))
+    spec = torch.zeros(2000, 1, 2, 264)
+    moved, _ = augment.spectrogram(spec, torch.zeros(2000, 0, 4), LOGFREQ, seeded())
+    changed = (moved != 0).any(dim=-1).any(dim=-1)
+    assert changed.float().mean().item() == pytest.approx(0.25, abs=0.04)
