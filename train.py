@@ -30,7 +30,7 @@ from amt.training import (
 )
 
 # What a network may have beyond the weights that it starts from: it says nothing before it learns.
-SILENT_AT_FIRST = ("network.keyboard.", "network.direct.")
+SILENT_AT_FIRST = ("network.keyboard.", "network.direct.", "network.touch.")
 RESUMED = ("data", "features", "model", "module", "seed", "trainer.max_epochs")
 
 

@@ -16,6 +16,7 @@ from amt.features import FrontEnd
 from amt.hmm import StateDecoder
 from amt.models.linear import LinearKeys
 from amt.models.network import Network
+from amt.models.touch import Touch
 
 TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal", "amt.models.linear")
 # Of the network as a whole; older checkpoints lack some, and do without.
@@ -48,7 +49,7 @@ def build_checkpoint(path: Path) -> tuple[FrontEnd, Network | LinearKeys, Decode
 def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKeys]:
     """The front end and the network of a config with `features`, `trunk`, `temporal`, `OPTIONS`.
 
-    One without trunk and temporal part stands as `network` in their place. Each part names its
+    `touch` is its hidden channels, 0 for none, which older checkpoints are. One without trunk and temporal part stands as `network` in their place. Each part names its
     class as `_target_`, as Hydra does. Only classes of `TARGETS` are made: a checkpoint is data,
     and cannot call anything else. Raises ValueError otherwise.
     """
@@ -58,7 +59,9 @@ def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKe
     trunk = _build(config["trunk"], shape=front_end.shape)
     temporal = _build(config["temporal"], dim=trunk.dim)
     options = {name: config[name] for name in OPTIONS if name in config}
-    return front_end, Network(trunk, temporal, **options)
+    hidden = config.get("touch", 0)
+    touch = Touch(front_end.shape, trunk.dim, hidden) if hidden else None
+    return front_end, Network(trunk, temporal, touch=touch, **options)
 
 
 def build_front_end(config: Mapping[str, Any]) -> FrontEnd:

@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy on logits, weighted where notes begin."""
+"""The training loss: cross-entropy on logits, weighted where notes begin; velocities by squares."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
+# What the error that all velocities of an example share counts. It is mostly the recording's: how
+# loud it is says little of how hard it was played. To guess would cost what velocities say of each
+# other, which is what is listened to.
+SHARED_VELOCITY = 0.1
+
 
 def _default_weights() -> dict[str, float]:
     return {
         "onset": 4.0,
         "offset": 1.0,
         "frame": 1.0,
-        "velocity": 1.0,
+        "velocity": 2.0,
         "release": 0.5,
         "pedal": 0.2,
     }
@@ -26,11 +31,11 @@ def _default_positive() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Loss:
-    """Binary cross-entropy of every target, and of the velocity at onsets.
+    """Binary cross-entropy of every target; of velocities, at onsets, the squared error.
 
     weights: of each target in the total; what the network does not predict is left out. positive:
     weight of positive cells, which are rare. Velocity is a fraction of 127 and counts by the height
-    of the onset triangle. Release and pedal count where the recording's pedal is known.
+    of the onset triangle; of the error that an example's velocities share, only a part. Release and pedal count where the recording's pedal is known.
     """
 
     weights: Mapping[str, float] = field(default_factory=_default_weights)
@@ -49,7 +54,7 @@ class Loss:
             if name not in logits:
                 continue
             cells = self._cells(name, targets)
-            errors = self._errors(name, logits[name], targets[name])
+            errors = self._errors(name, logits[name], targets[name], cells)
             parts[name] = (errors * cells).sum() / cells.sum().clamp(min=1.0)
         parts["total"] = sum(
             (self.weights[n] * part for n, part in parts.items()), targets["mask"].new_zeros(())
@@ -65,8 +70,17 @@ class Loss:
             return mask * targets["onset"]
         return mask.expand_as(targets[name])
 
-    def _errors(self, name: str, logits: Tensor, target: Tensor) -> Tensor:
+    def _errors(self, name: str, logits: Tensor, target: Tensor, cells: Tensor) -> Tensor:
+        if name == "velocity":
+            return _velocity_errors(logits.sigmoid() - target, cells)
         weight = logits.new_tensor(self.positive.get(name, 1.0))
         return F.binary_cross_entropy_with_logits(
             logits, target, pos_weight=weight, reduction="none"
         )
+
+
+def _velocity_errors(errors: Tensor, cells: Tensor) -> Tensor:
+    """Squares of `errors` (B, T, 88), what the `cells` of an example share counting less."""
+    counted = cells.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+    shared = (errors * cells).sum(dim=(1, 2), keepdim=True) / counted
+    return (errors - shared).square() + SHARED_VELOCITY * shared.square()

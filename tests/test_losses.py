@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from amt.losses import Loss
+from amt.losses import SHARED_VELOCITY, Loss
 
 TARGETS = ("onset", "offset", "frame", "velocity")
 SHAPE = (1, 4, 88)
@@ -35,9 +35,9 @@ def test_without_knowledge_every_cell_costs_a_bit() -> None:
     targets = silence()
     targets["onset"][0, 1, 40] = 1
     parts = plain()(constant(0.0), targets)
-    for name in TARGETS:
+    for name in ("onset", "offset", "frame"):
         assert parts[name].item() == pytest.approx(LOG_2)
-    assert parts["total"].item() == pytest.approx(4 * LOG_2)
+    assert parts["total"].item() == pytest.approx(3 * LOG_2 + parts["velocity"].item())
 
 
 def test_positive_cells_weigh_more() -> None:
@@ -66,9 +66,36 @@ def test_velocity_counts_at_onsets_by_the_height_of_the_triangle() -> None:
     logits["velocity"][0, 2, 40] = 3.0
     logits["velocity"][0, 3, 7] = 9.0
     parts = plain()(logits, targets)
-    chance = 1 / (1 + math.exp(-3.0))
-    wrong = -(0.8 * math.log(chance) + 0.2 * math.log(1 - chance))
-    assert parts["velocity"].item() == pytest.approx((LOG_2 + 0.5 * wrong) / 1.5, rel=1e-5)
+    first, second = 0.5 - 0.8, 1 / (1 + math.exp(-3.0)) - 0.8
+    shared = (first + 0.5 * second) / 1.5
+    apart = ((first - shared) ** 2 + 0.5 * (second - shared) ** 2) / 1.5
+    expected = apart + SHARED_VELOCITY * shared**2
+    assert parts["velocity"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_all_velocities_of_an_example_are_wrong_by_costs_a_part_of_what_each_is() -> None:
+    targets = silence()
+    targets["onset"][0, 1, [30, 40]] = 1.0
+    targets["velocity"][0, 1, [30, 40]] = 0.5
+    costs = []
+    for one, other in ((0.6, 0.6), (0.6, 0.4)):
+        logits = constant(0.0)
+        logits["velocity"][0, 1, [30, 40]] = torch.logit(torch.tensor([one, other]))
+        costs.append(plain()(logits, targets)["velocity"].item())
+    together, apart = costs
+    assert apart == pytest.approx(0.01, rel=1e-4)
+    assert together == pytest.approx(SHARED_VELOCITY * 0.01, rel=1e-4)
+
+
+def test_examples_do_not_share_their_errors() -> None:
+    """One too loud by what the other is too soft: neither has a note that is wrong beside another."""
+    targets = {name: torch.zeros(2, 4, 88) for name in TARGETS} | {"mask": torch.ones(2, 4)}
+    targets["onset"][:, 1, 40] = 1.0
+    targets["velocity"][:, 1, 40] = 0.5
+    logits = {name: torch.zeros(2, 4, 88) for name in TARGETS}
+    logits["velocity"][:, 1, 40] = torch.logit(torch.tensor([0.6, 0.4]))
+    cost = plain(weights={"velocity": 1.0})(logits, targets)["velocity"].item()
+    assert cost == pytest.approx(SHARED_VELOCITY * 0.01, rel=1e-4)
 
 
 def test_velocity_is_best_at_the_true_velocity() -> None:

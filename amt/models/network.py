@@ -7,6 +7,7 @@ import math
 from torch import Tensor, nn
 
 from amt.models.temporal import Cnn, Keyboard, Lstm, Transformer
+from amt.models.touch import Touch
 from amt.models.trunk import ConvTrunk, HarmonicTrunk
 from amt.notes import NUM_KEYS
 
@@ -25,7 +26,8 @@ class Network(nn.Module):
     With `pedal` also of the key's release (B, T, 88), and of the sustain pedal (B, T, 1). The heads
     of the keys are one linear layer: shared by the keys where the trunk keeps a vector a key, else
     from the frame's vector to all keys. `keyboard` units hear all keys at once, 0 for none; with
-    `direct` the heads read the trunk as well, past the temporal part.
+    `direct` the heads read the trunk as well, past the temporal part. `touch` adds to velocities
+    what it hears in the spectrogram itself and in the trunk.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Network(nn.Module):
         pedal: bool = False,
         keyboard: int = 0,
         direct: bool = False,
+        touch: Touch | None = None,
         rare: float = 0.02,
     ) -> None:
         super().__init__()
@@ -49,6 +52,7 @@ class Network(nn.Module):
         self.direct = nn.Conv2d(trunk.dim, outputs, 1, bias=False) if direct else None
         if self.direct is not None:
             nn.init.zeros_(self.direct.weight)
+        self.touch = touch
         self.pedal = PedalHead(temporal.dim) if pedal else None
         self.pedal_name = PEDAL  # TorchScript sees what belongs to a module, and no globals.
         # The name of every output, and how many columns it has.
@@ -68,6 +72,8 @@ class Network(nn.Module):
         outputs: dict[str, Tensor] = {}
         for index, name in enumerate(self.names):
             outputs[name] = logits[:, :, index].float()
+        if self.touch is not None:
+            outputs["velocity"] = outputs["velocity"] + self.touch(spec, heard).float()
         if self.pedal is not None:
             outputs[self.pedal_name] = self.pedal(features).float()
         return outputs
