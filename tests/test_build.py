@@ -37,9 +37,10 @@ def test_a_description_without_the_options_of_later_versions_does_without_them(
 ) -> None:
     names = {name.split(".")[0] for name in build_model(small_model)[1].state_dict()}
     assert names == {"trunk", "temporal", "heads"}
-    later = build_model({**small_model, "pedal": True, "keyboard": 4, "direct": True})[1]
+    options = {"pedal": True, "keyboard": 4, "direct": True, "touch": 4}
+    later = build_model({**small_model, **options})[1]
     found = {name.split(".")[0] for name in later.state_dict()}
-    assert found == names | {"pedal", "keyboard", "direct"}
+    assert found == names | set(options)
 
 
 @pytest.mark.parametrize("part", ["features", "trunk", "temporal"])

@@ -12,6 +12,7 @@ from amt.features import SpectrogramShape
 from amt.models.inference import for_inference
 from amt.models.network import Network
 from amt.models.temporal import Cnn, Lstm, Transformer
+from amt.models.touch import Touch
 from amt.models.trunk import ConvTrunk, HarmonicTrunk
 
 SHAPE = SpectrogramShape(2, 264, 3)
@@ -26,8 +27,11 @@ def network(trunk: str, temporal: str) -> Network:
         else ConvTrunk(SHAPE, channels=4, dim=16)
     )
     above = {"cnn": Cnn, "lstm": Lstm, "transformer": Transformer}[temporal](below.dim)
-    made = Network(below, above, pedal=True, keyboard=6, direct=True).train()
+    touch = Touch(SHAPE, below.dim, hidden=4) if trunk == "harmonic" else None
+    made = Network(below, above, pedal=True, keyboard=6, direct=True, touch=touch).train()
     assert made.keyboard is not None and made.direct is not None
+    if touch is not None:
+        nn.init.normal_(touch.say.weight, std=0.1)
     nn.init.normal_(made.keyboard.say.weight, std=0.1)
     nn.init.normal_(made.direct.weight, std=0.1)
     with torch.no_grad():
@@ -62,8 +66,8 @@ def test_norms_after_convolutions_vanish_and_the_others_keep_32_bits() -> None:
     before = sum(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
     for_inference(quick, torch.bfloat16)
     norms = [module for module in quick.modules() if isinstance(module, nn.BatchNorm2d)]
-    # What is left: the norm of the input, and the one after the sum in the harmonic block.
-    assert len(norms) == 2 < before
+    # What is left: both norms of the input, and the one after the sum in the harmonic block.
+    assert len(norms) == 3 < before
     for norm in norms:
         assert norm.weight.dtype == torch.float32
     assert quick.heads.weight.dtype == torch.bfloat16

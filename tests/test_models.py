@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from amt.features import SpectrogramShape
 from amt.models.network import OUTPUTS, Network
 from amt.models.temporal import Cnn, Lstm, Transformer
+from amt.models.touch import Touch
 from amt.models.trunk import ConvTrunk, HarmonicGather, HarmonicTrunk, PairedConv2d
 from amt.notes import NUM_KEYS
 
@@ -126,10 +127,11 @@ def test_the_pedal_has_one_logit_a_frame(trunk: str) -> None:
 
 
 def full(trunk: str) -> tuple[Network, Network]:
-    """A network, and one with the same weights that also hears the keyboard and reads the trunk."""
+    """A network, and one with the same weights and with all that may join one."""
     seen = TRUNKS[trunk]()
     plain = Network(seen, Lstm(seen.dim, hidden=6)).eval()
-    more = Network(seen, plain.temporal, keyboard=5, direct=True).eval()
+    touch = Touch(SHAPE, seen.dim, hidden=4) if trunk == "harmonic" else None
+    more = Network(seen, plain.temporal, keyboard=5, direct=True, touch=touch).eval()
     more.heads.load_state_dict(plain.heads.state_dict())
     return plain, more
 
@@ -144,6 +146,28 @@ def test_what_joins_a_trained_network_says_nothing_at_first_and_learns(trunk: st
     sum(values.square().mean() for values in after.values()).backward()
     assert more.keyboard is not None and more.direct is not None
     assert more.keyboard.say.weight.grad.any() and more.direct.weight.grad.any()
+    assert more.touch is None or more.touch.say.weight.grad.any()
+
+
+@torch.no_grad()
+def test_touch_hears_the_partials_of_a_key_for_a_moment_and_changes_velocities_alone() -> None:
+    network = full("harmonic")[1]
+    assert network.touch is not None
+    network.touch.say.weight.normal_()
+    spec = spectrogram(1, 40)
+    other = network.touch(spec, torch.zeros(1, 8, 40, 88))
+    third = 40 + round(12 * math.log2(3))
+    spec[:, :, 20, 3 * third : 3 * third + 3] += 5
+    changed = network.touch(spec, torch.zeros(1, 8, 40, 88)) != other
+    assert changed[0, 16:25, 40].all() and not changed[0, :16].any() and not changed[0, 25:].any()
+    assert not changed[0, :, 41].any() and changed[0, 20, third]
+    heard, deaf = network(spec), full("harmonic")[1](spec)
+    assert heard["velocity"].shape == deaf["velocity"].shape == (1, 40, 88)
+
+
+def test_touch_needs_bins_that_belong_to_keys() -> None:
+    with pytest.raises(ValueError, match="features=logfreq.*touch=0"):
+        Touch(SpectrogramShape(1, 229), 16)
 
 
 @torch.no_grad()

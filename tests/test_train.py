@@ -163,7 +163,7 @@ def test_a_run_can_start_from_the_weights_of_another(trained, cache: Path, tmp_p
     best = trained[0] / "checkpoints" / "best.ckpt"
     words = ("train.py", *TINY, f"data.cache={cache}", "logger=csv", "evaluate=false",
              "trainer.max_epochs=1", "module.learning_rate=0", f"init={best}",
-             "model.keyboard=4", "model.direct=true")  # fmt: skip
+             "model.keyboard=4", "model.direct=true", "model.touch=4")  # fmt: skip
     run(*words, f"hydra.run.dir={tmp_path}")
     before, after = (
         torch.load(path, weights_only=True)["state_dict"]
