@@ -19,7 +19,7 @@ from amt.models.network import Network
 from amt.models.touch import Touch
 
 TARGETS = ("amt.features", "amt.models.trunk", "amt.models.temporal", "amt.models.linear")
-# Of the network as a whole; older checkpoints lack some, and do without.
+# Of the network as a whole; older checkpoints lack some, and `touch`, and do without.
 OPTIONS = ("pedal", "keyboard", "direct")
 
 
@@ -49,9 +49,10 @@ def build_checkpoint(path: Path) -> tuple[FrontEnd, Network | LinearKeys, Decode
 def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKeys]:
     """The front end and the network of a config with `features`, `trunk`, `temporal`, `OPTIONS`.
 
-    `touch` is its hidden channels, 0 for none, which older checkpoints are. One without trunk and temporal part stands as `network` in their place. Each part names its
-    class as `_target_`, as Hydra does. Only classes of `TARGETS` are made: a checkpoint is data,
-    and cannot call anything else. Raises ValueError otherwise.
+    `touch` is its hidden channels, 0 for none. One without trunk and temporal part stands as
+    `network` in their place. Each part names its class as `_target_`, as Hydra does. Only classes
+    of `TARGETS` are made: a checkpoint is data, and cannot call anything else. Raises ValueError
+    otherwise.
     """
     front_end = build_front_end(config["features"])
     if "network" in config:

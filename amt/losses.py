@@ -35,7 +35,8 @@ class Loss:
 
     weights: of each target in the total; what the network does not predict is left out. positive:
     weight of positive cells, which are rare. Velocity is a fraction of 127 and counts by the height
-    of the onset triangle; of the error that an example's velocities share, only a part. Release and pedal count where the recording's pedal is known.
+    of the onset triangle; of the error that an example's velocities share, only a part. Release and
+    pedal count where the recording's pedal is known.
     """
 
     weights: Mapping[str, float] = field(default_factory=_default_weights)

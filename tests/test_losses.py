@@ -88,7 +88,7 @@ def test_what_all_velocities_of_an_example_are_wrong_by_costs_a_part_of_what_eac
 
 
 def test_examples_do_not_share_their_errors() -> None:
-    """One too loud by what the other is too soft: neither has a note that is wrong beside another."""
+    """One too loud by what the other is too soft: neither has notes wrong beside each other."""
     targets = {name: torch.zeros(2, 4, 88) for name in TARGETS} | {"mask": torch.ones(2, 4)}
     targets["onset"][:, 1, 40] = 1.0
     targets["velocity"][:, 1, 40] = 0.5

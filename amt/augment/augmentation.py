@@ -21,7 +21,7 @@ class Augmentation:
     """Strengths, ranges that are drawn from, and the probability of what is not always there.
 
     key_shift: semitones up or down at most; labels follow. detune: semitones out of tune at most.
-    Both need a front end that is logarithmic in frequency. gain_db: standard deviation of the level.
+    Both need a front end that is logarithmic in frequency. gain_db: standard deviation of levels.
     equalizer: probability of another frequency response; tilt_db: the standard deviation of its
     slope per octave; equalizer_bands, equalizer_db: how many bands, and the gain of each.
 

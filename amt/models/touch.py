@@ -1,4 +1,4 @@
-"""How hard the keys were struck, which the trunk, made to tell notes from no notes, half forgets."""
+"""How hard keys were struck, which the trunk, made to tell notes from no notes, half forgets."""
 
 from __future__ import annotations
 
