@@ -39,7 +39,7 @@ def main(config: DictConfig) -> float:
     """Train; returns the score that sweeps maximise. A wrong input ends in one line."""
     try:
         return run(config)
-    except (SourceError, CacheError, CheckpointError, AudioError, FileNotFoundError) as error:
+    except (SourceError, CacheError, CheckpointError, AudioError, OSError) as error:
         raise SystemExit(f"train.py: {error}") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -53,9 +54,12 @@ def tune_checkpoint(
 
 
 def save_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Write `state_dict` and `hyper_parameters`, whole or not at all."""
+    """Write `state_dict` and `hyper_parameters`, whole or not at all. Raises OSError."""
+    # By way of memory: where the disk is full torch's own writer raises pages of something else.
+    written = io.BytesIO()
+    torch.save(checkpoint, written)
     with whole(path) as temporary:
-        torch.save(checkpoint, temporary)
+        temporary.write_bytes(written.getvalue())
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

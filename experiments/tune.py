@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
         data = instantiate(config.data, _convert_="all")
         data.prepare_data()
         print(tune_checkpoint(Path(checkpoint), data, pick_device()))
-    except (SourceError, CacheError, CheckpointError) as error:
+    except (SourceError, CacheError, CheckpointError, OSError) as error:
         sys.exit(f"tune.py: {error}")
 
 

@@ -183,3 +183,20 @@ def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:
         "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={tmp_path}",
     )  # fmt: skip
     assert (tmp_path / "optimization_results.yaml").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of this kind")
+def test_a_full_disk_ends_in_one_line_and_leaves_no_half_checkpoint(
+    trained, cache: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for the disk: either way writing fails halfway."""
+    script = (
+        "import resource, runpy, signal, sys;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    words = (*TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv")
+    done = run("-c", script, "train.py", *words, fails=True)
+    assert "train.py: [Errno" in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("checkpoints/*"))
