@@ -168,6 +168,8 @@ def test_touch_hears_the_partials_of_a_key_for_a_moment_and_changes_velocities_a
 def test_touch_needs_bins_that_belong_to_keys() -> None:
     with pytest.raises(ValueError, match=r"features=logfreq.*touch=0"):
         Touch(SpectrogramShape(1, 229), 16)
+    with pytest.raises(ValueError, match="touch=-3"):
+        Touch(SHAPE, 16, hidden=-3)
 
 
 @torch.no_grad()

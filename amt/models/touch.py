@@ -25,6 +25,8 @@ class Touch(nn.Module):
         self, shape: SpectrogramShape, dim: int, hidden: int = 32, harmonics: int = 8
     ) -> None:
         super().__init__()
+        if hidden < 1:
+            raise ValueError(f"touch={hidden}: expected a number of channels, or 0 for none")
         steps = shape.bins_per_semitone
         if not steps or shape.num_bins != steps * NUM_KEYS:
             raise ValueError(
