@@ -17,6 +17,7 @@ from amt.checkpoints import CheckpointError, names_slices, read_checkpoint
 from amt.data.datamodule import PianoData
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
+from amt.errors import gist
 from amt.hardware import fastest_precision, keep_freed_memory, pick_device
 from amt.models.cost import measure
 from amt.module import Transcription
@@ -129,7 +130,7 @@ def _start_from(module: Transcription, path: Path) -> None:
     try:
         module.load_state_dict({**state, **{name: own[name] for name in new}})
     except (RuntimeError, AttributeError, TypeError) as error:
-        wrong = " ".join(str(error).split())[:160]
+        wrong = gist(error)
         raise CheckpointError(f"{path}: its weights do not fit this model ({wrong})") from error
 
 

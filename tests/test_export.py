@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from full_disk import FULL_DISK
 from small_model import LSTM, small_checkpoint
 
 from amt import export as exporting
@@ -315,14 +316,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of this kind")
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    """A limit on the size of files stands for the disk: either way writing fails halfway."""
     checkpoint = small_checkpoint(tmp_path / "small.ckpt")
-    script = (
-        "import resource, signal, sys; from amt.cli import main;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
-        "sys.exit(main(sys.argv[1:]))"
-    )
+    script = FULL_DISK + "import sys; from amt.cli import main; sys.exit(main(sys.argv[1:]))"
     words = ["export", str(checkpoint), "--output", str(tmp_path / "out" / "exported")]
     done = subprocess.run(
         [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from full_disk import FULL_DISK
 
 from amt.audio import SAMPLE_RATE, save
 
@@ -189,11 +190,8 @@ def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:
 def test_a_full_disk_ends_in_one_line_and_leaves_no_half_checkpoint(
     trained, cache: Path, tmp_path: Path
 ) -> None:
-    """A limit on the size of files stands for the disk: either way writing fails halfway."""
-    script = (
-        "import resource, runpy, signal, sys;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+    script = FULL_DISK + (
+        "import runpy, sys;"
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     words = (*TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv")
