@@ -14,8 +14,10 @@ from amt.build import build_model
 from amt.decoding import Decoder
 from amt.losses import Loss
 from amt.metrics import note_scores
+from amt.muon import Muon, hidden_matrices
 from amt.notes import Notes
 
+OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("onecycle", "cosine", "trapezoid")
 VALIDATION_SCORES = ("note_f1", "note_100ms_f1", "note_offset_f1", "frame_f1")
 
@@ -24,10 +26,10 @@ class Transcription(L.LightningModule):
     """Trains a network; everything it is made of goes into the checkpoint as plain types.
 
     model: `features`, `trunk`, `temporal` for `amt.build.build_model`. decoder: fields of Decoder.
-    loss: fields of Loss. learning_rate: the peak. schedule: "onecycle", "cosine" or "trapezoid",
-    over all steps of the run; warmup: the fraction of steps in which the rate rises; cooldown: the
-    fraction in which a trapezoid's falls. recipe: the whole resolved configuration, kept for
-    whoever wants to know or do it again.
+    loss: fields of Loss. optimizer: "adamw" or "muon". learning_rate: the peak. schedule:
+    "onecycle", "cosine" or "trapezoid", over all steps of the run; warmup: the fraction of steps in
+    which the rate rises; cooldown: the fraction in which a trapezoid's falls. recipe: the whole
+    resolved configuration, kept for whoever wants to know or do it again.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Transcription(L.LightningModule):
         model: dict[str, Any],
         decoder: dict[str, float] | None = None,
         loss: dict[str, Any] | None = None,
+        optimizer: str = "adamw",
         learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         schedule: str = "onecycle",
@@ -45,6 +48,8 @@ class Transcription(L.LightningModule):
         super().__init__()
         if schedule not in SCHEDULES:
             raise ValueError(f"schedule={schedule!r}: expected one of {', '.join(SCHEDULES)}")
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer={optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
         self.save_hyperparameters()
         self.front_end, network = build_model(model)
         self.network = network.to(memory_format=torch.channels_last)
@@ -97,20 +102,26 @@ class Transcription(L.LightningModule):
         return self.decoder.decode(posteriors, self.front_end.frame_rate)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(
-            groups, lr=self.hparams["learning_rate"], weight_decay=self.hparams["weight_decay"]
-        )
+        optimizer = self._optimizer()
         scheduler = self._scheduler(optimizer)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
+        muon = self.hparams["optimizer"] == "muon"
+        hidden = hidden_matrices(self.network) if muon else []
+        known = {id(parameter) for parameter in hidden}
+        rest = [p for p in self.network.parameters() if id(p) not in known]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in rest if p.ndim > 1]},
+            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        if muon:
+            return Muon([*groups, {"params": hidden, "orthogonal": True}], rate, weight_decay=decay)
+        return torch.optim.AdamW(groups, rate, weight_decay=decay)
 
     def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
         steps = int(self.trainer.estimated_stepping_batches)

@@ -18,7 +18,7 @@ MAX_LINES = 300
 
 # From the ground up. A room may import rooms of lower floors and itself, and no others.
 FLOORS = (
-    {"errors", "files", "mp3", "smf", "options", "transforms"},
+    {"errors", "files", "mp3", "muon", "smf", "options", "transforms"},
     {"hardware", "notes", "checkpoints", "threads"},
     {"audio", "midi", "bundled", "cloud"},
     {"card", "features", "responses", "rolls", "decoding", "losses", "metrics"},

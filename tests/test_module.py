@@ -68,12 +68,15 @@ class StopAfter(L.Callback):
         trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
 
 
-def test_resumed_run_equals_uninterrupted_run(tiny_source, tiny_cache, small_model, tmp_path):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_resumed_run_equals_uninterrupted_run(
+    optimizer, tiny_source, tiny_cache, small_model, tmp_path
+):
     def run(folder: Path, *callbacks: L.Callback, **options) -> Transcription:
         L.seed_everything(5, verbose=False)
         data = make_data(tiny_source, tiny_cache, augmentation=Augmentation())
         trainer = make_trainer(folder, 3, *callbacks)
-        return fit(trainer, Transcription(small_model), data, **options)
+        return fit(trainer, Transcription(small_model, optimizer=optimizer), data, **options)
 
     straight = run(tmp_path / "straight")
     run(tmp_path / "halves", StopAfter(1))
@@ -163,6 +166,11 @@ def test_learning_rate_rises_then_falls(schedule, tiny_source, tiny_cache, small
 def test_unknown_schedule_is_refused(small_model):
     with pytest.raises(ValueError, match="expected one of onecycle, cosine"):
         Transcription(small_model, schedule="step")
+
+
+def test_unknown_optimizer_is_refused(small_model):
+    with pytest.raises(ValueError, match="expected one of adamw, muon"):
+        Transcription(small_model, optimizer="sgd")
 
 
 def test_table_keeps_only_notes_that_begin_inside():

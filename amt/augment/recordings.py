@@ -16,9 +16,9 @@ from torch import Tensor
 from amt.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, load
 from amt.responses import DIRECT_SECONDS, direct_sound
 
-RESPONSE_SECONDS = 1.0
+RESPONSE_SECONDS = 1.5
 RESPONSE_SAMPLES = round(RESPONSE_SECONDS * SAMPLE_RATE)
-FADE_SECONDS = 0.1
+FADE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,9 +87,13 @@ class HarmonicTrunk(nn.Module):
         )
 
     def forward(self, spec: Tensor) -> Tensor:
+        return self.blocks(self.keys(spec))
+
+    def keys(self, spec: Tensor) -> Tensor:
+        """What the blocks begin with: (B, D, T, 88), of each key's own bins."""
         keys = self.to_keys(self._stem(spec))
         # In its own type, so that a float32 parameter does not widen every block.
-        return self.blocks(keys + self.key.to(keys.dtype))
+        return keys + self.key.to(keys.dtype)
 
     def _stem(self, spec: Tensor) -> Tensor:
         """Channels go last after the first norm, which is slow on so few of them in a row."""
