@@ -22,12 +22,12 @@ def network(trunk: str, temporal: str) -> Network:
     """With norms that have seen something."""
     torch.manual_seed(0)
     below = (
-        HarmonicTrunk(SHAPE, channels=8, blocks=1, stem_channels=4)
-        if trunk == "harmonic"
+        HarmonicTrunk(SHAPE, channels=8, blocks=1, stem_channels=4, separable=trunk == "separable")
+        if trunk != "conv"
         else ConvTrunk(SHAPE, channels=4, dim=16)
     )
     above = {"cnn": Cnn, "lstm": Lstm, "transformer": Transformer}[temporal](below.dim)
-    touch = Touch(SHAPE, below.dim, hidden=4) if trunk == "harmonic" else None
+    touch = Touch(SHAPE, below.dim, hidden=4) if trunk != "conv" else None
     made = Network(below, above, pedal=True, keyboard=6, direct=True, touch=touch).train()
     assert made.keyboard is not None and made.direct is not None
     if touch is not None:
@@ -39,7 +39,7 @@ def network(trunk: str, temporal: str) -> Network:
     return made.eval()
 
 
-@pytest.mark.parametrize("trunk", ["harmonic", "conv"])
+@pytest.mark.parametrize("trunk", ["harmonic", "separable", "conv"])
 @pytest.mark.parametrize("temporal", ["cnn", "lstm", "transformer"])
 @pytest.mark.parametrize(
     ("precision", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)]
@@ -61,8 +61,9 @@ def test_the_outputs_stay(
         assert (values.sigmoid() - found[name].sigmoid()).abs().max() < tolerance, name
 
 
-def test_norms_after_convolutions_vanish_and_the_others_keep_32_bits() -> None:
-    quick = network("harmonic", "cnn")
+@pytest.mark.parametrize("trunk", ["harmonic", "separable"])
+def test_norms_after_convolutions_vanish_and_the_others_keep_32_bits(trunk: str) -> None:
+    quick = network(trunk, "cnn")
     before = sum(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
     for_inference(quick, torch.bfloat16)
     norms = [module for module in quick.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -21,6 +21,7 @@ SHAPE = SpectrogramShape(channels=2, num_bins=264, bins_per_semitone=3)
 TRUNKS = {
     "conv": lambda: ConvTrunk(SHAPE, channels=4, dim=16),
     "harmonic": lambda: HarmonicTrunk(SHAPE, channels=8, blocks=2, stem_channels=4),
+    "separable": lambda: HarmonicTrunk(SHAPE, 8, blocks=2, stem_channels=4, separable=True),
 }
 TEMPORALS = {
     "cnn": lambda dim: Cnn(dim, layers=3),

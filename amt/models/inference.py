@@ -30,12 +30,14 @@ def round_weights(network: nn.Module, precision: torch.dtype) -> None:
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Merge each batch norm that follows a convolution in a sequence into that convolution."""
+    """Merge each batch norm that follows a convolution, or several, in a sequence into the last."""
     for module in list(network.modules()):
         if isinstance(module, nn.Sequential):
             for index, (first, second) in enumerate(list(pairwise(module))):
-                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                    module[index] = fuse_conv_bn_eval(first, second)
+                parts, last = (first, -1) if isinstance(first, nn.Sequential) else (module, index)
+                convolution = parts[last]
+                if isinstance(convolution, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    parts[last] = fuse_conv_bn_eval(convolution, second)
                     module[index + 1] = nn.Identity()
 
 

@@ -48,7 +48,8 @@ class HarmonicTrunk(nn.Module):
 
     A stem at full frequency resolution, a strided convolution to the 88 keys, then blocks in which
     each key listens to its harmonics and to the keys whose harmonic it is (after Wei et al. 2022,
-    "HPPNet"). A learned embedding tells the keys apart.
+    "HPPNet"). A learned embedding tells the keys apart. With `separable` blocks look around each
+    channel by itself before they mix them: half the time and a seventh of the weights.
     """
 
     groups = NUM_KEYS
@@ -62,6 +63,7 @@ class HarmonicTrunk(nn.Module):
         kernel_size: int = 3,
         harmonics: int = 8,
         dropout: float = 0.0,
+        separable: bool = False,
     ) -> None:
         super().__init__()
         if not shape.bins_per_semitone:
@@ -83,7 +85,10 @@ class HarmonicTrunk(nn.Module):
         )
         self.key = nn.Parameter(torch.zeros(channels, 1, NUM_KEYS))
         self.blocks = nn.Sequential(
-            *(HarmonicBlock(channels, harmonics, kernel_size, dropout) for _ in range(blocks))
+            *(
+                HarmonicBlock(channels, harmonics, kernel_size, dropout, separable)
+                for _ in range(blocks)
+            )
         )
 
     def forward(self, spec: Tensor) -> Tensor:
@@ -108,11 +113,18 @@ class HarmonicTrunk(nn.Module):
 class HarmonicBlock(nn.Module):
     """Gather harmonics, then look around: residual both times."""
 
-    def __init__(self, channels: int, harmonics: int, kernel_size: int, dropout: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        harmonics: int,
+        kernel_size: int,
+        dropout: float,
+        separable: bool = False,
+    ) -> None:
         super().__init__()
         self.gather = HarmonicGather(channels, harmonics)
         self.norm = nn.BatchNorm2d(channels)
-        self.around = Residual(channels, kernel_size)
+        self.around = Residual(channels, kernel_size, SeparableConv2d if separable else nn.Conv2d)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -193,11 +205,23 @@ def _paired(weight: Tensor) -> Tensor:
     return split.permute(0, 1, 5, 2, 3, 4).flatten(0, 1).flatten(1, 2)
 
 
+class SeparableConv2d(nn.Sequential):
+    """A convolution (same padding) of each channel alone, then one that mixes channels."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel_size: int, padding: int, bias: bool = True
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, inputs, kernel_size, padding=padding, groups=inputs, bias=False),
+            nn.Conv2d(inputs, outputs, 1, bias=bias),
+        )
+
+
 class Residual(nn.Module):
     """Two convolutions with batch norm, added to their input (He et al. 2016)."""
 
     def __init__(
-        self, channels: int, kernel_size: int, convolution: type[nn.Conv2d] = nn.Conv2d
+        self, channels: int, kernel_size: int, convolution: type[nn.Module] = nn.Conv2d
     ) -> None:
         super().__init__()
         self.body = nn.Sequential(
@@ -210,7 +234,7 @@ class Residual(nn.Module):
 
 
 def _conv(
-    inputs: int, outputs: int, kernel_size: int, convolution: type[nn.Conv2d] = nn.Conv2d
+    inputs: int, outputs: int, kernel_size: int, convolution: type[nn.Module] = nn.Conv2d
 ) -> list[nn.Module]:
     return [
         convolution(inputs, outputs, kernel_size, padding=kernel_size // 2, bias=False),
