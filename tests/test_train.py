@@ -60,7 +60,7 @@ def test_a_run_leaves_checkpoints_scores_and_the_next_command(trained) -> None:
     assert "parameters" in printed and "| **mean**" in printed
     assert f"amt transcribe RECORDING --ckpt {folder}/checkpoints/best.ckpt" in printed
     metrics = (folder / "metrics.csv").read_text().splitlines()[0]
-    assert "val/note_f1" in metrics and "test/note_f1" in metrics and "lr-AdamW" in metrics
+    assert "val/note_f1" in metrics and "test/note_f1" in metrics and "lr-Muon" in metrics
 
 
 def test_wandb_works_offline_with_pictures_sound_and_a_table(trained) -> None:
