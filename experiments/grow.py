@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from amt.audio import SAMPLE_RATE
 from amt.build import build_checkpoint, build_model
 from amt.checkpoints import CheckpointError, read_checkpoint
 from amt.data.synthetic import Synthetic
@@ -36,8 +37,12 @@ def main(source: Path, target: Path, blocks: int | None, n_ffts: list[int] | Non
     if not isinstance(old, Network) or not isinstance(old.trunk, HarmonicTrunk):
         raise CheckpointError(f"{source}: expected a network with a harmonic trunk")
     model = copy.deepcopy(settings["model"])
-    model["trunk"]["blocks"] = blocks or len(old.trunk.blocks)
-    model["features"]["n_ffts"] = n_ffts or model["features"]["n_ffts"]
+    model["trunk"]["blocks"] = _more(source, "blocks", len(old.trunk.blocks), blocks)
+    if n_ffts:
+        before = list(model["features"].get("n_ffts", []))
+        if not before or n_ffts[: len(before)] != before:
+            raise CheckpointError(f"{source}: its n_ffts are {before}; name these first, then more")
+        model["features"]["n_ffts"] = n_ffts
     front_end, new = build_model(model)
     assert isinstance(new, Network) and isinstance(new.trunk, HarmonicTrunk)
     audio = torch.stack([torch.from_numpy(piece) for piece in _pieces()])
@@ -52,9 +57,15 @@ def main(source: Path, target: Path, blocks: int | None, n_ffts: list[int] | Non
     print(f"{target}: posteriors differ from those of {source} by at most {difference:.4f}")
 
 
+def _more(source: Path, name: str, before: int, wanted: int | None) -> int:
+    if wanted is not None and wanted < before:
+        raise CheckpointError(f"{source}: has {before} {name}, more than {wanted}; name no fewer")
+    return wanted or before
+
+
 def _pieces() -> list[Any]:
     pieces = Synthetic(train=PIECES, validation=0, test=0, seconds=SECONDS, seed=5).pieces()
-    return [piece.load().audio[: round(SECONDS * 16000)] for piece in pieces]
+    return [piece.load().audio[: round(SECONDS * SAMPLE_RATE)] for piece in pieces]
 
 
 def _take_over(new: nn.Module, state: dict[str, Tensor]) -> None:
@@ -108,5 +119,5 @@ if __name__ == "__main__":
     parser.add_argument("--n-ffts", type=int, nargs="+")
     try:
         main(**vars(parser.parse_args()))
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         sys.exit(f"grow.py: {error}")

@@ -35,6 +35,17 @@ def test_a_grown_network_computes_the_same_and_its_new_parts_learn(tmp_path, cap
     assert new.trunk.stem[1].weight.grad[:, -1].abs().max() > 0
 
 
+@pytest.mark.parametrize(
+    ("blocks", "n_ffts", "told"),
+    [(0, None, "has 1 blocks"), (None, [512, 2048], r"n_ffts are \[2048, 512\]; name these first")],
+)
+def test_nothing_is_taken_away(blocks, n_ffts, told, tmp_path):
+    small = small_checkpoint(tmp_path / "small.ckpt")
+    with pytest.raises(CheckpointError, match=told):
+        grow.main(small, tmp_path / "large.ckpt", blocks=blocks, n_ffts=n_ffts)
+    assert not (tmp_path / "large.ckpt").exists()
+
+
 def test_only_harmonic_trunks_grow(tmp_path):
     model = {
         "features": {"_target_": "amt.features.LogFrequency"},
