@@ -13,17 +13,18 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from amt.data.datamodule import PianoData
-from amt.hardware import keep_freed_memory, pick_device
-from amt.training import read_recipe, score, write_report
+from amt.data.datamodule import PianoDataModule
+from amt.device import keep_freed_memory, pick_device
+from amt.evaluation.tables import write_report
+from amt.training.finish import read_recipe, score
 
 # All that a checkpoint may name as its data: it comes from strangers, and Hydra calls any name.
 DATA_TARGETS = {
-    "amt.data.datamodule.PianoData",
-    "amt.data.folder.Folder",
-    "amt.data.maestro.Maestro",
-    "amt.data.maps.Maps",
-    "amt.data.synthetic.Synthetic",
+    "amt.data.datamodule.PianoDataModule",
+    "amt.data.sources.folder.Folder",
+    "amt.data.sources.maestro.Maestro",
+    "amt.data.sources.maps.Maps",
+    "amt.data.sources.synthetic.Synthetic",
 }
 
 
@@ -41,7 +42,7 @@ def run(config: DictConfig) -> None:
     keep_freed_memory()
     warnings.simplefilter("ignore")
     checkpoint = Path(config.ckpt)
-    data: PianoData = instantiate(_data_config(config), _convert_="all")
+    data: PianoDataModule = instantiate(_data_config(config), _convert_="all")
     data.prepare_data()
     folder = Path(config.output) if config.output else _folder(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,26 +12,21 @@ from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from amt.audio import AudioError
-from amt.checkpoints import CheckpointError, names_slices, read_checkpoint
-from amt.data.datamodule import PianoData
+from amt.data.datamodule import PianoDataModule
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
-from amt.errors import gist
-from amt.hardware import fastest_precision, keep_freed_memory, pick_device
+from amt.device import fastest_precision, keep_freed_memory, pick_device
+from amt.errors import one_line
+from amt.evaluation.tables import write_report
+from amt.io.audio import AudioError
+from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
 from amt.models.cost import measure
-from amt.module import Transcription
-from amt.tracking import finish, log_evaluation
-from amt.training import (
-    read_recipe,
-    save_checkpoint,
-    score,
-    tune_checkpoint,
-    write_report,
-)
+from amt.training.finish import read_recipe, save_checkpoint, score, tune_checkpoint
+from amt.training.module import TranscriptionModule
+from amt.training.tracking import finish, log_evaluation
 
-# What a network may have beyond the weights that it starts from: it says nothing before it learns.
-SILENT_AT_FIRST = ("network.keyboard.", "network.direct.", "network.touch.")
+# Parts whose output is zero before training: `init=` accepts weights that lack them.
+ZERO_AT_START = ("network.global_context.", "network.skip_heads.", "network.velocity_head.")
 RESUMED = ("data", "features", "model", "module", "seed", "trainer.max_epochs")
 
 
@@ -48,13 +43,13 @@ def run(config: DictConfig) -> float:
     """Seed, instantiate, fit, report."""
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
-    data: PianoData = instantiate(config.data, _convert_="all")
+    data: PianoDataModule = instantiate(config.data, _convert_="all")
     if "fit" in config.model:
         return _fit(config, data)
     if config.resume:
         _go_on(config)
     try:
-        module = Transcription(**_hyperparameters(config))
+        module = TranscriptionModule(**_hyperparameters(config))
     except ValueError as error:
         raise SystemExit(f"train.py: {error}") from None
     if config.init:
@@ -74,7 +69,7 @@ def run(config: DictConfig) -> float:
     return float(trainer.checkpoint_callback.best_model_score or 0.0)
 
 
-def _fit(config: DictConfig, data: PianoData) -> float:
+def _fit(config: DictConfig, data: PianoDataModule) -> float:
     """Fit a model that needs no gradients, then report as for any other."""
     if config.resume or config.init:
         raise CheckpointError(f"{config.name} is fitted in one go: leave out resume and init")
@@ -119,28 +114,30 @@ def _go_on(config: DictConfig) -> None:
             )
 
 
-def _start_from(module: Transcription, path: Path) -> None:
+def _start_from(module: TranscriptionModule, path: Path) -> None:
     """Give the network the weights of a checkpoint; parts that start silent may be new.
 
     Raises CheckpointError where the weights do not fit.
     """
     state = read_checkpoint(path).get("state_dict", {})
     own = module.state_dict()
-    new = [name for name in own if name.startswith(SILENT_AT_FIRST) and name not in state]
+    new = [name for name in own if name.startswith(ZERO_AT_START) and name not in state]
     try:
         module.load_state_dict({**state, **{name: own[name] for name in new}})
     except (RuntimeError, AttributeError, TypeError) as error:
-        wrong = gist(error)
+        wrong = one_line(error)
         raise CheckpointError(f"{path}: its weights do not fit this model ({wrong})") from error
 
 
-def _report(config: DictConfig, checkpoint: Path, loggers: list[Logger], data: PianoData) -> float:
+def _report(
+    config: DictConfig, checkpoint: Path, loggers: list[Logger], data: PianoDataModule
+) -> float:
     """Thresholds into the checkpoint, scores of the test pieces, what to type next.
 
     Returns the score that counts.
     """
     device = pick_device()
-    transcribes = not names_slices(read_checkpoint(checkpoint))
+    transcribes = not is_slice_classifier(read_checkpoint(checkpoint))
     if transcribes:
         tune_checkpoint(checkpoint, data, device)
     split: Split = "test" if data.entries("test") else "validation"

@@ -1,14 +1,10 @@
-"""The note table: what a transcription is, and what a reference is."""
+"""The note table: notes and pedal of a reference or an estimate."""
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
-
-from amt.files import whole
 
 MIN_PITCH = 21
 MAX_PITCH = 108
@@ -19,7 +15,11 @@ SOSTENUTO = 66
 SOFT = 67
 PEDALS = (SUSTAIN, SOSTENUTO, SOFT)
 
-TABLE_COLUMNS = ("onset", "offset", "pitch", "velocity")
+# The columns of a note table, in this order wherever a table is an array.
+COLUMNS = ("onset", "offset", "pitch", "velocity")
+PEDAL_COLUMNS = ("time", "controller", "value")
+# Tables for training have one column more, when the key was released; these are the indices.
+ONSET, OFFSET, PITCH, VELOCITY, RELEASE = range(len(COLUMNS) + 1)
 
 # From this value of CC64 on the dampers are off the strings.
 PEDAL_DOWN = 64
@@ -76,7 +76,7 @@ class Notes:
         if (columns[1] < columns[0]).any():
             raise ValueError("a note ends before it begins")
         order = np.lexsort((columns[2], columns[0]))
-        for name, column in zip(TABLE_COLUMNS, columns, strict=True):
+        for name, column in zip(COLUMNS, columns, strict=True):
             object.__setattr__(self, name, column[order])
 
     def __len__(self) -> int:
@@ -136,7 +136,7 @@ def sustain_presses(notes: Notes, threshold: int = PEDAL_DOWN) -> np.ndarray:
     return np.stack([pressed, released], axis=1)
 
 
-def pedal_of(presses: np.ndarray) -> Pedal:
+def pedal_from_presses(presses: np.ndarray) -> Pedal:
     """Movements of the sustain pedal that give `presses` (P, 2) seconds."""
     value = np.tile([127, 0], len(presses))
     return Pedal(presses.reshape(-1), np.full(len(value), SUSTAIN), value)
@@ -156,7 +156,7 @@ def extend_sustain(notes: Notes, threshold: int = PEDAL_DOWN) -> Notes:
     time, down = movements.time[order], movements.value[order] >= threshold
     held, release = _pedal_release(notes.offset, time, down, notes.end)
     extended = np.where(held, np.maximum(notes.offset, release), notes.offset)
-    again = _next_onset(notes)
+    again = next_onsets(notes)
     cut = np.minimum(extended, np.maximum(again, notes.offset))
     return replace(notes, offset=cut)
 
@@ -173,41 +173,10 @@ def _pedal_release(
     return held, release
 
 
-def _next_onset(notes: Notes) -> np.ndarray:
-    """Onset of the next note of the same pitch, infinity where there is none."""
+def next_onsets(notes: Notes) -> np.ndarray:
+    """(N,) onset of the next note of the same pitch in seconds, infinity where there is none."""
     following = np.full(len(notes), np.inf)
     order = np.lexsort((notes.onset, notes.pitch))
     same = notes.pitch[order][1:] == notes.pitch[order][:-1]
     following[order[:-1][same]] = notes.onset[order][1:][same]
     return following
-
-
-def read_table(path: Path | str) -> Notes:
-    """Read a tab-separated note table with the columns onset, offset, pitch, velocity.
-
-    Raises ValueError that names the file where a column is missing or a value is not a number.
-    """
-    expected = f"tab-separated columns {', '.join(TABLE_COLUMNS)}"
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            if not set(TABLE_COLUMNS) <= set(reader.fieldnames or ()):
-                raise ValueError(f"its first line is {reader.fieldnames}")
-            rows = list(reader)
-        onset, offset, pitch, velocity = (
-            np.array([float(row[name]) for row in rows]) for name in TABLE_COLUMNS
-        )
-        return Notes(onset, offset, pitch, velocity)
-    except (TypeError, ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: not a note table ({expected}): {error}") from error
-
-
-def write_table(path: Path | str, notes: Notes) -> None:
-    """Write a note table with times to a tenth of a millisecond; whole or not at all."""
-    with whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(TABLE_COLUMNS)
-        for onset, offset, pitch, velocity in zip(
-            notes.onset, notes.offset, notes.pitch, notes.velocity, strict=True
-        ):
-            writer.writerow((f"{onset:.4f}", f"{offset:.4f}", pitch, velocity))

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from amt import audio
-from amt.files import whole
-from amt.midi import write_midi
-from amt.notes import Notes, write_table
-from amt.responses import direct_sound
+from amt.io import audio
+from amt.io.atomic import atomic_write
+from amt.io.impulse_responses import direct_sound
+from amt.io.midi import write_midi
+from amt.io.note_tables import write_table
+from amt.notes import Notes
 from amt.synth.room import coloured_noise, convolve, impulse_response, keep_headroom
 
 # The built-in room: level of the reverberation against the direct sound, decay, damping.
@@ -157,7 +158,7 @@ def write_mp3(path: Path, samples: np.ndarray, rate: int, kbits: int) -> None:
     program = shutil.which("ffmpeg")
     if program is None:
         raise ConditionError(f"cannot write {path}: install ffmpeg and try again")
-    with whole(path) as part, tempfile.NamedTemporaryFile(suffix=".wav") as wav:
+    with atomic_write(path) as part, tempfile.NamedTemporaryFile(suffix=".wav") as wav:
         audio.save(wav.name, samples, rate)
         command = [program, "-v", "error", "-nostdin", "-i", wav.name, "-b:a", f"{kbits}k", part]
         done = subprocess.run(command, capture_output=True, text=True)

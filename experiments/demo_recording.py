@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from amt.audio import save
-from amt.data.synthetic import Synthetic
-from amt.midi import write_midi
+from amt.data.sources.synthetic import Synthetic
+from amt.io.audio import save
+from amt.io.midi import write_midi
 
 SECONDS = 30.0
 

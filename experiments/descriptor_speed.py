@@ -22,9 +22,9 @@ import librosa
 import numpy as np
 import torch
 
-from amt.audio import SAMPLE_RATE
-from amt.classical import rhythm, spectra
-from amt.classical.descriptors import describe, summaries
+from amt.analysis.audio import rhythm, spectra
+from amt.analysis.audio.descriptors import describe, summaries
+from amt.io.audio import SAMPLE_RATE
 from amt.synth.performer import perform
 from amt.synth.piano import random_instrument, render
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amt.classical.tonality import PROFILE, PROFILES, key_of
-from amt.midi import read_midi
+from amt.analysis.symbolic.key import PROFILE, PROFILES, estimate_key
+from amt.io.midi import read_midi
 from amt.notes import Notes
 
 KEY = re.compile(
@@ -68,7 +68,7 @@ def main() -> None:
     if options.mistakes:
         for performance, verdict in zip(performances, verdicts, strict=True):
             if verdict != "right":
-                key = key_of(performance.notes)
+                key = estimate_key(performance.notes)
                 print(f"{verdict:9s} {key.name if key else '':9s} {performance.title}")
 
 
@@ -118,7 +118,7 @@ def kind(title: str) -> str:
 
 def judge(performance: Performance, profile: str = PROFILE) -> str:
     """Which of POINTS the key that is found deserves."""
-    key = key_of(performance.notes, profile)
+    key = estimate_key(performance.notes, profile)
     if key is None:
         return "none"
     return relation(performance.tonic, performance.minor, key.tonic, key.mode == "minor")

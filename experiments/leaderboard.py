@@ -24,11 +24,11 @@ from mistakes import KINDS, Judgement, count_mistakes, judge
 from recordings import Excerpt, excerpts
 from systems import PEERS, Result, RunError, System, chosen, run
 
-from amt.checkpoints import CheckpointError
 from amt.data.pieces import SourceError
-from amt.files import whole
-from amt.metrics import OFFSET_RATIO, note_f1, note_scores
-from amt.midi import read_midi
+from amt.evaluation.metrics import OFFSET_RATIO, note_f1, note_scores
+from amt.io.atomic import atomic_write
+from amt.io.midi import read_midi
+from amt.models.checkpoint import CheckpointError
 from amt.notes import Notes, extend_sustain
 
 
@@ -187,7 +187,7 @@ def mistake_lines(counts: Mapping[str, Counter[str]]) -> str:
 
 def write(board: Board, text: str, output: Path) -> None:
     """The report, the tables and the pictures."""
-    with whole(output / "leaderboard.md") as part:
+    with atomic_write(output / "leaderboard.md") as part:
         part.write_text(text, "utf-8")
     tables.write_csv(board.rows, output / "leaderboard.csv")
     counts = mistakes_of(board)

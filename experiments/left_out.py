@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from amt.audio import SAMPLE_RATE, save
-from amt.data.maestro import Maestro
-from amt.midi import write_midi
+from amt.data.sources.maestro import Maestro
+from amt.io.audio import SAMPLE_RATE, save
+from amt.io.midi import write_midi
 
 
 def main() -> None:

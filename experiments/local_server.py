@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amt.data.synthetic import Synthetic
+from amt.data.sources.synthetic import Synthetic
 
 READY_SECONDS = 120.0
 PLAIN = ("-m", "amt.cli")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import mido
 
-from amt.midi import read_midi
+from amt.io.midi import read_midi
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Pictures of what transcriptions get wrong: by register, velocity, polyphony, time and kind.
+"""ValidationPlots of what transcriptions get wrong: by register, velocity, polyphony, time and kind.
 
 A white ground and Okabe and Ito's colours, each system with a mark of its own, so that they can be
 read on light and dark pages, in print and by colour-blind eyes.
@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mistakes import KINDS, Judgement, count_mistakes, sounding
 
+from amt.evaluation.plots import save_figure
 from amt.notes import MAX_PITCH, MIN_PITCH
-from amt.report import save_figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = "osD^vP*"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amt.metrics import ONSET_TOLERANCE, WIDE_ONSET_TOLERANCE, match
+from amt.evaluation.metrics import ONSET_TOLERANCE, WIDE_ONSET_TOLERANCE, match
 from amt.notes import Notes
 
 # An unmatched note of the right pitch that lies this near to a missed one has a wrong time.

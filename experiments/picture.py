@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from amt.audio import load
-from amt.data.pieces import read_notes
+from amt.evaluation.plots import comparison_figure, save_figure
+from amt.inference.transcriber import Transcriber
+from amt.io.audio import load
+from amt.io.note_tables import read_notes
 from amt.notes import extend_sustain
-from amt.report import roll_figure, save_figure
-from amt.transcriber import Transcriber
 
 
 def main(checkpoint: str, recording: str, reference: str, start: str, stop: str, out: str) -> None:
@@ -24,8 +24,8 @@ def main(checkpoint: str, recording: str, reference: str, start: str, stop: str,
     estimate = transcriber.transcribe(audio).crop(*span)
     truth = extend_sustain(read_notes(Path(reference))).crop(*span)
     first, last = (round(second * transcriber.sample_rate) for second in span)
-    spec = transcriber.listener.front_end(torch.from_numpy(audio[first:last])[None])[0, 0].T
-    save_figure(roll_figure(spec.numpy(), truth, estimate, *span), out)
+    spec = transcriber.model.front_end(torch.from_numpy(audio[first:last])[None])[0, 0].T
+    save_figure(comparison_figure(spec.numpy(), truth, estimate, *span), out)
 
 
 if __name__ == "__main__":

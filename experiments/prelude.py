@@ -10,9 +10,9 @@ import sys
 
 import numpy as np
 
-from amt.audio import save
-from amt.formats import load_player
-from amt.notes import Notes, pedal_of
+from amt.inference.writers import load_player
+from amt.io.audio import save
+from amt.notes import Notes, pedal_from_presses
 
 CHORDS = """
 60 64 67 72 76  60 62 69 74 77  59 62 67 74 77  60 64 67 72 76  60 64 69 76 81  60 62 66 69 74
@@ -51,7 +51,7 @@ def prelude() -> Notes:
         offset,
         np.append(pitch, LAST),
         np.append(velocity, np.full(len(LAST), 48)).astype(int),
-        pedal_of(presses),
+        pedal_from_presses(presses),
     )
 
 

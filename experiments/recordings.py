@@ -11,9 +11,10 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from amt import audio
-from amt.data.pieces import AUDIO_SUFFIXES, NOTE_SUFFIXES, SourceError, read_notes
-from amt.files import whole
+from amt.data.pieces import AUDIO_SUFFIXES, NOTE_SUFFIXES, SourceError
+from amt.io import audio
+from amt.io.atomic import atomic_write
+from amt.io.note_tables import read_notes
 from amt.notes import Notes
 
 # For what libsndfile cannot read: what most recordings have.
@@ -108,7 +109,7 @@ def _write(samples: np.ndarray, rate: int, work: Path) -> Path:
     digest = hashlib.sha256(f"{rate} {samples.shape} ".encode() + samples.tobytes())
     path = work / f"{digest.hexdigest()[:16]}.wav"
     if not path.exists():
-        with whole(path) as part:
+        with atomic_write(path) as part:
             soundfile.write(part, samples, rate, subtype="PCM_16")
     return path
 

@@ -25,9 +25,9 @@ from recordings import excerpts
 from systems import RunError
 from tqdm import tqdm
 
-from amt.checkpoints import CheckpointError
 from amt.data.pieces import AUDIO_SUFFIXES, SourceError, hash_fraction, safe_name
-from amt.files import whole
+from amt.io.atomic import atomic_write
+from amt.models.checkpoint import CheckpointError
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit("no recording was transcribed in all conditions: " + "; ".join(board.failures))
     text = report(rows, board)
     print(text)
-    with whole(options.output / "robustness.md") as part:
+    with atomic_write(options.output / "robustness.md") as part:
         part.write_text(text, "utf-8")
     tables.write_csv(rows, options.output / "robustness.csv")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.files import whole
+from amt.io.atomic import atomic_write
 
 Row = Mapping[str, float | str]
 
@@ -99,7 +99,7 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """All rows and all their columns; scores to four places. Whole or not at all."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         for row in rows:

@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from local_server import Server, clips, post, server
 
-from amt.audio import save
+from amt.io.audio import save
 
 # Nobody else's recording lasts as long, so an answer with it would have read that file.
 SECRET_SECONDS = 1.234

@@ -29,9 +29,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As the amt command does.
 import numpy as np
 from local_server import Server, clips, post, request_body, server
 
-from amt.audio import load_bytes
+from amt.inference.transcriber import Transcriber
+from amt.io.audio import load_bytes
 from amt.notes import Notes
-from amt.transcriber import Transcriber
 
 CLIP_SECONDS = 10.0
 MIXED_SECONDS = (1, 2, 3, 5, 8, 10, 12, 15, 20, 30, 45, 60)
@@ -60,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def latency(given: argparse.Namespace, log: Path) -> None:
     """One client, taking turns with the Transcriber, which decodes the same file."""
     (file,) = clips([CLIP_SECONDS])
-    body, transcriber = request_body(file), Transcriber.bundled()
+    body, transcriber = request_body(file), Transcriber.from_pretrained()
     taken: dict[str, list[float]] = {"bare": [], "served": []}
     with server(log) as running:
         connection = running.connect()
@@ -161,13 +161,13 @@ def _same(predictions: list[dict], expected: Notes) -> bool:
 
 
 def _bare_notes(file: bytes) -> Notes:
-    transcriber = Transcriber.bundled()
+    transcriber = Transcriber.from_pretrained()
     return transcriber.transcribe(load_bytes(file, transcriber.sample_rate))
 
 
 def _bare_throughput(files: Sequence[bytes], rounds: int = 3) -> float:
     """Seconds of audio a second that the Transcriber makes of the clips, one after another."""
-    transcriber = Transcriber.bundled()
+    transcriber = Transcriber.from_pretrained()
     begin = time.perf_counter()
     for file in list(files) * rounds:
         transcriber.transcribe(load_bytes(file, transcriber.sample_rate))

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.audio import SAMPLE_RATE, load
 from amt.data.rendering import room_files
-from amt.midi import read_midi
+from amt.io.audio import SAMPLE_RATE, load
+from amt.io.midi import read_midi
 from amt.notes import Notes
 from amt.synth.performer import perform
 from amt.synth.piano import random_instrument, render

@@ -1,4 +1,4 @@
-"""Transcribes a list of files with one system, inside that system's own environment.
+"""Transcribe a list of files with one system, inside that system's own environment.
 
 python system_runner.py SYSTEM [CHECKPOINT] < jobs.json, where jobs is a list of [audio, midi]; the
 audio is 16-bit wav. Needs nothing but the system itself: its environment may lack amt. Prints a
@@ -27,8 +27,8 @@ WARM_UP_SECONDS = 2
 
 def load_amt(checkpoint: str) -> tuple[Transcribe, int]:
     """As `amt transcribe` does by default: notes end with their sound, and no pedal comes along."""
-    from amt.midi import write_midi
-    from amt.transcriber import Transcriber
+    from amt.inference.transcriber import Transcriber
+    from amt.io.midi import write_midi
 
     transcriber = Transcriber.load(checkpoint)
 

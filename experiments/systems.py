@@ -23,8 +23,8 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from amt import __version__
-from amt.bundled import bundled_checkpoint
-from amt.files import whole
+from amt.inference.pretrained import pretrained_checkpoint
+from amt.io.atomic import atomic_write
 
 RUNNER = Path(__file__).with_name("system_runner.py")
 
@@ -131,7 +131,7 @@ def chosen(names: Sequence[str], checkpoints: Sequence[str]) -> list[System]:
 
 def _named(name: str) -> System:
     if name == "amt":
-        path = bundled_checkpoint()
+        path = pretrained_checkpoint()
         return System(
             name, "amt", f"{__version__} {path.stem} {_digest(path.read_bytes())[:8]}", path
         )
@@ -244,9 +244,9 @@ def _start(
 
 
 def _keep(made: Path, midi: Path, answer: dict[str, Any]) -> None:
-    with whole(midi) as part:
+    with atomic_write(midi) as part:
         shutil.copyfile(made, part)
-    with whole(_record(midi)) as part:
+    with atomic_write(_record(midi)) as part:
         part.write_text(json.dumps(answer), "utf-8")
 
 

@@ -18,9 +18,9 @@ from hydra import compose, initialize
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from amt.data.datamodule import Batch, PianoData
-from amt.hardware import fastest_precision, keep_freed_memory
-from amt.module import Transcription
+from amt.data.datamodule import Batch, PianoDataModule
+from amt.device import fastest_precision, keep_freed_memory
+from amt.training.module import TranscriptionModule
 
 STEPS = 20
 WARMUP = 3
@@ -31,10 +31,10 @@ def main(overrides: list[str]) -> None:
         config = compose("config", ["name=throughput", "output_dir=.", "logger=csv", *overrides])
     keep_freed_memory()
     plain = OmegaConf.to_container(config, resolve=True)
-    module = Transcription(
+    module = TranscriptionModule(
         {"features": plain["features"], **plain["model"]}, loss=plain["module"]["loss"]
     )
-    data: PianoData = instantiate(config.data, _convert_="all")
+    data: PianoDataModule = instantiate(config.data, _convert_="all")
     data.segments_per_epoch = (STEPS + WARMUP) * data.batch_size
     data.prepare_data()
     step = stepper(module, data)
@@ -46,7 +46,7 @@ def main(overrides: list[str]) -> None:
     measure("in memory", itertools.repeat(batch), step, seconds)
 
 
-def stepper(module: Transcription, data: PianoData) -> Callable[[Batch], None]:
+def stepper(module: TranscriptionModule, data: PianoDataModule) -> Callable[[Batch], None]:
     """A whole training step: augmentation, spectrogram, targets, forward, backward, update."""
     optimizer = torch.optim.AdamW(module.parameters(), 1e-3)
     half = fastest_precision("cpu") == "bf16-mixed"

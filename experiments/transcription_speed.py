@@ -22,12 +22,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As the amt command does.
 
 import torch
 
-from amt.audio import load
-from amt.build import build_checkpoint
-from amt.bundled import DEFAULT, bundled_checkpoint
-from amt.engines.listener import Modules
-from amt.hardware import fastest_precision
-from amt.transcriber import Transcriber, Windowing
+from amt.decoding.build import build_decoder
+from amt.device import fastest_precision
+from amt.inference.backends.pytorch import PyTorchModel
+from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
+from amt.inference.transcriber import Transcriber, Windowing
+from amt.io.audio import load
+from amt.models.build import load_network
 
 PART_SECONDS = 40.0
 
@@ -52,26 +53,26 @@ def main(recording: Path, checkpoint: Path, rounds: int) -> None:
 
 def plain(checkpoint: Path) -> Transcriber:
     """The checkpoint as it was trained."""
-    front_end, network, decoder = build_checkpoint(checkpoint)
+    front_end, network, settings = load_network(checkpoint)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     windowing = Windowing(seconds=16.0, threads=1)
-    return Transcriber(Modules(front_end, network), decoder, windowing)
+    return Transcriber(PyTorchModel(front_end, network), build_decoder(settings), windowing)
 
 
 def network_parts(ours: Transcriber, plain: Transcriber) -> dict[str, Callable[[], object]]:
     """The front end, and the network both ways, for one window."""
     samples = torch.randn(1, round(PART_SECONDS * ours.sample_rate)) / 10
-    listener, trained = ours.listener, plain.listener
-    assert isinstance(listener, Modules) and isinstance(trained, Modules)
-    spec = listener.front_end(samples)
+    optimised, trained = ours.model, plain.model
+    assert isinstance(optimised, PyTorchModel) and isinstance(trained, PyTorchModel)
+    spec = optimised.front_end(samples)
 
     def prepared() -> object:
-        half = listener.precision != torch.float32
-        with torch.autocast("cpu", listener.precision, enabled=half):
-            return listener.network(spec)
+        half = optimised.precision != torch.float32
+        with torch.autocast("cpu", optimised.precision, enabled=half):
+            return optimised.network(spec)
 
     return {
-        "front end": lambda: listener.front_end(samples),
+        "front end": lambda: optimised.front_end(samples),
         "network, plain": lambda: trained.network(spec),
         "network": prepared,
     }
@@ -122,4 +123,4 @@ if __name__ == "__main__":
     parser.add_argument("--ckpt", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    main(given.recording, given.ckpt or bundled_checkpoint(given.model), given.rounds)
+    main(given.recording, given.ckpt or pretrained_checkpoint(given.model), given.rounds)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from amt.data.cache import cache_folder, prepare
-from amt.data.synthetic import Synthetic
+from amt.data.sources.synthetic import Synthetic
 
 # Small networks gain nothing from threads, which wait for each other wherever something else runs.
 torch.set_num_threads(1)
@@ -31,7 +31,7 @@ def tiny_cache(tiny_source: Synthetic, tmp_path_factory: pytest.TempPathFactory)
 def small_model() -> dict:
     """A harmonic LSTM of a few thousand parameters."""
     return {
-        "features": {"_target_": "amt.features.LogFrequency"},
+        "features": {"_target_": "amt.features.frontends.LogFrequency"},
         "trunk": {
             "_target_": "amt.models.trunk.HarmonicTrunk",
             "channels": 8,

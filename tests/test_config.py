@@ -15,12 +15,12 @@ from hydra.utils import instantiate
 from hydra_configs import CONF, ROOT, choices, composed, with_hydra
 from omegaconf import DictConfig, OmegaConf
 
-from amt.build import build_model
-from amt.classical.naming import SliceFit
-from amt.classical.svm import KeyFit
-from amt.data.datamodule import PianoData
-from amt.decoding import Decoder
-from amt.module import Transcription
+from amt.baselines.slice_classifier import SliceFit
+from amt.baselines.svm import SvmFit
+from amt.data.datamodule import PianoDataModule
+from amt.decoding.peaks import Decoder
+from amt.models.build import build_model
+from amt.training.module import TranscriptionModule
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 NESTED = ("model/trunk", "model/temporal")
@@ -87,7 +87,7 @@ def test_every_option_gives_a_complete_configuration(group: str, choice: str) ->
 def test_every_experiment_makes_a_model_and_has_a_name(choice: str, train: ModuleType) -> None:
     config = composed(with_root("experiment", choice))
     assert config.name in {choice, *choices("model")}
-    module = Transcription(**train._hyperparameters(config))
+    module = TranscriptionModule(**train._hyperparameters(config))
     assert sum(p.numel() for p in module.parameters()) > 10_000
 
 
@@ -95,7 +95,7 @@ def test_every_experiment_makes_a_model_and_has_a_name(choice: str, train: Modul
 def test_every_data_set_makes_a_data_module(choice: str) -> None:
     config = composed(with_root("data", choice))
     data = instantiate(config.data, _convert_="all")
-    assert isinstance(data, PianoData)
+    assert isinstance(data, PianoDataModule)
     assert list(data.sources) == SOURCES.get(choice, [choice])
     assert data.augmentation is not None
     assert data.augmentation.key_shift == config.augment.key_shift > 0
@@ -153,7 +153,7 @@ def test_every_combination_is_a_model_or_an_explanation(
     assert network.trunk.groups == (88 if trunk == "harmonic" else 1)
 
 
-@pytest.mark.parametrize(("choice", "kind"), [("svm", KeyFit), ("svm_slice", SliceFit)])
+@pytest.mark.parametrize(("choice", "kind"), [("svm", SvmFit), ("svm_slice", SliceFit)])
 def test_what_is_fitted_can_be_made(choice: str, kind: type) -> None:
     config = composed([f"model={choice}", "seed=3"])
     fit = instantiate(config.model.fit, _convert_="all")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.notes import SOFT, SUSTAIN, Notes, Pedal, extend_sustain, read_table, write_table
+from amt.io.note_tables import read_table, write_table
+from amt.notes import SOFT, SUSTAIN, Notes, Pedal, extend_sustain
 
 
 def table(rows: list[tuple[float, float, int, int]], pedal: Pedal | None = None) -> Notes:

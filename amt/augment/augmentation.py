@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amt.audio import SAMPLE_RATE
 from amt.augment import filters, noise, recorder, recordings, spectrum
 from amt.augment.draw import Draw
 from amt.augment.mixing import Mixture, mix
-from amt.features import SpectrogramShape
+from amt.features.frontends import SpectrogramShape
+from amt.io.audio import SAMPLE_RATE
 
 Range = tuple[float, float]
 

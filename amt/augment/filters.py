@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from amt.audio import SAMPLE_RATE
 from amt.augment.draw import Draw
 from amt.augment.recordings import RESPONSE_SAMPLES, impulse_responses
+from amt.io.audio import SAMPLE_RATE
 
 MILD, STEEP = 1, 8
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amt.audio import SAMPLE_RATE
 from amt.augment.draw import Draw
+from amt.io.audio import SAMPLE_RATE
 
 SILENT = 1e-9
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amt.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, load
-from amt.responses import DIRECT_SECONDS, direct_sound
+from amt.io.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, load
+from amt.io.impulse_responses import DIRECT_SECONDS, direct_sound
 
 RESPONSE_SECONDS = 1.5
 RESPONSE_SAMPLES = round(RESPONSE_SECONDS * SAMPLE_RATE)

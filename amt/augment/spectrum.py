@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from amt.augment.draw import Draw
-from amt.notes import MIN_PITCH, NUM_KEYS
+from amt.notes import MIN_PITCH, NUM_KEYS, PITCH
 
 OCTAVES = NUM_KEYS / 12
 # Standard deviation of a band of the equaliser, in octaves.
@@ -33,14 +33,11 @@ def _octaves(bins: int, draw: Draw) -> Tensor:
 
 
 def transpose(notes: Tensor, semitones: Tensor) -> Tensor:
-    """Note tables (B, N, columns) moved by `semitones` (B, 1); off the keyboard they are padding.
-
-    The third column is the pitch.
-    """
-    pitch = notes[..., 2] + semitones
-    inside = (notes[..., 2] > 0) & (pitch >= MIN_PITCH) & (pitch < MIN_PITCH + NUM_KEYS)
+    """Note tables (B, N, columns) moved by `semitones` (B, 1); off the keyboard they are padding."""
+    pitch = notes[..., PITCH] + semitones
+    inside = (notes[..., PITCH] > 0) & (pitch >= MIN_PITCH) & (pitch < MIN_PITCH + NUM_KEYS)
     moved = notes.clone()
-    moved[..., 2] = torch.where(inside, pitch, 0)
+    moved[..., PITCH] = torch.where(inside, pitch, 0)
     return moved
 
 

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amt.files import whole_folder
+from amt.io.atomic import atomic_write_folder
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client
@@ -115,7 +115,7 @@ def fetch_folder(uri: str, folder: Path | str, timeout: float = 600.0) -> Path:
     """
     bucket, prefix = split_uri(uri.rstrip("/"))
     end = time.monotonic() + timeout
-    with _told(uri, timeout), whole_folder(folder) as temporary:
+    with _told(uri, timeout), atomic_write_folder(folder) as temporary:
         blobs = _client().list_blobs(bucket, prefix=f"{prefix}/", **_until(end))
         files = {_relative(blob, prefix): blob for blob in blobs if not blob.name.endswith("/")}
         if not files:

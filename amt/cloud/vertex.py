@@ -16,9 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from amt.checkpoints import DESCRIPTION
 from amt.cloud.storage import LOG_IN, SETTING, Allowed, split_uri, upload_folder
-from amt.errors import gist
+from amt.errors import one_line
+from amt.models.checkpoint import DESCRIPTION
 
 PREDICT_ROUTE, HEALTH_ROUTE, PORT = "/predict", "/health", 8080
 # One prediction may take this long, and comes after minutes of waiting for a machine.
@@ -229,7 +229,7 @@ def _told(made: Made) -> Iterator[None]:
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, OSError, ValueError, RuntimeError) as error:
-        text = gist(error, most=400)
+        text = one_line(error, most=400)
         if isinstance(error, DefaultCredentialsError | RefreshError):
             text = f"no valid Google credentials; {LOG_IN}"
         removal = " && ".join(reversed(made.commands))

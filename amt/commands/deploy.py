@@ -74,8 +74,8 @@ def _test_recording() -> bytes:
     """A chord of three notes on the built-in piano, about two seconds, as FLAC."""
     import numpy as np
 
-    from amt.audio import save
-    from amt.formats import load_player
+    from amt.inference.writers import load_player
+    from amt.io.audio import save
     from amt.notes import Notes
 
     pitch = np.array([60, 64, 67])

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from amt.commands.options import list_of
 from amt.commands.shared import add_model, add_output, load_transcriber
-from amt.options import list_of
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -35,9 +35,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.batch import do_all, plan
-    from amt.formats import load_player
-    from amt.portrait.portrait import SUFFIXES, is_recording, portrayer
+    from amt.inference.batch import plan, run_jobs
+    from amt.inference.writers import load_player
+    from amt.page.describe import SUFFIXES, describer, is_recording
 
     jobs = plan(arguments.inputs, arguments.output, SUFFIXES)
     heard = any(is_recording(job.source) for job in jobs)
@@ -45,5 +45,5 @@ def _run(arguments: argparse.Namespace) -> int:
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
     model = arguments.ckpt.name if arguments.ckpt else arguments.model
-    failed = do_all(jobs, arguments.format, portrayer(transcriber, model, player))
+    failed = run_jobs(jobs, arguments.format, describer(transcriber, model, player))
     return 1 if failed else 0

@@ -12,7 +12,7 @@ from amt.commands.shared import add_output
 
 def add(commands: Any, words: Sequence[str]) -> None:
     """Add the command to those of `amt`."""
-    from amt.bundled import bundled_names
+    from amt.inference.pretrained import pretrained_names
 
     parser = commands.add_parser(
         "export",
@@ -21,7 +21,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "(TorchScript) and model.onnx, with model.json and a model card.",
     )
     option = parser.add_argument
-    known = ", ".join(bundled_names())
+    known = ", ".join(pretrained_names())
     option("checkpoint", metavar="CKPT", help=f"a checkpoint, or the name of a model: {known}")
     add_output(parser, "exported")
     option("--licence", help="what it was trained on, and what for it may be used")
@@ -29,13 +29,13 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.bundled import bundled_checkpoint
-    from amt.card import facts_of
-    from amt.export import export
+    from amt.inference.export import export
+    from amt.inference.model_card import model_facts
+    from amt.inference.pretrained import pretrained_checkpoint
 
     checkpoint = Path(arguments.checkpoint)
     if not checkpoint.exists() and checkpoint.suffix == "":
-        checkpoint = bundled_checkpoint(arguments.checkpoint)
-    export(checkpoint, arguments.output, facts_of(checkpoint, arguments.licence))
+        checkpoint = pretrained_checkpoint(arguments.checkpoint)
+    export(checkpoint, arguments.output, model_facts(checkpoint, arguments.licence))
     print(f"{arguments.output}: next, amt transcribe RECORDING --ckpt {arguments.output}")
     return 0

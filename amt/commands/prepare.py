@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amt.options import add_options, build
+from amt.commands.options import add_options, build
 
 SOURCES = ("synthetic", "maestro", "maps", "folder")
 

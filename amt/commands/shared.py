@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from amt.transcriber import Transcriber
+    from amt.inference.transcriber import Transcriber
 
 
 def add_output(parser: argparse.ArgumentParser, folder: str) -> None:
@@ -23,9 +23,9 @@ def add_output(parser: argparse.ArgumentParser, folder: str) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Which network listens, and where and how it is computed."""
-    from amt.bundled import DEFAULT, bundled_names
+    from amt.inference.pretrained import DEFAULT, pretrained_names
 
-    names, add = bundled_names(), parser.add_argument
+    names, add = pretrained_names(), parser.add_argument
     weights = parser.add_mutually_exclusive_group().add_argument
     weights(
         "--model",
@@ -44,7 +44,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="of the network (default: bfloat16 on processors that multiply it in hardware)",
     )
     add(
-        "--engine",
+        "--backend",
         choices=("auto", "torchscript", "onnx"),
         default="auto",
         help="of an export (default: torchscript, which is faster; onnx holds no code)",
@@ -53,10 +53,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
     """The one that the options of `add_model` ask for. Raises CheckpointError, ValueError."""
-    from amt.bundled import bundled_checkpoint
-    from amt.hardware import pick_device
-    from amt.transcriber import Transcriber
+    from amt.device import pick_device
+    from amt.inference.pretrained import pretrained_checkpoint
+    from amt.inference.transcriber import Transcriber
 
-    checkpoint = arguments.ckpt or bundled_checkpoint(arguments.model)
+    checkpoint = arguments.ckpt or pretrained_checkpoint(arguments.model)
     device = pick_device(arguments.device)
-    return Transcriber.load(checkpoint, device, arguments.precision, arguments.engine)
+    return Transcriber.load(checkpoint, device, arguments.precision, arguments.backend)

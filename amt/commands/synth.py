@@ -22,9 +22,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.audio import SAMPLE_RATE, save
-    from amt.data.pieces import read_notes
-    from amt.formats import load_player
+    from amt.inference.writers import load_player
+    from amt.io.audio import SAMPLE_RATE, save
+    from amt.io.note_tables import read_notes
 
     notes = read_notes(arguments.notes)
     if not len(notes):

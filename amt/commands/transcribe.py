@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from amt.commands.options import list_of
 from amt.commands.shared import add_model, add_output, load_transcriber
-from amt.options import list_of
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
     """Add the command; the licences of the models, which their files tell, only for the help."""
-    from amt.bundled import bundled_names
-    from amt.formats import FORMATS
+    from amt.inference.pretrained import pretrained_names
+    from amt.inference.writers import FORMATS
 
     with_licences = bool({"-h", "--help"} & set(words))
     parser = commands.add_parser(
         "transcribe",
         help="recordings to notes",
         description="Transcribe piano recordings of any length to notes.",
-        epilog=_licences(bundled_names()) if with_licences else "",
+        epilog=_licences(pretrained_names()) if with_licences else "",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
@@ -49,19 +49,19 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 def _licences(names: Sequence[str]) -> str:
     """What the models that come along were trained on, and whether they may be used to earn."""
-    from amt.bundled import bundled_licence
+    from amt.inference.pretrained import pretrained_licence
 
-    lines = [f"  {name:8s} trained on {bundled_licence(name)}" for name in names]
+    lines = [f"  {name:8s} trained on {pretrained_licence(name)}" for name in names]
     return "\n".join(["models:", *lines]) if lines else ""
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.batch import plan, transcribe_all
-    from amt.formats import load_player
+    from amt.inference.batch import plan, transcribe_jobs
+    from amt.inference.writers import load_player
 
     transcriber = load_transcriber(arguments)
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
     jobs = plan(arguments.inputs, arguments.output)
-    failed = transcribe_all(transcriber, jobs, arguments.format, player, arguments.ends)
+    failed = transcribe_jobs(transcriber, jobs, arguments.format, player, arguments.ends)
     return 1 if failed else 0

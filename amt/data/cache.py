@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from amt.audio import SAMPLE_RATE
 from amt.data.manifest import (
     JOURNAL,
     MANIFEST,
@@ -32,6 +31,7 @@ from amt.data.manifest import (
 )
 from amt.data.pieces import Piece, PieceError, Recording, Source, check_pieces
 from amt.data.workers import default_workers, outcomes
+from amt.io.audio import SAMPLE_RATE
 from amt.notes import MAX_PITCH, MIN_PITCH
 
 __all__ = [

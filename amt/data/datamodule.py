@@ -12,20 +12,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from amt import rolls
-from amt.audio import SAMPLE_RATE
 from amt.augment import Augmentation
 from amt.data.cache import cache_folder, prepare
 from amt.data.dataset import IndexSampler, Segments, collate, cut
 from amt.data.manifest import Entry, open_recording, read_manifest
 from amt.data.pieces import Source, SourceError, Split
-from amt.features import FrontEnd
+from amt.data.targets import frame_mask, make_pedal_targets, make_targets
+from amt.features.frontends import FrontEnd
+from amt.io.audio import SAMPLE_RATE
 from amt.notes import Notes
 
 Batch = dict[str, Tensor]
 
 
-class Openings(Dataset):
+class ValidationExcerpts(Dataset):
     """The first `samples` samples of every piece of a split: the same ones every time."""
 
     def __init__(
@@ -44,14 +44,14 @@ class Openings(Dataset):
         return cut(root, entry, 0, samples, self.extend_sustain)
 
 
-class PianoData(L.LightningDataModule):
+class PianoDataModule(L.LightningDataModule):
     """Sources, their caches, and batches.
 
     sources: by name; each is prepared into a folder below `cache` before anything is read. root,
     paths: for the configuration only, where sources look for their files. weights: how often a
     second of a source is drawn, by name (default 1). repeat: draw the same segments every epoch.
 
-    After `on_after_batch_transfer` a batch has spec (B, C, T, F), the targets of `amt.rolls`: those
+    After `on_after_batch_transfer` a batch has spec (B, C, T, F), the targets of `amt.data.targets`: those
     of notes, and pedal (B, T, 1); and mask (B, T), besides what it had.
     """
 
@@ -134,7 +134,9 @@ class PianoData(L.LightningDataModule):
         return self._loader(segments, batch_size=self.batch_size, sampler=sampler)
 
     def val_dataloader(self) -> DataLoader:
-        openings = Openings(self.caches, "validation", self.validation_samples, self.extend_sustain)
+        openings = ValidationExcerpts(
+            self.caches, "validation", self.validation_samples, self.extend_sustain
+        )
         rank, world = self._rank()
         shard = range(rank, len(openings), world)
         return self._loader(openings, batch_size=1, sampler=shard)
@@ -164,9 +166,9 @@ class PianoData(L.LightningDataModule):
         if augmentation is not None:
             spec, notes = augmentation.spectrogram(spec, notes, front_end.shape, generator)
         frames, rate = spec.shape[2], front_end.frame_rate
-        mask = rolls.valid_frames(batch["length"], frames, front_end.hop_length)
-        targets = rolls.render(notes, frames, rate, self.target_width)
-        targets["pedal"] = rolls.render_pedal(batch["pedal"], frames, rate)
+        mask = frame_mask(batch["length"], frames, front_end.hop_length)
+        targets = make_targets(notes, frames, rate, self.target_width)
+        targets["pedal"] = make_pedal_targets(batch["pedal"], frames, rate)
         return {**batch, "notes": notes, "spec": spec, "mask": mask, **targets}
 
     def _generator(self, batch: Batch) -> torch.Generator:

@@ -11,10 +11,19 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from amt.audio import SAMPLE_RATE
 from amt.data.manifest import Entry, open_notes, read_audio, read_manifest
 from amt.data.pieces import Split
-from amt.notes import Notes, has_sustain, sustain_presses
+from amt.io.audio import SAMPLE_RATE
+from amt.notes import (
+    OFFSET,
+    ONSET,
+    PITCH,
+    RELEASE,
+    VELOCITY,
+    Notes,
+    has_sustain,
+    sustain_presses,
+)
 from amt.notes import extend_sustain as extend_by_pedal
 
 # Note tables kept by each worker: 0.2 MB for a long piece, so some 50 MB at most.
@@ -40,19 +49,26 @@ class NoteTable:
     def of(notes: Notes, extend_sustain: bool = False) -> NoteTable:
         """The table of `notes`, whose offsets are extended by the pedal if asked for."""
         ends = extend_by_pedal(notes).offset if extend_sustain else notes.offset
-        columns = (notes.onset, ends, notes.pitch, notes.velocity, notes.offset)
-        rows = np.stack(columns, axis=1)
+        columns = {
+            ONSET: notes.onset,
+            OFFSET: ends,
+            PITCH: notes.pitch,
+            VELOCITY: notes.velocity,
+            RELEASE: notes.offset,
+        }
+        rows = np.stack([columns[index] for index in sorted(columns)], axis=1)
         longest = float((ends - notes.onset).max(initial=0.0))
         return NoteTable(rows, longest, sustain_presses(notes), has_sustain(notes))
 
     def sounding(self, start: float, stop: float) -> np.ndarray:
         """Rows (n, 5) of the notes that sound within [start, stop); times relative to `start`."""
-        onset = self.rows[:, 0]
+        onset = self.rows[:, ONSET]
         # A microsecond more: differences of float times are not exact.
         first, last = np.searchsorted(onset, (start - self.longest - 1e-6, stop))
         rows = self.rows[first:last]
-        rows = rows[(rows[:, 1] > start) | (rows[:, 0] >= start)]
-        return rows - np.array([start, start, 0.0, 0.0, start])
+        rows = rows[(rows[:, OFFSET] > start) | (rows[:, ONSET] >= start)].copy()
+        rows[:, [ONSET, OFFSET, RELEASE]] -= start
+        return rows
 
     def pressed(self, start: float, stop: float) -> np.ndarray:
         """Presses (p, 2) of the pedal within [start, stop); times relative to `start`."""

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.audio import SAMPLE_RATE
 from amt.data.pieces import Piece, Recording, Split
-from amt.files import whole
-from amt.notes import Notes, Pedal
+from amt.io.atomic import atomic_write
+from amt.io.audio import SAMPLE_RATE
+from amt.notes import COLUMNS, PEDAL_COLUMNS, Notes, Pedal
 
 MANIFEST = "manifest.jsonl"
 JOURNAL = "decoded.jsonl"
@@ -29,8 +29,6 @@ FULL_SCALE = 32767
 # What numpy writes before the samples of a one-dimensional array.
 _HEADER_BYTES = 128
 _BLOCK = 1 << 20
-_NOTE_COLUMNS = ("onset", "offset", "pitch", "velocity")
-_PEDAL_COLUMNS = ("time", "controller", "value")
 
 
 class CacheError(ValueError):
@@ -99,7 +97,7 @@ def parse_entry(line: str) -> Entry:
 
 def write_entries(path: Path, entries: Iterable[Entry]) -> None:
     """Write a manifest file, sorted by name, whole or not at all."""
-    with whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for entry in sorted(entries, key=lambda entry: entry.name):
             file.write(entry_line(entry))
 
@@ -118,10 +116,10 @@ def store(root: Path | str, piece: Piece, recording: Recording) -> Entry:
     peak = recording.peak
     gain = 1.0 / peak if peak > 1.0 else 1.0
     quantised = _quantise(recording.audio, gain)
-    with whole(audio_path(root, piece.name)) as path:
+    with atomic_write(audio_path(root, piece.name)) as path:
         np.save(path, quantised, allow_pickle=False)
         audio_sha256 = _checksum(path)
-    with whole(notes_path(root, piece.name)) as path:
+    with atomic_write(notes_path(root, piece.name)) as path:
         np.savez(path, allow_pickle=False, **_columns(recording.notes))
         notes_sha256 = _checksum(path)
     return Entry(
@@ -165,8 +163,8 @@ def read_audio(root: Path | str, entry: Entry, start: int, samples: int) -> np.n
 def open_notes(root: Path | str, entry: Entry) -> Notes:
     """The notes of a piece as they were played: key releases, and the pedal beside them."""
     with np.load(notes_path(root, entry.name), allow_pickle=False) as table:
-        onset, offset, pitch, velocity = (table[column] for column in _NOTE_COLUMNS)
-        time, controller, value = (table[f"pedal_{column}"] for column in _PEDAL_COLUMNS)
+        onset, offset, pitch, velocity = (table[column] for column in COLUMNS)
+        time, controller, value = (table[f"pedal_{column}"] for column in PEDAL_COLUMNS)
     return Notes(onset, offset, pitch, velocity, Pedal(time, controller, value))
 
 
@@ -216,8 +214,8 @@ def _damaged(path: Path, entry: Entry) -> CacheError:
 
 
 def _columns(notes: Notes) -> dict[str, np.ndarray]:
-    table = {column: getattr(notes, column) for column in _NOTE_COLUMNS}
-    return table | {f"pedal_{column}": getattr(notes.pedal, column) for column in _PEDAL_COLUMNS}
+    table = {column: getattr(notes, column) for column in COLUMNS}
+    return table | {f"pedal_{column}": getattr(notes.pedal, column) for column in PEDAL_COLUMNS}
 
 
 def _checksum(path: Path) -> str:

@@ -12,10 +12,10 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from amt import audio
-from amt.audio import AUDIO_SUFFIXES as AUDIO_SUFFIXES
-from amt.midi import read_midi
-from amt.notes import Notes, read_table
+from amt.io import audio
+from amt.io.audio import AUDIO_SUFFIXES as AUDIO_SUFFIXES
+from amt.io.note_tables import read_notes
+from amt.notes import Notes
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -153,30 +153,6 @@ def unusable_piece(name: str, split: Split, work: str, reason: str) -> Piece:
 def load_pair(sound: Path, notes: Path) -> Recording:
     """Decode `sound` and read `notes` (a note table, MAPS text or MIDI, by its suffix)."""
     return Recording(audio.load(sound), read_notes(notes))
-
-
-def read_notes(path: Path) -> Notes:
-    """Notes of a table (.tsv), a MAPS text (.txt) or a MIDI file; raises ValueError."""
-    suffix = path.suffix.lower()
-    if suffix == ".tsv":
-        return read_table(path)
-    if suffix == ".txt":
-        return _read_maps_text(path)
-    return read_midi(path)
-
-
-def _read_maps_text(path: Path) -> Notes:
-    """The columns OnsetTime, OffsetTime, MidiPitch; it knows no velocity, so every note gets 64."""
-    expected = "OnsetTime OffsetTime MidiPitch"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if not lines or lines[0].split() != expected.split():
-            raise ValueError(f"its first line is {lines[:1]}")
-        rows = np.array([[float(cell) for cell in line.split()] for line in lines[1:] if line])
-        onset, offset, pitch = rows.reshape(-1, 3).T
-        return Notes(onset, offset, pitch, np.full(len(onset), 64))
-    except ValueError as error:
-        raise PieceError(f"{path}: not a MAPS text ({expected}): {error}") from error
 
 
 def _digest(text: str) -> bytes:

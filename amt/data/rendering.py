@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amt import audio
 from amt.data.pieces import AUDIO_SUFFIXES, Recording, SourceError, files_fingerprint
+from amt.io import audio
 from amt.notes import Notes
 from amt.synth import piano
 from amt.synth.sampler import SampledPiano

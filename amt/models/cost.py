@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from amt.features import FrontEnd
+from amt.features.frontends import FrontEnd
 from amt.models.network import Network
 from amt.models.temporal import TransformerBlock
 

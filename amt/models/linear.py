@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amt.features import SpectrogramShape
+from amt.features.frontends import SpectrogramShape
 from amt.notes import NUM_KEYS
 
 

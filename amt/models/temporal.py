@@ -1,4 +1,4 @@
-"""Temporal parts: features (B, D, T, G) -> (B, D', T, G), the same weights for every group."""
+"""Temporal models: features (B, D, T, G) -> (B, D', T, G), the same weights for every group."""
 
 from __future__ import annotations
 
@@ -79,23 +79,24 @@ class Transformer(nn.Module):
         return _from_sequences(self.norm(sequences), batch, groups)
 
 
-class Keyboard(nn.Module):
-    """What all groups do together, told to each of them: (B, D, T, G) -> (B, D, T, 1), to be added.
+class GlobalContext(nn.Module):
+    """Context shared by all keys: (B, D, T, G) -> (B, D, T, 1), to be added to the features.
 
-    One BiLSTM over time hears their mean and their maximum, which tell how loud the recording is
-    and when the pedal moves. What it says starts at zero, so that it can join a trained network.
+    One BiLSTM over time reads the mean and the maximum over the groups, from which the level of the
+    recording and pedal changes can be told. The output layer starts at zero, so that the part can
+    be added to a trained network without changing its output.
     """
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.lstm = nn.LSTM(2 * dim, hidden, batch_first=True, bidirectional=True)
-        self.say = nn.Linear(2 * hidden, dim)
-        nn.init.zeros_(self.say.weight)
-        nn.init.zeros_(self.say.bias)
+        self.output = nn.Linear(2 * hidden, dim)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        heard = torch.cat([x.mean(dim=-1), x.amax(dim=-1)], dim=1).transpose(1, 2)
-        return self.say(self.lstm(heard)[0]).transpose(1, 2)[..., None]
+        pooled = torch.cat([x.mean(dim=-1), x.amax(dim=-1)], dim=1).transpose(1, 2)
+        return self.output(self.lstm(pooled)[0]).transpose(1, 2)[..., None]
 
 
 class TransformerBlock(nn.Module):

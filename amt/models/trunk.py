@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amt.features import SpectrogramShape
+from amt.features.frontends import SpectrogramShape
 from amt.notes import NUM_KEYS
 
 
@@ -83,7 +83,7 @@ class HarmonicTrunk(nn.Module):
             nn.BatchNorm2d(channels),
             nn.ReLU(),
         )
-        self.key = nn.Parameter(torch.zeros(channels, 1, NUM_KEYS))
+        self.key_embedding = nn.Parameter(torch.zeros(channels, 1, NUM_KEYS))
         self.blocks = nn.Sequential(
             *(
                 HarmonicBlock(channels, harmonics, kernel_size, dropout, separable)
@@ -98,7 +98,7 @@ class HarmonicTrunk(nn.Module):
         """What the blocks begin with: (B, D, T, 88), of each key's own bins."""
         keys = self.to_keys(self._stem(spec))
         # In its own type, so that a float32 parameter does not widen every block.
-        return keys + self.key.to(keys.dtype)
+        return keys + self.key_embedding.to(keys.dtype)
 
     def _stem(self, spec: Tensor) -> Tensor:
         """Channels go last after the first norm, which is slow on so few of them in a row."""
@@ -122,17 +122,17 @@ class HarmonicBlock(nn.Module):
         separable: bool = False,
     ) -> None:
         super().__init__()
-        self.gather = HarmonicGather(channels, harmonics)
+        self.harmonics = HarmonicConv(channels, harmonics)
         self.norm = nn.BatchNorm2d(channels)
-        self.around = Residual(channels, kernel_size, SeparableConv2d if separable else nn.Conv2d)
+        self.local = Residual(channels, kernel_size, SeparableConv2d if separable else nn.Conv2d)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.relu(self.norm(x + self.gather(x)))
-        return self.dropout(self.around(x))
+        x = torch.relu(self.norm(x + self.harmonics(x)))
+        return self.dropout(self.local(x))
 
 
-class HarmonicGather(nn.Module):
+class HarmonicConv(nn.Module):
     """Each key's new vector is a linear map of the vectors at its (sub-)harmonics and its own.
 
     The same as shifting the keys by round(12 log2 h) for h = 2..H both ways, concatenating and a

@@ -15,15 +15,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from amt import __version__
-from amt.audio import AudioError, TooLongError
 from amt.cloud.storage import StorageError
-from amt.midi import midi_bytes
-from amt.serving.answers import ROLL_RATE, prediction
-from amt.serving.documents import ERRORS, PREDICT_DOCUMENT, Prediction, Predictions
-from amt.serving.door import GONE, Door
-from amt.serving.engine import Wish
-from amt.serving.house import House, Load
-from amt.serving.logs import log
+from amt.inference.transcriber import Options
+from amt.io.audio import AudioError, TooLongError
+from amt.io.midi import midi_bytes
+from amt.serving.logging import log
+from amt.serving.middleware import GONE, RequestMiddleware
 from amt.serving.model import load_model
 from amt.serving.requests import (
     InstanceError,
@@ -32,9 +29,12 @@ from amt.serving.requests import (
     read_instance,
     read_request,
 )
+from amt.serving.responses import ROLL_RATE, prediction
+from amt.serving.schemas import ERRORS, PREDICT_SCHEMA, Prediction, Predictions
+from amt.serving.service import Load, Service
 from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings
 
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 class AsciiJson(Response):
@@ -50,60 +50,60 @@ def create_app(
     settings: Settings, load: Load = load_model, on_failure: Callable[[], object] = lambda: None
 ) -> FastAPI:
     """The application; it loads its model when it starts. `on_failure` is called if it cannot."""
-    house = House(settings)
+    service = Service(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        opening = asyncio.create_task(house.open(load, on_failure))
+        opening = asyncio.create_task(service.open(load, on_failure))
         yield
         opening.cancel()
-        house.close()
+        service.close()
 
     app = FastAPI(title="amt", version=__version__, lifespan=lifespan, description=_ABOUT)
-    app.state.house = house
-    _add_routes(app, house)
+    app.state.service = service
+    _add_routes(app, service)
     _add_refusals(app)
-    app.add_middleware(Door, settings=settings, measures=house.measures)
+    app.add_middleware(RequestMiddleware, settings=settings, metrics=service.metrics)
     return app
 
 
 _ABOUT = "Automatic piano transcription: recordings in, notes out."
 
 
-def _add_routes(app: FastAPI, house: House) -> None:
-    settings = house.settings
+def _add_routes(app: FastAPI, service: Service) -> None:
+    settings = service.settings
 
     @app.get(settings.health_route, responses=ERRORS[503])
     async def health() -> dict[str, str]:
         """200 once the model is loaded and has transcribed; 503 before."""
-        model = house.ready().model
+        model = service.ready().model
         return {"status": "ready", "model": model.name, "version": model.version}
 
     @app.get(METRICS_ROUTE, response_class=Response, responses=ERRORS["metrics"])
     async def metrics() -> Response:
-        """Measures for Prometheus."""
-        return Response(generate_latest(house.measures.registry), media_type=CONTENT_TYPE_LATEST)
+        """Metrics for Prometheus."""
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.post(
         settings.predict_route,
         response_model=Predictions,
         response_class=AsciiJson,
         responses=ERRORS["predict"],
-        openapi_extra=PREDICT_DOCUMENT,
+        openapi_extra=PREDICT_SCHEMA,
     )
     async def predict(request: Request) -> AsciiJson:
         """Transcribe the recordings of all instances; one that cannot be has an error instead."""
-        house.ready()
+        service.ready()
         body = await request.body()
         try:
             wanted = await asyncio.to_thread(read_request, body, settings.max_instances)
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
         del body
-        answering = [_answer(house, request, one, wanted) for one in wanted.instances]
+        answering = [_answer(service, request, one, wanted) for one in wanted.instances]
         answers = await _in_time(settings, request, asyncio.gather(*answering))
         errors = sum("error" in answer for answer in answers)
-        request.state.visit.fields |= {"instances": len(answers), "errors": errors}
+        request.state.context.fields |= {"instances": len(answers), "errors": errors}
         return AsciiJson({"predictions": answers})
 
     @app.post(
@@ -120,58 +120,58 @@ def _add_routes(app: FastAPI, house: House) -> None:
         onset_threshold: Annotated[Threshold | None, Query()] = None,
     ) -> Response:
         """Transcribe an uploaded file: to JSON, or to a MIDI file."""
-        wish = Wish("sound" if extend_sustain else "key", onset_threshold)
-        house.ready()
+        options = Options("sound" if extend_sustain else "key", onset_threshold)
+        service.ready()
         data = await file.read()
         try:
-            answering = _transcribed(house, request, data, wish, format)
+            answering = _transcribed(service, request, data, options, format)
             return await _in_time(settings, request, answering)
         except AudioError as error:
-            house.measures.recordings.labels("refused").inc()
+            service.metrics.recordings.labels("refused").inc()
             raise HTTPException(_status(error), str(error)) from error
 
 
 async def _transcribed(
-    house: House, request: Request, data: bytes, wish: Wish, format: str
+    service: Service, request: Request, data: bytes, options: Options, format: str
 ) -> Response:
-    heard = await house.hear(data, wish)
-    request.state.visit.fields |= {"audio_seconds": round(heard.seconds, 2)}
+    result = await service.transcribe(data, options)
+    request.state.context.fields |= {"audio_seconds": round(result.seconds, 2)}
     if format == "midi":
-        return Response(await asyncio.to_thread(midi_bytes, heard.notes), media_type="audio/midi")
-    model = house.ready().model
-    answer = await asyncio.to_thread(prediction, heard, model, ["notes"], ROLL_RATE)
+        return Response(await asyncio.to_thread(midi_bytes, result.notes), media_type="audio/midi")
+    model = service.ready().model
+    answer = await asyncio.to_thread(prediction, result, model, ["notes"], ROLL_RATE)
     return AsciiJson(answer)
 
 
-async def _answer(house: House, request: Request, instance: Any, wanted: Any) -> dict[str, Any]:
+async def _answer(service: Service, request: Request, instance: Any, wanted: Any) -> dict[str, Any]:
     """The prediction of one instance, or its error in one sentence."""
     try:
-        recording, wish = read_instance(instance, house.settings), wanted.parameters.wish()
+        recording, options = read_instance(instance, service.settings), wanted.parameters.options()
         if isinstance(recording, bytes):
-            heard = await house.hear(recording, wish)
+            result = await service.transcribe(recording, options)
         else:
-            heard = await house.hear_stored(recording, wish)
+            result = await service.transcribe_stored(recording, options)
     except InstanceError as error:
-        return _refused(house, 400, str(error))
+        return _refused(service, 400, str(error))
     except StorageError as error:
-        return _refused(house, error.status, str(error))
+        return _refused(service, error.status, str(error))
     except AudioError as error:
-        return _refused(house, _status(error), str(error))
+        return _refused(service, _status(error), str(error))
     except Exception as error:  # What nobody foresaw must not cost the others their answers.
-        visit = request.state.visit
-        log(logging.ERROR, "an instance failed", error, request_id=visit.id)
-        text = f"an error of the server; its log tells more of request {visit.id}"
-        return _refused(house, 500, text)
+        context = request.state.context
+        log(logging.ERROR, "an instance failed", error, request_id=context.id)
+        text = f"an error of the server; its log tells more of request {context.id}"
+        return _refused(service, 500, text)
     parameters = wanted.parameters
-    model = house.ready().model
+    model = service.ready().model
     return await asyncio.to_thread(
-        prediction, heard, model, parameters.format, parameters.roll_rate
+        prediction, result, model, parameters.format, parameters.roll_rate
     )
 
 
-def _refused(house: House, status: int, text: str) -> dict[str, Any]:
+def _refused(service: Service, status: int, text: str) -> dict[str, Any]:
     """In place of a prediction: a sentence, and the status that a request of its own would have."""
-    house.measures.recordings.labels("failed" if status == 500 else "refused").inc()
+    service.metrics.recordings.labels("failed" if status == 500 else "refused").inc()
     return {"error": printable(text), "status": status}
 
 
@@ -180,8 +180,8 @@ def _status(error: AudioError) -> int:
 
 
 async def _in_time(
-    settings: Settings, request: Request, work: Coroutine[Any, Any, Result] | asyncio.Future[Result]
-) -> Result:
+    settings: Settings, request: Request, work: Coroutine[Any, Any, Answer] | asyncio.Future[Answer]
+) -> Answer:
     """The result of `work`, which ends when it takes too long, or when the client has gone."""
     working = asyncio.ensure_future(work)
     # Once the body has arrived, all that can come is the news that the client has gone.
@@ -205,7 +205,7 @@ def _add_refusals(app: FastAPI) -> None:
     """Every error is one sentence, with the id by which the log knows the request."""
 
     def refuse(request: Request, status: int, text: str, headers: Any = None) -> AsciiJson:
-        content = {"error": text, "request_id": request.state.visit.id}
+        content = {"error": text, "request_id": request.state.context.id}
         return AsciiJson(content, status, headers)
 
     @app.exception_handler(HTTPException)

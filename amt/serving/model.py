@@ -13,13 +13,13 @@ from typing import cast
 import numpy as np
 
 from amt import __version__
-from amt.bundled import bundled_checkpoint
-from amt.checkpoints import DESCRIPTION, SHIPPED_SUFFIX, CheckpointError
 from amt.cloud.storage import fetch_folder
-from amt.engines.exported import Engine, read_description
-from amt.hardware import pick_device
+from amt.device import pick_device
+from amt.inference.backends.exported import Backend, read_description
+from amt.inference.pretrained import pretrained_checkpoint
+from amt.inference.transcriber import Transcriber
+from amt.models.checkpoint import DESCRIPTION, WEIGHTS_SUFFIX, CheckpointError
 from amt.serving.settings import Settings, variable
-from amt.transcriber import Transcriber
 
 WARM_UP_SECONDS = 2.0
 _DIGITS = 12
@@ -41,7 +41,7 @@ def load_model(settings: Settings) -> Model:
     """
     with _model_path(settings) as path:
         device = pick_device(settings.device)
-        transcriber = Transcriber.load(path, device, engine=cast(Engine, settings.engine))
+        transcriber = Transcriber.load(path, device, backend=cast(Backend, settings.backend))
         name = read_description(path)["name"] if path.is_dir() else path.stem
         model = Model(transcriber, name, f"{__version__}-{_digest(path)}")
     noise = np.random.default_rng(0).standard_normal(
@@ -56,7 +56,7 @@ def _model_path(settings: Settings) -> Iterator[Path]:
     """The model's file or folder, fetched for as long as the block lasts if it is in storage."""
     uri = settings.storage_uri
     if not uri:
-        yield bundled_checkpoint(settings.model)
+        yield pretrained_checkpoint(settings.model)
     elif "://" in uri:
         with tempfile.TemporaryDirectory(prefix="amt-") as folder:
             yield find_model(fetch_folder(uri, Path(folder) / Path(uri).name))
@@ -73,10 +73,10 @@ def find_model(folder: Path) -> Path:
         raise CheckpointError(f"{variable('storage_uri')}={folder}: no such folder")
     if (folder / DESCRIPTION).is_file():
         return folder
-    found = sorted(p for p in folder.iterdir() if p.suffix in (SHIPPED_SUFFIX, ".ckpt"))
+    found = sorted(p for p in folder.iterdir() if p.suffix in (WEIGHTS_SUFFIX, ".ckpt"))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "nothing of the kind"
-        expected = f"what `amt export` wrote, or one file of weights ({SHIPPED_SUFFIX}, .ckpt)"
+        expected = f"what `amt export` wrote, or one file of weights ({WEIGHTS_SUFFIX}, .ckpt)"
         raise CheckpointError(f"{folder}: expected {expected}; found {names}")
     return found[0]
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from amt.cloud.storage import Allowed, read_object
-from amt.serving.answers import ROLL_RATE
-from amt.serving.engine import Wish
+from amt.inference.transcriber import Options
+from amt.serving.responses import ROLL_RATE
 from amt.serving.settings import Settings
 
 Format = Literal["notes", "midi", "piano_roll"]
@@ -57,9 +57,9 @@ class Parameters(_Strict):
     onset_threshold: Annotated[Threshold | None, Field(description=_THRESHOLD)] = None
     roll_rate: Annotated[float, Field(gt=0, le=100, description=_ROLL_RATE)] = ROLL_RATE
 
-    def wish(self) -> Wish:
-        """What of it the engine must know."""
-        return Wish("sound" if self.extend_sustain else "key", self.onset_threshold)
+    def options(self) -> Options:
+        """What of it the pool must know."""
+        return Options("sound" if self.extend_sustain else "key", self.onset_threshold)
 
 
 class PredictRequest(BaseModel):
@@ -112,7 +112,7 @@ def _checked(instance: Any) -> Instance:
 
 
 def sentence(error: ValidationError) -> str:
-    """The first complaint in one line: where, and what."""
+    """The first error in one line: where, and what."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
     return printable(f"{place}: {first['msg']}" if place else first["msg"])

@@ -7,7 +7,7 @@ import signal
 import uvicorn
 
 from amt.serving.app import create_app
-from amt.serving.logs import log_to_stdout
+from amt.serving.logging import log_to_stdout
 from amt.serving.settings import Settings
 
 # Beyond the time that a request may take, for its answer to be sent.

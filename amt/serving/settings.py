@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from amt.bundled import DEFAULT
 from amt.cloud.storage import Allowed, StorageError
+from amt.inference.pretrained import DEFAULT
 
 # The variables that Vertex AI sets; every other field is AMT_ and its name.
 _VERTEX = {
@@ -29,7 +29,7 @@ class Settings:
     """How the server runs. Raises ValueError, in a line that names the variable, for odd values.
 
     storage_uri: a folder, local or gs://, with an exported model or weights; without it the bundled
-    `model`. engine: which program of an exported model computes. allowed_uris: gs:// prefixes from
+    `model`. backend: which program of an exported model computes. allowed_uris: gs:// prefixes from
     which an instance may name its recording. max_body_bytes is for predictions, max_upload_bytes
     for uploaded files, max_object_bytes for recordings in storage. max_requests: how many are in
     the house at once, those that wait included. body_seconds: within which a request must have
@@ -44,7 +44,7 @@ class Settings:
     storage_uri: str = ""
     model: str = DEFAULT
     device: str = "auto"
-    engine: str = "auto"
+    backend: str = "auto"
     allowed_uris: tuple[str, ...] = ()
     max_body_bytes: int = 10_000_000
     max_upload_bytes: int = 25_000_000

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes, Pedal
+from amt.synth.figuration import FIGURATIONS, Figuration
 from amt.synth.harmony import Chord, progression
-from amt.synth.textures import TEXTURES, Texture
 
 RIGHT, LEFT = 1, 0
 SHORTEST_NOTE = 0.02
@@ -25,7 +25,7 @@ class Part:
     """How one hand plays a section: its texture, place, step (beats), articulation and loudness."""
 
     hand: int
-    texture: Texture
+    texture: Figuration
     centre: float
     step: float
     articulation: float
@@ -92,8 +92,8 @@ def _write_score(
 
 
 def _new_part(rng: np.random.Generator, hand: int, tempo: float, level: float) -> Part:
-    weights = np.array([t.right if hand == RIGHT else t.left for t in TEXTURES])
-    texture = TEXTURES[rng.choice(len(TEXTURES), p=weights / weights.sum())]
+    weights = np.array([t.right if hand == RIGHT else t.left for t in FIGURATIONS])
+    texture = FIGURATIONS[rng.choice(len(FIGURATIONS), p=weights / weights.sum())]
     middle, spread = (74, 7) if hand == RIGHT else (53, 7)
     if rng.random() < 0.035:
         middle, spread = (96, 7) if hand == RIGHT else (31, 6)

@@ -13,14 +13,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from amt.audio import SAMPLE_RATE
-from amt.notes import Notes
+from amt.io.audio import SAMPLE_RATE
+from amt.notes import PEDAL_DOWN, Notes
 from amt.synth.hammer import key_up, knock
 from amt.synth.instrument import Instrument, random_instrument
+from amt.synth.note_events import NoteEvent, add_at, note_events, silence_for
 from amt.synth.resonance import resonate
 from amt.synth.room import coloured_noise, convolve, impulse_response, keep_headroom
 from amt.synth.strings import Strings, strings
-from amt.synth.strokes import SUSTAIN_THRESHOLD, Stroke, add, blank, strokes
 
 __all__ = ["Instrument", "random_instrument", "render"]
 
@@ -38,44 +38,44 @@ def render(
     changes nothing else, except that a piece which would clip is turned down as a whole. An empty
     table gives silence. The same arguments, with `rng` in the same state, give the same audio.
     """
-    audio = blank(notes, seconds, sample_rate)
+    audio = silence_for(notes, seconds, sample_rate)
     if not len(notes) or not len(audio):
         return audio
-    take = Take(audio, instrument, rng, sample_rate)
-    for stroke in strokes(notes, instrument.top_damper, len(audio), sample_rate):
-        take.strike(stroke)
-    resonate(audio, notes.pedal, SUSTAIN_THRESHOLD, instrument, sample_rate)
+    mix = _Mix(audio, instrument, rng, sample_rate)
+    for event in note_events(notes, instrument.top_damper, len(audio), sample_rate):
+        mix.add(event)
+    resonate(audio, notes.pedal, PEDAL_DOWN, instrument, sample_rate)
     audio = convolve(audio, _room(instrument, sample_rate))
     audio += _background(instrument, rng, len(audio), sample_rate)
     return keep_headroom(audio)
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
-    """Strokes on one instrument, added to `out` one by one."""
+class _Mix:
+    """The sound of one instrument; notes are added to `out` one by one."""
 
     out: np.ndarray
     instrument: Instrument
     rng: np.random.Generator
     sample_rate: int
 
-    def strike(self, stroke: Stroke) -> None:
+    def add(self, event: NoteEvent) -> None:
         """Add one note: the strings, free and then damped, the hammer, the key."""
-        key = strings(self.instrument, stroke.pitch, self.sample_rate)
-        strength = stroke.velocity / 127
+        key = strings(self.instrument, event.pitch, self.sample_rate)
+        strength = event.velocity / 127
         start = _amplitudes(key, strength, self.instrument.velocity_curve)
-        start = start * np.exp(key.free.rate * stroke.late)
-        held = min(stroke.held, key.free.samples)
+        start = start * np.exp(key.free.rate * event.late)
+        held = min(event.held, key.free.samples)
         tone = key.free.sound(start, held)
-        _fade_in(tone, key.rise * (1.6 - 0.6 * strength) * self.sample_rate, stroke.late)
-        add(self.out, tone, stroke.first)
-        if held == stroke.held:
+        _fade_in(tone, key.rise * (1.6 - 0.6 * strength) * self.sample_rate, event.late)
+        add_at(self.out, tone, event.first)
+        if held == event.held:
             left = start * np.exp(key.free.rate * held)
-            add(self.out, key.damped.sound(left, key.damped.samples), stroke.first + held)
-        noise = knock(self.instrument, stroke.pitch, strength, self.rng, self.sample_rate)
-        add(self.out, noise, stroke.first)
+            add_at(self.out, key.damped.sound(left, key.damped.samples), event.first + held)
+        noise = knock(self.instrument, event.pitch, strength, self.rng, self.sample_rate)
+        add_at(self.out, noise, event.first)
         noise = key_up(self.instrument, self.rng, self.sample_rate)
-        add(self.out, noise, stroke.first + stroke.key)
+        add_at(self.out, noise, event.first + event.key)
 
 
 def _amplitudes(key: Strings, strength: float, velocity_curve: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from amt.responses import DIRECT_SECONDS, direct_sound
+from amt.io.impulse_responses import DIRECT_SECONDS, direct_sound
 
 PEAK = 0.98
 LONGEST_SECONDS = 1.5

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from amt.audio import SAMPLE_RATE, load
-from amt.notes import MAX_PITCH, MIN_PITCH, Notes
+from amt.io.audio import SAMPLE_RATE, load
+from amt.notes import MAX_PITCH, MIN_PITCH, PEDAL_DOWN, Notes
 from amt.synth.instrument import Instrument
+from amt.synth.note_events import NoteEvent, add_at, note_events, silence_for
 from amt.synth.regions import Region, read_regions
 from amt.synth.resonance import resonate
 from amt.synth.room import keep_headroom
 from amt.synth.strings import NOTE_RMS_DB, damper_seconds
-from amt.synth.strokes import SUSTAIN_THRESHOLD, Stroke, add, blank, strokes
 
 LEAD_SECONDS = 0.05
 LEVEL_SECONDS = 0.4
@@ -105,18 +105,18 @@ class SampledPiano:
         top_damper: the highest MIDI pitch with a damper. seconds: length; by default a second
         longer than the last note. A piece that would clip is turned down as a whole.
         """
-        out = blank(notes, seconds, SAMPLE_RATE)
+        out = silence_for(notes, seconds, SAMPLE_RATE)
         if not len(notes) or not len(out):
             return out
         touch = np.round(127 * (VELOCITIES / 127) ** velocity_curve).clip(1, 127).astype(np.int64)
         gains = self._gains_db(range_db) + np.reshape(key_gain_db, (-1, 1))
         cents = np.broadcast_to(tune_cents, len(KEYS))
-        played = list(strokes(notes, top_damper, len(out), SAMPLE_RATE))
+        played = list(note_events(notes, top_damper, len(out), SAMPLE_RATE))
         uneven = rng.normal(0, 0.7, len(played)) if rng else np.zeros(len(played))
         cues = []
-        for stroke, extra in zip(played, uneven, strict=True):
-            place = (stroke.pitch - MIN_PITCH, touch[stroke.velocity])
-            cues.append(Cue(int(self.choice[place]), stroke, float(gains[place] + extra)))
+        for event, extra in zip(played, uneven, strict=True):
+            place = (event.pitch - MIN_PITCH, touch[event.velocity])
+            cues.append(Cue(int(self.choice[place]), event, float(gains[place] + extra)))
         cues.sort(key=Cue.order)
         for (region, pitch), group in groupby(cues, key=Cue.order):
             quiet = damper_seconds(release, pitch)
@@ -124,7 +124,7 @@ class SampledPiano:
             self._play(out, self.regions[region], self.samples[region], group, tune, quiet)
         if resonance_db is not None:
             others = Instrument(tune_cents=float(cents.mean()), resonance_db=resonance_db)
-            resonate(out, notes.pedal, SUSTAIN_THRESHOLD, others, SAMPLE_RATE)
+            resonate(out, notes.pedal, PEDAL_DOWN, others, SAMPLE_RATE)
         return keep_headroom(out)
 
     def _play(
@@ -139,21 +139,21 @@ class SampledPiano:
         """Add all strokes that use one sample on one key: it is shifted once, as far as needed."""
         cues = list(cues)
         tail = round(1.3 * quiet * SAMPLE_RATE)
-        steps = cues[0].stroke.pitch - region.root_key + (region.tune_cents + tune_cents) / 100
+        steps = cues[0].event.pitch - region.root_key + (region.tune_cents + tune_cents) / 100
         ratio = 2 ** (steps / 12)
         attack = sample.attack / ratio
-        longest = attack + max(cue.stroke.held for cue in cues) + tail
+        longest = attack + max(cue.event.held for cue in cues) + tail
         source = sample.audio[: int(longest * ratio) + 64] * np.float32(sample.scale)
         shifted = soxr.resample(source, SAMPLE_RATE * ratio, SAMPLE_RATE) if ratio != 1 else source
         decay = np.exp(-np.log(1000) / (quiet * SAMPLE_RATE) * np.arange(tail)).astype(np.float32)
         for cue in cues:
-            ends = round(attack) + cue.stroke.held
+            ends = round(attack) + cue.event.held
             sound = shifted[: ends + tail] * np.float32(10 ** (cue.gain_db / 20))
             damped = sound[ends:]
             damped *= decay[: len(damped)]
-            begins = cue.stroke.first - cue.stroke.late - attack
+            begins = cue.event.first - cue.event.late - attack
             first = int(np.floor(begins))
-            add(out, delay(sound, begins - first), first)
+            add_at(out, delay(sound, begins - first), first)
 
     def _gains_db(self, range_db: float | None) -> np.ndarray:
         """Gain of the chosen sample for each key and velocity, (88, 128) dB."""
@@ -189,15 +189,15 @@ class SampledPiano:
 
 @dataclass(frozen=True)
 class Cue:
-    """A stroke, the region it is played with, and how loud."""
+    """A note event, the region it is played with, and how loud."""
 
     region: int
-    stroke: Stroke
+    event: NoteEvent
     gain_db: float
 
     def order(self) -> tuple[int, int]:
         """What strokes that share one shifted sample have in common."""
-        return self.region, self.stroke.pitch
+        return self.region, self.event.pitch
 
 
 def _usual_curve(range_db: float, velocity: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amt.audio import SAMPLE_RATE
+from amt.io.audio import SAMPLE_RATE
 from amt.notes import NUM_KEYS, Notes
 from amt.synth.room import (
     coloured_noise,

@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 from sounds import NOTHING, one_note_each, seeded
 from torch import Tensor
 
-from amt.audio import save
 from amt.augment import Augmentation
-from amt.features import SpectrogramShape
+from amt.features.frontends import SpectrogramShape
+from amt.io.audio import save
 
 LOGFREQ = SpectrogramShape(2, 264, 3)
 EFFECTS = ("reverb", "band", "noise", "recorded_noise", "compression", "clipping", "codec")

@@ -11,9 +11,9 @@ import torch
 from front_ends import SAMPLE_RATE
 from sounds import NOTHING, decibels, impulse, seeded
 
-from amt.audio import save
 from amt.augment.filters import fast_size
 from amt.augment.recordings import RESPONSE_SAMPLES
+from amt.io.audio import save
 
 
 def test_reverberation_does_not_move_an_onset() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from sounds import NOTHING, decibels, one_note_each, rms, seeded, sines
 
-from amt.rolls import render
+from amt.data.targets import make_targets
 
 PITCHES = [40, 50, 60, 70, 80, 90]
 LENGTH = torch.tensor([16000, 9000, 16000, 4000, 16000, 16000])
@@ -20,7 +20,7 @@ def test_both_are_heard_and_labelled() -> None:
     mixture = augment.mix(audio, notes, LENGTH, seeded())
     added = mixture.audio - audio
     assert decibels(rms(audio) / rms(added)).tolist() == pytest.approx([6] * 6, abs=0.01)
-    frames = render(mixture.notes, 32, 31.25)["frame"]
+    frames = make_targets(mixture.notes, 32, 31.25)["frame"]
     for index, pitch in enumerate(PITCHES):
         other = PITCHES[index - 1]
         assert frames[index, 10].nonzero()[:, 0].tolist() == sorted((pitch - 21, other - 21))

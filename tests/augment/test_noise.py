@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import NOTHING, decibels, rms, seeded, sines
 
-from amt.audio import save
+from amt.io.audio import save
 
 
 @settings(deadline=None, max_examples=20)

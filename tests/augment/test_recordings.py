@@ -10,8 +10,8 @@ import pytest
 import torch
 from sounds import NOTHING
 
-from amt.audio import AudioError, save
 from amt.augment.recordings import Recordings, impulse_responses
+from amt.io.audio import AudioError, save
 
 CPU = torch.device("cpu")
 

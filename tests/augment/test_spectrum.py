@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sounds import NOTHING, one_note_each, seeded, sines
 
 from amt.augment import transpose
-from amt.features import SpectrogramShape
+from amt.features.frontends import SpectrogramShape
 from amt.notes import MAX_PITCH, MIN_PITCH
 
 LOGFREQ = SpectrogramShape(2, 264, 3)

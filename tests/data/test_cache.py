@@ -29,6 +29,9 @@ from amt.notes import Notes, Pedal
 
 THREE = [ramp_piece("a", 1.0), ramp_piece("b", 2.0, 1), ramp_piece("c", 1.5, 2, "test")]
 
+# Where the helpers of tests lie, for programs that tests start.
+SUPPORT = Path(__file__).parents[1] / "support"
+
 
 def test_what_is_prepared_comes_back(tmp_path: Path) -> None:
     pedal = Pedal([0.1, 0.9], [64, 67], [127, 3])
@@ -148,7 +151,7 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
         "third = Piece('c', 'train', 'c', partial(time.sleep, 60), 'c')\n"
         "prepare(Listed([ramp_piece('a', 1.0), ramp_piece('b', 2.0), third]), sys.argv[1], 0)\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", script, str(tmp_path), str(SUPPORT)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         journal = tmp_path / JOURNAL
         wait_for(lambda: journal.is_file() and journal.read_text().count("\n") == 2)
@@ -182,7 +185,7 @@ def test_workers_end_when_the_run_is_killed(tmp_path: Path) -> None:
         "piece = Piece('a', 'train', 'a', partial(beat, Path(sys.argv[1]) / 'heart'), 'a')\n"
         "prepare(Listed([piece]), sys.argv[1], 1)\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", script, str(tmp_path), str(SUPPORT)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         wait_for(heart.is_file)
         process.kill()

@@ -10,8 +10,8 @@ import torch
 from front_ends import front_end
 from sounds import NOTHING, one_note_each, seeded, sines
 
-from amt.data.datamodule import Batch, PianoData
-from amt.data.synthetic import Synthetic
+from amt.data.datamodule import Batch, PianoDataModule
+from amt.data.sources.synthetic import Synthetic
 
 PITCHES = [50, 60, 70]
 
@@ -31,7 +31,7 @@ def batch() -> Batch:
 @pytest.mark.parametrize(("mixing", "known"), [(1.0, [False] * 3), (0.0, [True, True, False])])
 def test_mixed_examples(mixing: float, known: list[bool], batch: Batch, tmp_path: Path) -> None:
     augmentation = replace(NOTHING, mixing=mixing)
-    data = PianoData({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
+    data = PianoDataModule({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
     made = data.compute(batch, front_end("logfreq"), seeded())
     assert made["pedal_known"].tolist() == known
     assert (made["frame"][:, 10].sum(dim=-1) == (2 if mixing else 1)).all()
@@ -42,6 +42,6 @@ def test_mixed_examples(mixing: float, known: list[bool], batch: Batch, tmp_path
 
 def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path: Path) -> None:
     augmentation = replace(NOTHING, noises=str(tmp_path / "missing"))
-    data = PianoData({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
+    data = PianoDataModule({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
     with pytest.raises(FileNotFoundError, match=r"augment\.noises"):
         data.setup("fit")

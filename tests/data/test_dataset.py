@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pairs import Listed, bad_piece, ramp_cache, recorded_piece, tone
 from torch.utils.data import DataLoader, Dataset
 
-from amt.audio import SAMPLE_RATE
 from amt.data.cache import prepare
 from amt.data.dataset import IndexSampler, NoteTable, Segments, collate, cut
 from amt.data.manifest import CacheError, read_manifest
 from amt.data.pieces import Recording
+from amt.io.audio import SAMPLE_RATE
 from amt.notes import Notes, Pedal
 
 SECOND = SAMPLE_RATE

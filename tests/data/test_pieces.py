@@ -13,9 +13,9 @@ from amt.data.pieces import (
     folder_split,
     hash_fraction,
     hash_split,
-    read_notes,
     safe_name,
 )
+from amt.io.note_tables import read_notes
 
 
 @settings(deadline=None)

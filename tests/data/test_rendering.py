@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pairs import scale, tone
 
-from amt import audio
 from amt.data.pieces import SourceError
 from amt.data.rendering import piano_names, render_notes, rendering_fingerprint, room_files
+from amt.io import audio
 
 
 @pytest.fixture

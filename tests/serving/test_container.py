@@ -133,7 +133,7 @@ import amt.cloud.storage
 from google.cloud.storage import Client
 from amt.serving.settings import Settings
 from amt.serving.model import load_model
-from amt.midi import midi_bytes
+from amt.io.midi import midi_bytes
 print(load_model(Settings()).name)
 """
     done = subprocess.run(

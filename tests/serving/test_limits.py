@@ -19,12 +19,13 @@ from fastapi import FastAPI
 from prometheus_client import generate_latest
 from served import clip, encoded, server
 
-from amt.engines.listener import Modules
+from amt.inference.backends.pytorch import PyTorchModel
+from amt.inference.transcriber import Options
 from amt.serving.app import create_app
-from amt.serving.door import Door
-from amt.serving.engine import Engine, Wish
-from amt.serving.measures import Measures
+from amt.serving.metrics import Metrics
+from amt.serving.middleware import RequestMiddleware
 from amt.serving.model import load_model
+from amt.serving.pool import TranscriptionPool
 from amt.serving.settings import Settings
 
 
@@ -57,13 +58,13 @@ def test_who_comes_when_the_house_is_full_is_told_when_to_return(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    hear = Engine._hear
+    hear = TranscriptionPool._transcribe
 
     def slow(*arguments: Any) -> Any:
         assert go_on.wait(20)
         return hear(*arguments)
 
-    monkeypatch.setattr(Engine, "_hear", slow)
+    monkeypatch.setattr(TranscriptionPool, "_transcribe", slow)
     body = {"instances": [encoded(clip(0.3))]}
     with server(folder, max_requests=3) as client, ThreadPoolExecutor(3) as pool:
         inside = [pool.submit(client.post, "/predict", json=body) for _ in range(3)]
@@ -79,13 +80,13 @@ def test_who_comes_when_the_house_is_full_is_told_when_to_return(
 
 
 def test_an_answer_that_takes_too_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear = Engine._hear
+    hear = TranscriptionPool._transcribe
 
     def slow(*arguments: Any) -> Any:
         time.sleep(2)
         return hear(*arguments)
 
-    monkeypatch.setattr(Engine, "_hear", slow)
+    monkeypatch.setattr(TranscriptionPool, "_transcribe", slow)
     with server(folder, timeout_seconds=1) as client:
         answer = client.post("/predict", json={"instances": [encoded(clip(0.3))]})
     assert answer.status_code == 503 and answer.headers["retry-after"]
@@ -114,7 +115,7 @@ def test_who_leaves_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPa
         finally:
             ended.set()
 
-    monkeypatch.setattr(Engine, "hear", endless)
+    monkeypatch.setattr(TranscriptionPool, "transcribe", endless)
     body = json.dumps({"instances": [encoded(clip(0.3))]}).encode()
 
     async def receive() -> Any:
@@ -143,7 +144,7 @@ def test_who_leaves_while_sending_is_no_error(caplog: pytest.LogCaptureFixture) 
         raise AssertionError(message)
 
     app = create_app(Settings())
-    app.state.house.engine = object()
+    app.state.service.pool = object()
     with caplog.at_level(logging.INFO, logger="amt.serving"):
         asyncio.run(app(scope_of(), receive, send))
     (record,) = caplog.records
@@ -158,13 +159,13 @@ def test_who_does_not_read_his_answer_has_gone(caplog: pytest.LogCaptureFixture)
         await asyncio.sleep(60)
 
     app = create_app(Settings(timeout_seconds=1))
-    app.state.house.engine = object()
+    app.state.service.pool = object()
     asyncio.run(asyncio.wait_for(app(scope_of(), receive, send), 20))
     assert "amt_requests_inside 0.0" in metrics_of(app)
 
 
 def metrics_of(app: FastAPI) -> str:
-    return generate_latest(app.state.house.measures.registry).decode()
+    return generate_latest(app.state.service.metrics.registry).decode()
 
 
 def test_a_body_that_does_not_come() -> None:
@@ -178,7 +179,7 @@ def test_a_body_that_does_not_come() -> None:
 
     settings = Settings(body_seconds=1)
     app = create_app(settings)
-    app.state.house.engine = object()
+    app.state.service.pool = object()
     asyncio.run(app(scope_of(), receive, send))
     assert sent[0]["status"] == 408
     assert b"did not arrive within 1 s" in sent[1]["body"]
@@ -190,23 +191,23 @@ def test_who_has_gone_is_not_worked_for(folder: Path) -> None:
     async def leave() -> int:
         model = load_model(Settings(storage_uri=str(folder)))
         windows = 0
-        listener = model.transcriber.listener
-        assert isinstance(listener, Modules)
-        listener.network.register_forward_hook(lambda *_: count())
+        network = model.transcriber.model
+        assert isinstance(network, PyTorchModel)
+        network.network.register_forward_hook(lambda *_: count())
 
         def count() -> None:
             nonlocal windows
             windows += 1
 
-        engine = Engine(model, longest=1200, threads=1)
-        hearing = asyncio.create_task(engine.hear(clip(300), Wish()))
+        pool = TranscriptionPool(model, longest=1200, threads=1)
+        hearing = asyncio.create_task(pool.transcribe(clip(300), Options()))
         while not windows:
             await asyncio.sleep(0.001)
         hearing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hearing
-        await asyncio.to_thread(engine.close)
-        assert engine.inside == 0
+        await asyncio.to_thread(pool.close)
+        assert pool.inside == 0
         return windows
 
     assert asyncio.run(leave()) < 10  # Of 18.
@@ -224,6 +225,8 @@ def test_an_error_behind_the_door_is_told_and_logged(caplog: pytest.LogCaptureFi
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Door(broken, Settings(), Measures())(scope_of("/", "GET"), receive, send))
+    asyncio.run(
+        RequestMiddleware(broken, Settings(), Metrics())(scope_of("/", "GET"), receive, send)
+    )
     assert sent[0]["status"] == 500 and b"ZeroDivision" not in sent[1]["body"]
     assert "ZeroDivisionError" in caplog.text

@@ -12,10 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from served import clip, encoded
 
-from amt.audio import load_bytes
-from amt.midi import read_midi
+from amt.inference.transcriber import Transcriber
+from amt.io.audio import load_bytes
+from amt.io.midi import read_midi
 from amt.notes import Notes
-from amt.transcriber import Transcriber
 
 
 def predict(client: TestClient, *instances: Any, **parameters: Any) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instance", "complaint"),
+    ("instance", "error"),
     [
         ({"audio": {"b64": "!!"}}, "not base64"),
         ({"audio": {"b64": "Ä"}}, "not base64"),
@@ -103,16 +103,16 @@ def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
     ],
 )
 def test_a_bad_instance_costs_the_others_nothing(
-    client: TestClient, instance: Any, complaint: str
+    client: TestClient, instance: Any, error: str
 ) -> None:
     first, bad, last = predict(client, encoded(clip(0.5)), instance, encoded(clip(0.7)))
     assert first["duration"] == 0.5 and last["duration"] == 0.7
     assert list(bad) == ["error", "status"] and 400 <= bad["status"] < 500
-    assert complaint in bad["error"] and "\n" not in bad["error"]
+    assert error in bad["error"] and "\n" not in bad["error"]
 
 
 @pytest.mark.parametrize(
-    ("body", "complaint"),
+    ("body", "error"),
     [
         (b"", "JSON"),
         (b"{", "JSON"),
@@ -133,12 +133,12 @@ def test_a_bad_instance_costs_the_others_nothing(
         (b'{"instances": ["\\ud800"], "parameters": {"\\ud800": 1}}', ""),
     ],
 )
-def test_a_bad_request_is_one_sentence(client: TestClient, body: bytes, complaint: str) -> None:
+def test_a_bad_request_is_one_sentence(client: TestClient, body: bytes, error: str) -> None:
     answer = client.post("/predict", content=body)
     assert answer.status_code == 400, answer.text
     refusal = answer.json()
     assert set(refusal) == {"error", "request_id"}
-    assert complaint in refusal["error"] and "\n" not in refusal["error"]
+    assert error in refusal["error"] and "\n" not in refusal["error"]
 
 
 def test_strange_characters_come_back_as_ascii(client: TestClient) -> None:
@@ -154,7 +154,7 @@ def test_what_nobody_foresaw_stays_in_its_place(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("amt.serving.engine.load_bytes", broken)
+    monkeypatch.setattr("amt.serving.pool.load_bytes", broken)
     (answer,) = predict(client, encoded(clip()))
     assert "its log tells more" in answer["error"] and answer["status"] == 500
     assert 'amt_recordings_total{outcome="failed"}' in client.get("/metrics").text

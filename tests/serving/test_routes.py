@@ -1,4 +1,4 @@
-"""Everything but predictions: health, uploads, measures, documents, request ids."""
+"""Everything but predictions: health, uploads, metrics, documents, request ids."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from served import clip, encoded, server
 
-from amt.card import facts_of
-from amt.export import export
-from amt.midi import read_midi
+from amt.inference.export import export
+from amt.inference.model_card import model_facts
+from amt.io.midi import read_midi
 from amt.serving.app import create_app
-from amt.serving.logs import JsonFormatter
+from amt.serving.logging import JsonFormatter
 from amt.serving.model import Model, load_model
 from amt.serving.settings import Settings
 
@@ -133,14 +133,14 @@ def test_the_documents_tell_of_instances_and_errors(client: TestClient) -> None:
     assert {"200", "400", "408", "413", "429", "503"} <= set(predict["responses"])
 
 
-@pytest.mark.parametrize("engine", ["torchscript", "onnx"])
+@pytest.mark.parametrize("backend", ["torchscript", "onnx"])
 def test_an_exported_model_answers_as_its_checkpoint(
-    client: TestClient, folder: Path, tmp_path: Path, engine: str
+    client: TestClient, folder: Path, tmp_path: Path, backend: str
 ) -> None:
     checkpoint = folder / "small.ckpt"
-    export(checkpoint, tmp_path / "exported", facts_of(checkpoint, None), report=lambda _: None)
+    export(checkpoint, tmp_path / "exported", model_facts(checkpoint, None), report=lambda _: None)
     body = {"instances": [encoded(clip(2.0))]}
-    with server(tmp_path / "exported", engine=engine) as exported:
+    with server(tmp_path / "exported", backend=backend) as exported:
         (ours,) = exported.post("/predict", json=body).json()["predictions"]
     (expected,) = client.post("/predict", json=body).json()["predictions"]
     assert ours["model"]["name"] == "small" and ours["model"] != expected["model"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amt.audio import save
+from amt.io.audio import save
 from amt.synth.regions import SampleMapError, key_number, read_regions
 
 HEADER = (

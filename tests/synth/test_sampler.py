@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.audio import AudioError, save
+from amt.io.audio import AudioError, save
 from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes, Pedal
 from amt.synth.performer import perform
 from amt.synth.sampler import SampledPiano, delay, find_attack

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.audio import save
+from amt.io.audio import save
 from amt.notes import Notes
 from amt.synth.sampler import SampledPiano
 from amt.synth.setting import Setting, play, random_setting, record

@@ -1,0 +1,1 @@
+"""Audio descriptors: spectra, chroma, MFCC, onset strength, tempo and beats."""

@@ -1,0 +1,1 @@
+"""Analysis of a note table: key, beats, metre, chords, motifs, sections, statistics."""

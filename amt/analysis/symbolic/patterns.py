@@ -1,0 +1,80 @@
+"""What the notes of a piece say: key, tempo, metre, chords, motifs, sections and statistics.
+
+The notes may be transcribed or from MIDI. What they do not tell is None or empty, never a guess in
+disguise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amt.analysis.symbolic.beats import Tempo, track_beats
+from amt.analysis.symbolic.chords import Chord, estimate_chords
+from amt.analysis.symbolic.key import Key, KeySpan, estimate_key, key_changes
+from amt.analysis.symbolic.metre import Metre, estimate_metre
+from amt.analysis.symbolic.motifs import Motif, melodic_motifs, rhythmic_motifs
+from amt.analysis.symbolic.sections import Section, find_sections
+from amt.analysis.symbolic.statistics import (
+    Density,
+    Dynamics,
+    Pedalling,
+    Range,
+    dynamics,
+    interval_counts,
+    note_density,
+    pedal_usage,
+    pitch_class_shares,
+    pitch_range,
+)
+from amt.notes import Notes
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """All that is found, in plain types: `dataclasses.asdict` of it can be written as JSON.
+
+    notes: how many. seconds: from the first onset to the last offset. beats: their times in
+    seconds. Each of the other fields is described where its type is.
+    """
+
+    notes: int
+    seconds: float
+    key: Key | None
+    key_changes: list[KeySpan]
+    tempo: Tempo | None
+    beats: list[float]
+    metre: Metre | None
+    chords: list[Chord]
+    melodic_motifs: list[Motif]
+    rhythmic_motifs: list[Motif]
+    sections: list[Section]
+    pitch_classes: dict[str, float]
+    intervals: dict[str, int]
+    range: Range | None
+    density: Density | None
+    dynamics: Dynamics | None
+    pedalling: Pedalling | None
+
+
+def describe_notes(notes: Notes) -> Patterns:
+    """Everything that the modules of this room find in a note table."""
+    tempo, beats = track_beats(notes)
+    return Patterns(
+        notes=len(notes),
+        seconds=notes.end - float(notes.onset[0]) if len(notes) else 0.0,
+        key=estimate_key(notes),
+        key_changes=key_changes(notes),
+        tempo=tempo,
+        beats=beats.tolist(),
+        metre=estimate_metre(notes, beats),
+        chords=estimate_chords(notes, beats),
+        melodic_motifs=melodic_motifs(notes),
+        rhythmic_motifs=rhythmic_motifs(notes),
+        sections=find_sections(notes),
+        pitch_classes=pitch_class_shares(notes),
+        intervals=interval_counts(notes),
+        range=pitch_range(notes),
+        density=note_density(notes),
+        dynamics=dynamics(notes),
+        pedalling=pedal_usage(notes),
+    )

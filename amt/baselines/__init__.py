@@ -1,0 +1,1 @@
+"""Baselines without neural networks, fitted by scikit-learn."""

@@ -1,0 +1,1 @@
+"""Data sources: each lists its pieces, with their audio, notes and split."""

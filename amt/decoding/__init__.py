@@ -1,0 +1,1 @@
+"""Posteriors to notes: peak picking, and a hidden Markov model for each key."""

@@ -1,0 +1,1 @@
+"""Scores of whole pieces by mir_eval, threshold tuning, score tables and piano-roll plots."""

@@ -1,0 +1,118 @@
+"""Scores of whole pieces against the original note times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from amt.decoding.build import AnyDecoder
+from amt.evaluation.metrics import note_scores, pedal_scores, release_scores
+from amt.io.audio import SAMPLE_RATE
+from amt.notes import Notes, has_sustain
+from amt.notes import extend_sustain as extend
+
+
+class TranscriberLike(Protocol):
+    """What goes from a waveform to notes."""
+
+    @property
+    def decoder(self) -> AnyDecoder: ...
+
+    @property
+    def frame_rate(self) -> float: ...
+
+    def posteriors(self, audio: np.ndarray) -> dict[str, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a set of pieces.
+
+    rows: one a piece, in order: its name, the `seconds` of audio, the seconds that transcribing
+    `took`, and its scores as `amt.evaluation.metrics.note_scores` names them. remarks: what else there is to
+    say, below a table of the rows.
+    """
+
+    rows: list[dict[str, float | str]]
+    remarks: str = ""
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Each score averaged by piece, a short piece counting as much as a long one.
+
+        A score that only some pieces have (the pedal's) is averaged over these.
+        """
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        numbers = [name for name in names if name not in ("name", "seconds", "took")]
+        return {
+            name: float(np.mean([float(row[name]) for row in self.rows if name in row]))
+            for name in numbers
+        }
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio transcribed in a second."""
+        seconds, took = (sum(float(row[key]) for row in self.rows) for key in ("seconds", "took"))
+        return seconds / took if took else 0.0
+
+
+def evaluate(
+    transcriber: TranscriberLike,
+    recordings: Iterable[tuple[str, np.ndarray, Notes]],
+    first_seconds: float | None = None,
+    extend_sustain: bool = True,
+) -> Evaluation:
+    """Transcribe and score each recording: its name, audio (S,) at 16 kHz, and reference notes.
+
+    References end where the keys come up. The scores count them to the release of the pedal that
+    holds them, unless `extend_sustain` is off; `note_release_*` counts them as they are, where the
+    reference holds pedal movements. With `first_seconds` only the beginning of each recording is
+    transcribed and scored.
+    """
+    bar = tqdm(recordings, desc="evaluate", unit="piece")
+    rows = []
+    for name, audio, reference in bar:
+        if first_seconds is not None:
+            audio = audio[: round(first_seconds * SAMPLE_RATE)]
+        pair = References.of(reference, first_seconds, extend_sustain)
+        rows.append(_score_piece(transcriber, name, audio, pair))
+        bar.set_postfix(note_f1=f"{np.mean([float(row['note_f1']) for row in rows]):.3f}")
+    return Evaluation(rows)
+
+
+@dataclass(frozen=True)
+class References:
+    """What one recording is compared with.
+
+    sound: notes that end where they stop sounding. key: where their keys come up; None where the
+    recording says nothing of its pedal.
+    """
+
+    sound: Notes
+    key: Notes | None
+
+    @staticmethod
+    def of(notes: Notes, seconds: float | None, extend_sustain: bool) -> References:
+        sound = extend(notes) if extend_sustain else notes
+        end = np.inf if seconds is None else seconds
+        return References(sound.crop(0, end), notes.crop(0, end) if has_sustain(notes) else None)
+
+
+def _score_piece(
+    transcriber: TranscriberLike, name: str, audio: np.ndarray, references: References
+) -> dict[str, float | str]:
+    begin = time.perf_counter()
+    posteriors = transcriber.posteriors(audio)
+    estimate = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
+    took = time.perf_counter() - begin
+    scores = note_scores(references.sound, estimate)
+    if references.key is not None:
+        by_key = transcriber.decoder.decode(posteriors, transcriber.frame_rate, "key")
+        scores |= release_scores(references.key, by_key) | pedal_scores(references.key, by_key)
+    return {"name": name, "seconds": len(audio) / SAMPLE_RATE, "took": took, **scores}

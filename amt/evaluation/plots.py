@@ -1,0 +1,206 @@
+"""Piano-roll plots.
+
+Figures are matplotlib objects drawn by Agg; pyplot's global state is never touched. Colours stay
+apart for colour-blind eyes (Okabe and Ito's palette; viridis for velocity).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from amt.io.atomic import atomic_write
+from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes
+
+FOUND, WRONG, PEDAL = "#0072B2", "#D55E00", "#999999"
+_DPI = 110
+_LOUDEST = 127
+_MIN_SPAN = 24
+_ROW_SECONDS = (10, 20, 30)
+_ROWS = 12
+_MOST_ROWS = 240
+
+
+def comparison_figure(
+    spec: np.ndarray | None, reference: Notes | None, estimate: Notes, start: float, stop: float
+) -> Figure:
+    """Seconds `start` to `stop`: the spectrogram, the reference and the estimate below each other.
+
+    spec: log spectrogram (F, T) of just these seconds. Notes that the reference has and the
+    estimate has at the same time (50 ms) and pitch are blue in both; all others are orange.
+    Without a reference the estimate is coloured by velocity.
+    """
+    tables = {"reference": reference, "estimate": estimate}
+    rolls = {
+        name: _sounding(table, start, stop) for name, table in tables.items() if table is not None
+    }
+    heights = [1.2] * (spec is not None) + [1.0] * len(rolls)
+    figure = Figure(figsize=(12, 0.6 + 2.4 * len(heights)), dpi=_DPI, layout="constrained")
+    grid = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)
+    axes = list(grid[-len(rolls) :, 0])
+    if spec is not None:
+        _draw_spectrogram(grid[0, 0], spec, start, stop)
+    limits = _pitch_limits(np.concatenate([notes.pitch for notes in rolls.values()]))
+    for axis, (name, notes) in zip(axes, rolls.items(), strict=True):
+        _style_roll(axis, limits, start, stop)
+        axis.set_title(f"{name}: {len(notes)} notes", loc="left", fontsize=10)
+    if "reference" in rolls:
+        _draw_comparison(axes, rolls["reference"], rolls["estimate"])
+    else:
+        _add_colorbar(figure, _draw_velocities(axes[0], rolls["estimate"]), axes)
+    return figure
+
+
+def piano_roll_figure(notes: Notes, seconds: float, title: str = "") -> Figure:
+    """A whole piece of `seconds` as a piano roll in rows, coloured by velocity, pedal below."""
+    seconds = max(seconds, notes.end, 1.0)
+    rows = math.ceil(seconds / row_seconds(seconds))
+    width = row_seconds(seconds) if rows > 1 else seconds
+    limits = _pitch_limits(notes.pitch)
+    height = 0.45 + (limits[1] - limits[0]) / 36
+    figure = Figure(figsize=(14, 0.8 + height * rows), dpi=_DPI, layout="constrained")
+    axes = figure.subplots(rows, squeeze=False)[:, 0]
+    for row, axis in enumerate(axes):
+        start = row * width
+        _style_roll(axis, limits, start, start + width)
+        drawn = _draw_velocities(axis, _sounding(notes, start, start + width))
+        _draw_pedal(axis, notes, limits)
+    figure.suptitle(f"{title}  {len(notes)} notes".strip(), fontsize=11, x=0.01, ha="left")
+    _add_colorbar(figure, drawn, list(axes[:1]) if rows > 1 else list(axes))
+    return figure
+
+
+def save_figure(figure: Figure, path: Path | str) -> None:
+    """Write a figure in the form that the suffix names; whole or not at all."""
+    with atomic_write(path) as part:
+        figure.savefig(part)
+
+
+def row_seconds(seconds: float) -> int:
+    """How much of a piece one row shows: the less the better, as long as the rows stay few."""
+    for width in _ROW_SECONDS:
+        if seconds <= width * _ROWS:
+            return width
+    return 60 * math.ceil(seconds / 60 / _MOST_ROWS)
+
+
+def _sounding(notes: Notes, start: float, stop: float) -> Notes:
+    return notes.select((notes.offset > start) & (notes.onset < stop))
+
+
+def _draw_spectrogram(axis: Axes, spec: np.ndarray, start: float, stop: float) -> None:
+    """The loudest 60 dB; below that lies what nobody hears."""
+    loudest = float(spec.max(initial=-1.0))
+    axis.imshow(
+        spec,
+        origin="lower",
+        aspect="auto",
+        extent=(start, stop, 0, spec.shape[0]),
+        cmap="magma",
+        vmin=max(loudest - 3.0, float(spec.min(initial=loudest))),
+        vmax=loudest,
+        interpolation="nearest",
+    )
+    axis.set_title("log spectrogram", loc="left", fontsize=10)
+    axis.set_ylabel("bin")
+
+
+def _style_roll(axis: Axes, limits: tuple[int, int], start: float, stop: float) -> None:
+    """Octaves as faint lines at each C, time as minutes and seconds."""
+    octaves = [pitch for pitch in range(limits[0], limits[1] + 1) if pitch % 12 == 0]
+    axis.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=8)
+    axis.set_ylim(limits[0] - 0.5, limits[1] + 0.5)
+    axis.set_xlim(start, stop)
+    axis.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10]))
+    axis.xaxis.set_major_formatter(FuncFormatter(_clock))
+    axis.tick_params(length=2, labelsize=8)
+    axis.grid(color="0.88", linewidth=0.6)
+    axis.set_axisbelow(True)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+
+
+def _draw_velocities(axis: Axes, notes: Notes) -> PolyCollection:
+    drawn = PolyCollection(
+        _boxes(notes), cmap=_velocity_colours(), norm=Normalize(1, _LOUDEST), linewidths=0
+    )
+    drawn.set_array(notes.velocity.astype(float))
+    axis.add_collection(drawn)
+    return drawn
+
+
+def _draw_comparison(axes: Sequence[Axes], reference: Notes, estimate: Notes) -> None:
+    """Found notes blue; missed ones (above) and added ones (below) orange."""
+    # Here, since it brings SciPy: the picture of a transcription alone need not wait for it.
+    from amt.evaluation.metrics import match
+
+    pairs = match(reference, estimate)
+    for axis, table, matched, word in zip(
+        axes, (reference, estimate), pairs.T, ("missed", "added"), strict=True
+    ):
+        found = np.zeros(len(table), dtype=bool)
+        found[matched] = True
+        for mask, colour in ((found, FOUND), (~found, WRONG)):
+            boxes = PolyCollection(_boxes(table.select(mask)), facecolors=colour, linewidths=0)
+            axis.add_collection(boxes)
+        axis.set_title(
+            f"{axis.get_title('left')}, {int((~found).sum())} {word}", loc="left", fontsize=10
+        )
+
+
+def _draw_pedal(axis: Axes, notes: Notes, limits: tuple[int, int]) -> None:
+    """The sustain pedal as a strip at the foot of the roll."""
+    movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
+    if not len(movements):
+        return
+    stop = np.append(movements.time[1:], max(notes.end, movements.time[-1]))
+    down = movements.value >= 64
+    spans = list(zip(movements.time[down], (stop - movements.time)[down], strict=True))
+    axis.broken_barh(spans, (limits[0] - 0.5, 1.5), facecolors=PEDAL, linewidths=0)
+
+
+def _boxes(notes: Notes) -> list[np.ndarray]:
+    """A rectangle (4, 2) in seconds and keys for each note."""
+    low, high = notes.pitch - 0.5, notes.pitch + 0.5
+    corners = [(notes.onset, low), (notes.offset, low), (notes.offset, high), (notes.onset, high)]
+    return list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1))
+
+
+def _pitch_limits(pitch: np.ndarray) -> tuple[int, int]:
+    """Lowest and highest pitch to show: those played, some air, two octaves at least."""
+    low, high = (int(pitch.min()), int(pitch.max())) if len(pitch) else (60, 60)
+    missing = max(0, _MIN_SPAN - (high - low))
+    low, high = low - missing // 2 - 2, high + missing // 2 + 2
+    return max(low, MIN_PITCH - 1), min(high, MAX_PITCH + 1)
+
+
+def _velocity_colours() -> Colormap:
+    """Viridis from soft to loud, without its palest part, which would vanish on white."""
+    from matplotlib import colormaps
+
+    return LinearSegmentedColormap.from_list(
+        "velocity", colormaps["viridis_r"](np.linspace(0.1, 1, 64))
+    )
+
+
+def _add_colorbar(figure: Figure, drawn: ScalarMappable, axes: list[Axes]) -> None:
+    bar = figure.colorbar(drawn, ax=axes, fraction=0.012, pad=0.01, aspect=12)
+    bar.set_label("velocity", fontsize=8)
+    bar.ax.tick_params(labelsize=7, length=2)
+    bar.outline.set_visible(False)
+
+
+def _clock(seconds: float, _position: int | None = None) -> str:
+    """1:05 for 65 seconds, 1.5 within the first minute where ticks lie closer than a second."""
+    minutes, rest = divmod(round(seconds, 3), 60)
+    text = f"{rest:04.1f}" if rest % 1 else f"{int(rest):02d}"
+    return f"{int(minutes)}:{text}"

@@ -1,0 +1,1 @@
+"""Backends that compute posteriors: PyTorch, TorchScript, ONNX Runtime."""

@@ -1,0 +1,258 @@
+"""Recordings to notes: audio of any length, window by window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amt.decoding.build import AnyDecoder, build_decoder
+from amt.decoding.peaks import Decoder, Ends
+from amt.device import pick_precision
+from amt.features.frontends import num_frames
+from amt.inference.backends.exported import Backend, load_exported
+from amt.inference.backends.pytorch import PosteriorModel, PyTorchModel
+from amt.inference.optimize import optimize_for_inference
+from amt.inference.parallel import parallel_map
+from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
+from amt.io.audio import load, load_bytes
+from amt.models.build import load_network, unfit
+from amt.notes import Notes
+
+# Samples (S,) at the transcriber's sample rate, an audio file, or the contents of one.
+Recording = np.ndarray | Path | str | bytes
+# Called with the seconds of audio transcribed so far and in all, first with 0 when it is decoded.
+Progress = Callable[[float, float], object]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one recording is transcribed.
+
+    ends: notes end where they stop sounding, or where their keys are released ("key"), with the
+    sustain pedal beside them. onset_threshold: in place of the decoder's own. threads: on a CPU, in
+    place of those of `Windowing`. max_seconds: longer audio raises TooLongError.
+    """
+
+    ends: Ends = "sound"
+    onset_threshold: float | None = None
+    threads: int | None = None
+    max_seconds: float = math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Transcription:
+    """The notes of a recording, and its duration in seconds."""
+
+    notes: Notes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Windowing:
+    """How a recording is cut into windows; durations in seconds.
+
+    Windows last at most `seconds` and overlap by twice `margin`; the outputs in a margin are
+    discarded, so that every frame kept was computed with at least that much context on both sides.
+    With 1.5 s trained networks give the same notes as without windows. `batch` windows are computed
+    at once; on a CPU more than one only takes more memory. There, `threads` batches are computed
+    in parallel, by default as many as torch has threads.
+    """
+
+    seconds: float = 20.0
+    margin: float = 1.5
+    batch: int = 1
+    threads: int | None = None
+
+    def starts(
+        self, frames: int, frame_rate: float, workers: int = 1
+    ) -> tuple[list[int], int, int]:
+        """First frames of the windows over `frames` frames, their length and margin in frames.
+
+        All windows are equally long; the last is moved back to end with the recording. There are as
+        many for each of `workers`, unless margins would then be the greater part of them.
+        """
+        longest = min(frames, max(1, round(self.seconds * frame_rate)))
+        margin = min(round(self.margin * frame_rate), (longest - 1) // 2)
+        inner = frames - 2 * margin
+        count = math.ceil(inner / (longest - 2 * margin))
+        shared = math.ceil(count / workers) * workers
+        count = max(count, min(shared, inner // max(2 * margin, 1)))
+        step = math.ceil(inner / count)
+        return [*range(0, inner - step, step), inner - step], step + 2 * margin, margin
+
+
+@dataclass(frozen=True, eq=False)
+class Transcriber:
+    """A model, which computes posteriors of audio, and a decoder, which reads notes off them.
+
+    dtype: of the posteriors of a whole recording; in half precision an hour takes 80 MB.
+    """
+
+    model: PosteriorModel
+    decoder: AnyDecoder = field(default_factory=Decoder)
+    windowing: Windowing = field(default_factory=Windowing)
+    dtype: torch.dtype = torch.float16
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames a second."""
+        return self.model.sample_rate / self.model.hop_length
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate of the samples that `posteriors` and `transcribe` take."""
+        return self.model.sample_rate
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self.model.device
+
+    @staticmethod
+    def load(
+        path: Path | str,
+        device: str | torch.device = "cpu",
+        precision: str = "auto",
+        backend: Backend = "auto",
+    ) -> Transcriber:
+        """The transcriber of a training checkpoint (.ckpt), of weights (.safetensors), or of a
+        folder that `amt export` wrote.
+
+        precision: float32, bfloat16, or auto: bfloat16 on processors that multiply it in hardware.
+        backend: of an exported folder, what computes it. Raises CheckpointError, ValueError.
+        """
+        path, device = Path(path), torch.device(device)
+        model: PosteriorModel
+        if path.is_dir():
+            model, settings = load_exported(path, device, precision, backend)
+        elif backend == "auto":
+            model, settings = _load_pytorch(path, device, precision)
+        else:
+            raise ValueError(
+                f"backend {backend}: only folders of `amt export` have it; leave it out"
+            )
+        windowing = Windowing() if device.type == "cpu" else Windowing(seconds=16.0, batch=16)
+        return Transcriber(model, _decoder(path, settings), windowing)
+
+    @staticmethod
+    def from_pretrained(
+        name: str = DEFAULT, device: str | torch.device = "cpu", precision: str = "auto"
+    ) -> Transcriber:
+        """The pretrained model called `name` that comes with amt. Raises CheckpointError."""
+        return Transcriber.load(pretrained_checkpoint(name), device, precision)
+
+    def transcribe(
+        self, recording: Recording, progress: Progress | None = None, ends: Ends = "sound"
+    ) -> Notes:
+        """The notes of a recording; `run` says more.
+
+        They end where they stop sounding or, with `ends="key"`, where their keys are released, and
+        the sustain pedal comes with them. Raises AudioError where audio cannot be decoded.
+        """
+        return self.run(recording, Options(ends), progress).notes
+
+    def run(
+        self,
+        recording: Recording,
+        options: Options | None = None,
+        progress: Progress | None = None,
+        check: Callable[[], object] | None = None,
+    ) -> Transcription:
+        """A recording to notes: the one way that Python, the command and the server take.
+
+        check: called after every block of audio and every window; what it raises ends the work.
+        Raises AudioError where audio cannot be decoded, TooLongError beyond `options.max_seconds`.
+        """
+        options = options or Options()
+        audio = self._samples(recording, options.max_seconds, check)
+        seconds = len(audio) / self.sample_rate
+
+        def report(done: float) -> None:
+            if check:
+                check()
+            if progress:
+                progress(done, seconds)
+
+        report(0.0)
+        posteriors = self.posteriors(audio, report, options.threads)
+        del audio  # An hour of audio takes 230 MB, which decoding can use.
+        decoder = self.decoder
+        if options.onset_threshold is not None:
+            decoder = replace(decoder, onset_threshold=options.onset_threshold)
+        return Transcription(decoder.decode(posteriors, self.frame_rate, options.ends), seconds)
+
+    def posteriors(
+        self,
+        audio: np.ndarray,
+        progress: Callable[[float], object] | None = None,
+        threads: int | None = None,
+    ) -> dict[str, Tensor]:
+        """Posteriors of samples (S,), 0..1, on the CPU: (T, 88) each, the pedal's (T, 1).
+
+        T is the number of frames of the front end, at least 1. `progress` is called with the
+        seconds of audio done after each window. Raises ValueError for audio of another shape.
+        """
+        if audio.ndim != 1:
+            raise ValueError(f"expected samples (S,), got {audio.shape}; mix to mono first")
+        frames = max(1, num_frames(len(audio), self.model.hop_length))
+        posteriors = {
+            name: torch.empty(frames, width, dtype=self.dtype)
+            for name, width in self.model.widths.items()
+        }
+        for window, first, last in self._windows(audio, frames, threads):
+            for name, values in window.items():
+                posteriors[name][first:last] = values[: last - first]
+            if progress:
+                progress(last / self.frame_rate)
+        return posteriors
+
+    def _samples(
+        self, recording: Recording, max_seconds: float, check: Callable[[], object] | None
+    ) -> np.ndarray:
+        if isinstance(recording, np.ndarray):
+            return recording
+        read: Callable[..., np.ndarray] = load_bytes if isinstance(recording, bytes) else load
+        return read(recording, self.sample_rate, max_seconds, check)
+
+    def _windows(
+        self, audio: np.ndarray, frames: int, threads: int | None
+    ) -> Iterator[tuple[dict[str, Tensor], int, int]]:
+        """Posteriors of each window without its margins, and the frames [first, last) they are."""
+        workers = 1
+        if self.device.type == "cpu":
+            workers = threads or self.windowing.threads or torch.get_num_threads()
+        starts, length, margin = self.windowing.starts(frames, self.frame_rate, workers)
+        size = self.windowing.batch
+        batches = [starts[index : index + size] for index in range(0, len(starts), size)]
+        computed = parallel_map(lambda batch: self.model(audio, batch, length), batches, workers)
+        first = 0
+        for batch, outputs in zip(batches, computed, strict=True):
+            for row, start in enumerate(batch):
+                last = frames if start + length == frames else start + length - margin
+                rows = {name: values[row, first - start :] for name, values in outputs.items()}
+                yield rows, first, last
+                first = last
+
+
+def _load_pytorch(
+    path: Path, device: torch.device, precision: str
+) -> tuple[PyTorchModel, dict[str, Any]]:
+    front_end, network, settings = load_network(path)
+    chosen = pick_precision(precision, device)
+    optimize_for_inference(network, chosen)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return PyTorchModel(front_end.to(device), network, chosen), settings
+
+
+def _decoder(path: Path, settings: Mapping[str, Any]) -> AnyDecoder:
+    try:
+        return build_decoder(settings)
+    except (TypeError, ValueError) as error:
+        raise unfit(path, error) from error

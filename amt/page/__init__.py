@@ -1,0 +1,1 @@
+"""`amt describe`: one self-contained HTML page for a recording or a MIDI file."""

@@ -1,1 +1,0 @@
-"""A recording or a MIDI file described: what it sounds like, what is played, what returns in it."""

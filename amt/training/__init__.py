@@ -1,0 +1,1 @@
+"""Training: the LightningModule, losses, optimiser, logging, and what follows a run."""

@@ -1,0 +1,43 @@
+"""Choose a checkpoint's thresholds on other validation pieces than those it was trained beside.
+
+python experiments/tune.py CKPT data=thresholds data.paths.maps=DIR data.paths.maestro=DIR
+  'data.paths.pianos=[DIR,DIR]'
+
+They go into the checkpoint, in its place. The first minute of each piece counts. `train.py` does
+the same at the end of a run, with the validation pieces of its own data.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from amt.data.manifest import CacheError
+from amt.data.pieces import SourceError
+from amt.device import pick_device
+from amt.models.checkpoint import CheckpointError
+from amt.training.finish import tune_checkpoint
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def main(arguments: Sequence[str]) -> None:
+    if not arguments or arguments[0].startswith("-"):
+        sys.exit(__doc__)
+    checkpoint, *overrides = arguments
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", ["augment=none", *overrides])
+    try:
+        data = instantiate(config.data, _convert_="all")
+        data.prepare_data()
+        print(tune_checkpoint(Path(checkpoint), data, pick_device()))
+    except (SourceError, CacheError, CheckpointError, OSError) as error:
+        sys.exit(f"tune.py: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

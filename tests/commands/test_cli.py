@@ -1,0 +1,296 @@
+"""The `amt` command, as it is typed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from small_model import small_checkpoint
+
+from amt.cli import main
+from amt.commands import prepare
+from amt.data.cache import cache_folder
+from amt.data.manifest import audio_path, read_manifest
+from amt.data.sources.folder import Folder
+from amt.inference import pretrained, transcriber
+from amt.inference.writers import FORMATS
+from amt.io.audio import save
+from amt.io.midi import write_midi
+from amt.notes import Notes
+
+TUNE = Notes([0.0, 0.5], [0.5, 1.0], [60, 64], [80, 90])
+
+
+@pytest.fixture(autouse=True)
+def leave_no_trace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.chdir(tmp_path)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(small_checkpoint(tmp_path_factory.mktemp("weights") / "small.ckpt"))
+
+
+def noise(samples: int) -> np.ndarray:
+    return (np.random.default_rng(0).standard_normal(samples) * 0.1).astype(np.float32)
+
+
+def only_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
+
+
+def test_transcribe_to_every_format(checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    save("a.wav", noise(32000))
+    formats = ",".join(FORMATS)
+    assert main(["transcribe", "a.wav", "--ckpt", checkpoint, "--format", formats]) == 0
+    names = sorted(path.name for path in Path("transcriptions").iterdir())
+    assert names == sorted(f"a.{kind}" for kind in FORMATS)
+    document = json.loads(Path("transcriptions/a.json").read_text())
+    assert document["seconds"] == 2.0 and len(document["notes"]) > 10
+    assert f"{len(document['notes'])} notes" in only_line(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "subtype"),
+    [
+        (16000, 1.0, "PCM_U8"),
+        (96000, 1.0, "PCM_24"),
+        (44100, 0.1, "PCM_16"),
+        (16000, 0.01, "FLOAT"),
+    ],
+)
+def test_odd_recordings_give_results(
+    checkpoint: str, rate: int, seconds: float, subtype: str
+) -> None:
+    audio = noise(round(rate * seconds))
+    soundfile.write("odd.wav", np.stack([audio, audio], axis=1), rate, subtype=subtype)
+    assert main(["transcribe", "odd.wav", "--ckpt", checkpoint, "--output", "out"]) == 0
+    assert Path("out/odd.mid").is_file()
+
+
+def test_one_bad_file_fails_the_command_but_not_the_others(
+    checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("text.mp3").write_text("hello\n")
+    save("good.wav", np.zeros(8000, dtype=np.float32))
+    words = ["transcribe", "text.mp3", "good.wav", "--ckpt", checkpoint, "--output", "out"]
+    assert main(words) == 1
+    output, errors = capsys.readouterr()
+    assert "good.wav" in only_line(output) and "text.mp3" in only_line(errors)
+
+
+def test_describing_gives_a_page_and_json(
+    checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save("heard.wav", noise(16000))
+    write_midi("read.mid", TUNE)
+    words = ["describe", "heard.wav", "read.mid", "--ckpt", checkpoint, "--output", "out"]
+    assert main(words) == 0
+    names = {path.name for path in Path("out").iterdir()}
+    assert names == {"heard.html", "heard.json", "read.html", "read.json"}
+    heard, read = (json.loads(Path(f"out/{name}.json").read_text()) for name in ("heard", "read"))
+    assert heard["origin"] == "transcribed by amt, model small.ckpt"
+    assert [note["pitch"] for note in read["notes"]] == TUNE.pitch.tolist()
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_midi_is_described_without_a_model() -> None:
+    write_midi("read.mid", TUNE)
+    words = ["describe", "read.mid", "--ckpt", "missing.ckpt", "--format", "json"]
+    assert main(words) == 0
+    assert [path.name for path in Path("descriptions").iterdir()] == ["read.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--ckpt", "missing.ckpt"], "missing.ckpt: no such checkpoint"),
+        (["--ckpt", "a.wav"], "expected a checkpoint"),
+        (["--output", "a.wav"], "a.wav"),
+        (["--output", "a.wav/out"], "a.wav"),
+        (["--device", "abacus"], "device abacus cannot be used here"),
+        (["--piano", "missing", "--format", "wav"], "missing"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    checkpoint: str, words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save("a.wav", np.zeros(8000, dtype=np.float32))
+    if "--ckpt" not in words:
+        words = ["--ckpt", checkpoint, *words]
+    assert main(["transcribe", "a.wav", *words]) == 1
+    line = only_line(capsys.readouterr().err)
+    assert line.startswith("amt: ") and reason in line
+    assert [path.name for path in Path().rglob("*")] == ["a.wav"]
+
+
+def test_without_weights_the_way_to_some_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pretrained, "WEIGHTS", Path("nowhere"))
+    assert main(["transcribe", "a.wav"]) == 1
+    line = only_line(capsys.readouterr().err)
+    assert "python train.py model=lstm" in line and "--ckpt" in line
+
+
+def test_models_are_called_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe", "a.wav", "--model", "violin"])
+    assert caught.value.code == 2
+    assert "'violin'" in (error := capsys.readouterr().err) and "base" in error
+    save("a.wav", noise(16000))
+    assert main(["transcribe", "a.wav", "--model", "base", "--precision", "float32"]) == 0
+    assert Path("transcriptions/a.mid").is_file()
+
+
+def test_help_tells_the_licences(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["transcribe", "--help"])
+    assert "not for commercial use" in capsys.readouterr().out
+    monkeypatch.setattr(pretrained, "WEIGHTS", Path("nowhere"))
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe", "--help"])
+    assert caught.value.code == 0
+
+
+def test_an_interruption_is_one_line(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transcriber.Transcriber, "posteriors", interrupt)
+    save("a.wav", np.zeros(8000, dtype=np.float32))
+    assert main(["transcribe", "a.wav", "--ckpt", checkpoint]) == 130
+    assert only_line(capsys.readouterr().err).startswith("amt: interrupted")
+    assert not list(Path("transcriptions").iterdir())
+
+
+@pytest.mark.parametrize("words", ["", "transcribe", "synth a.mid", "prepare", "prepare moon"])
+def test_wrong_words_give_usage(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words.split())
+    assert caught.value.code == 2
+    assert "usage: amt" in capsys.readouterr().err
+
+
+def test_an_unknown_format_is_answered_with_the_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["transcribe", "a.wav", "--format", "mid,docx"])
+    assert "expected one or more of mid,json,csv,tsv,png,wav" in capsys.readouterr().err
+
+
+def test_synth_plays_a_midi_file(capsys: pytest.CaptureFixture[str]) -> None:
+    write_midi("tune.mid", TUNE)
+    assert main(["synth", "tune.mid", "tune.wav"]) == 0
+    audio, rate = soundfile.read("tune.wav")
+    assert rate == 16000 and len(audio) > 16000 and np.abs(audio).max() > 0.01
+    assert only_line(capsys.readouterr().out) == f"tune.wav: 2 notes, {len(audio) / 16000:.1f} s"
+
+
+def test_synth_by_seed() -> None:
+    write_midi("tune.mid", TUNE)
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert main(["synth", "tune.mid", f"{name}.flac", "--seed", seed]) == 0
+    a, b, c = (Path(f"{name}.flac").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("empty.mid out.wav", "empty.mid has no notes"),
+        ("missing.mid out.wav", "missing.mid"),
+        ("text.mid out.wav", "text.mid"),
+        ("missing.tsv out.wav", "missing.tsv: No such file"),
+        ("tune.mid out.docx", "out.docx"),
+        ("tune.mid text.mid/out.wav", "text.mid"),
+        ("tune.mid out.wav --piano missing", "missing"),
+    ],
+)
+def test_synth_tells_what_is_wrong(
+    words: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_midi("empty.mid", Notes.empty())
+    write_midi("tune.mid", TUNE)
+    Path("text.mid").write_text("hello\n")
+    assert main(["synth", *words.split()]) == 1
+    line = only_line(capsys.readouterr().err)
+    assert line.startswith("amt: ") and reason in line
+    assert not list(Path().glob("*out*"))
+
+
+def pairs(folder: Path) -> Path:
+    for name in ("one", "two"):
+        folder.mkdir(exist_ok=True)
+        save(folder / f"{name}.wav", noise(32000))
+        write_midi(folder / f"{name}.mid", TUNE)
+    save(folder / "lonely.wav", noise(1600))
+    return folder
+
+
+def test_prepare_fills_a_cache_and_verifies_it(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = pairs(Path("music"))
+    words = ["prepare", "folder", "--root", str(folder), "--test", "1.0", "--workers", "0"]
+    assert main(words) == 0
+    report = capsys.readouterr().out
+    assert "2 pieces" in report and "lonely" in report
+    cache = cache_folder("cache", Folder(str(folder), test=1.0))
+    entries = read_manifest(cache)
+    assert [(entry.split, entry.seconds) for entry in entries] == [("test", 2.0)] * 2
+    assert main([*words, "--verify"]) == 0
+    assert "2 pieces, all as they were stored" in capsys.readouterr().out
+    with audio_path(cache, entries[0].name).open("r+b") as file:
+        file.seek(200)
+        file.write(b"xx")
+    assert main([*words, "--verify"]) == 1
+    assert "differs from its checksum" in only_line(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("source", prepare.SOURCES)
+def test_every_source_tells_its_options(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["prepare", source, "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "--cache" in text and "--verify" in text
+    assert ("--seconds" in text) == (source == "synthetic")
+
+
+def test_prepare_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", "maps", "--root", "missing"]) == 1
+    assert "missing" in only_line(capsys.readouterr().err)
+    assert main(["prepare", "maps", "--root", "x", "--verify", "--cache", "nowhere"]) == 1
+    assert "nowhere" in only_line(capsys.readouterr().err)
+    with pytest.raises(SystemExit):
+        main(["prepare", "maps"])
+    assert "give --root" in capsys.readouterr().err
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    heavy = "{'torch', 'lightning', 'scipy', 'matplotlib'}"
+    code = f"import sys, amt.cli; print(*{heavy} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_the_module_runs_as_a_program() -> None:
+    words = [sys.executable, "-m", "amt.cli", "synth", "missing.mid", "out.wav"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert only_line(done.stderr).startswith("amt: ")

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+from pairs import write_pair
+
+from amt.data.cache import open_notes, prepare
+from amt.data.pieces import SourceError, check_pieces
+from amt.data.sources.maps import Maps
+
+
+def original_tree(root: Path) -> Path:
+    """MAPS as unpacked: works w0..w19 on a virtual piano, w0 and w1 on a Disklavier too."""
+    for index in range(20):
+        music(root, f"w{index}", "AkPnBcht")
+    for index in range(2):
+        music(root, f"w{index}", "ENSTDkCl")
+    write_pair(root / "AkPnBcht" / "ISOL" / "NO", "MAPS_ISOL_NO_F_S0_M30_AkPnBcht", seconds=0.6)
+    return root
+
+
+def music(root: Path, work: str, piano: str) -> None:
+    write_pair(root / piano / "MUS", f"MAPS_MUS-{work}_{piano}", seconds=0.6)
+
+
+def test_the_fields_split_keeps_works_apart(tmp_path: Path) -> None:
+    pieces = Maps(str(original_tree(tmp_path / "MAPS")), validation=0.3).pieces()
+    check_pieces(pieces)
+    split_of = {piece.name: piece.split for piece in pieces}
+    assert len(split_of) == 20
+    assert split_of["MAPS_MUS-w0_ENSTDkCl"] == split_of["MAPS_MUS-w1_ENSTDkCl"] == "test"
+    assert "MAPS_MUS-w0_AkPnBcht" not in split_of
+    splits = list(split_of.values())
+    assert splits.count("test") == 2 and splits.count("validation") > 1
+    assert splits.count("train") > 8
+
+
+def test_other_test_pianos_can_be_chosen(tmp_path: Path) -> None:
+    root = original_tree(tmp_path)
+    pieces = Maps(str(root), test_pianos=["AkPnBcht"]).pieces()
+    assert {piece.split for piece in pieces} == {"test"} and len(pieces) == 20
+
+
+def test_validation_works_do_not_depend_on_what_else_is_there(tmp_path: Path) -> None:
+    root = original_tree(tmp_path)
+    before = {piece.name: piece.split for piece in Maps(str(root), validation=0.3).pieces()}
+    music(root, "another", "StbgTGd2")
+    music(root, "w5", "StbgTGd2")
+    after = {piece.name: piece.split for piece in Maps(str(root), validation=0.3).pieces()}
+    assert {name: after[name] for name in before} == before
+    assert after["MAPS_MUS-w5_StbgTGd2"] == after["MAPS_MUS-w5_AkPnBcht"]
+
+
+def test_flat_folders_of_tables_and_the_split_by_folder(tmp_path: Path) -> None:
+    form = {"sound": ".flac", "notes": ".tsv"}
+    write_pair(tmp_path / "train", "MAPS_MUS-alb_se3_AkPnCGdD", **form)
+    write_pair(tmp_path / "real_validation", "MAPS_MUS-chpn-e01_ENSTDkCl", **form)
+    source = Maps(str(tmp_path), split="folder")
+    entries = prepare(source, tmp_path / "cache", workers=0).entries
+    found = {entry.work: entry.split for entry in entries}
+    assert found == {"alb_se3": "train", "chpn-e01": "validation"}
+    # A single folder without the other serves the field's split: evaluation finds its test pieces.
+    (piece,) = Maps(str(tmp_path / "real_validation")).pieces()
+    assert piece.split == "test"
+
+
+def test_notes_come_from_table_then_midi_then_text(tmp_path: Path) -> None:
+    write_pair(tmp_path, "MAPS_MUS-a_AkPnBcht")
+    text = tmp_path / "MAPS_MUS-a_AkPnBcht.txt"
+    text.write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.1\t0.5\t60\n")
+    cache = tmp_path / "cache"
+    (entry,) = prepare(Maps(str(tmp_path)), cache, workers=0).entries
+    assert entry.notes == 7
+    text.with_suffix(".mid").unlink()
+    (entry,) = prepare(Maps(str(tmp_path)), cache, workers=0).entries
+    assert open_notes(cache, entry).velocity.tolist() == [64]
+    text.unlink()
+    report = prepare(Maps(str(tmp_path)), cache, workers=0)
+    assert not report.entries and "no notes beside" in report.problems[0].reason
+
+
+def test_a_wrong_root_or_split_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"data.root=/nowhere is not a folder; request MAPS"):
+        Maps("/nowhere").pieces()
+    with pytest.raises(SourceError, match="no MAPS_MUS"):
+        Maps(str(tmp_path)).pieces()
+    write_pair(tmp_path, "MAPS_MUS-a_AkPnBcht")
+    with pytest.raises(SourceError, match="use piano or folder"):
+        Maps(str(tmp_path), split="hash").pieces()
+    with pytest.raises(SourceError, match="expected a folder below"):
+        Maps(str(tmp_path), split="folder").pieces()

@@ -1,0 +1,183 @@
+"""Whole recordings, window by window, side by side, and in less precision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_model import CNN, LSTM, small_checkpoint
+
+from amt.inference.transcriber import Transcriber, Windowing
+from amt.io.audio import save
+from amt.notes import Notes
+
+WHOLE = Windowing(seconds=1e6)
+# The small network sees 12 frames to each side, 0.38 s.
+SHORT = Windowing(seconds=1.6, margin=0.4)
+
+
+@pytest.fixture(scope="module")
+def cnn(tmp_path_factory: pytest.TempPathFactory) -> Transcriber:
+    path = small_checkpoint(tmp_path_factory.mktemp("cnn") / "small.ckpt", CNN)
+    return replace(Transcriber.load(path, precision="float32"), dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def lstm(tmp_path_factory: pytest.TempPathFactory) -> Transcriber:
+    path = small_checkpoint(tmp_path_factory.mktemp("lstm") / "small.ckpt", LSTM)
+    return replace(Transcriber.load(path, precision="float32"), dtype=torch.float32)
+
+
+def noise(samples: int) -> np.ndarray:
+    """Swelling noise, so that every frame differs from the next."""
+    swell = 1 + np.sin(np.arange(samples) / 3000)
+    audio = np.random.default_rng(1).standard_normal(samples) * swell * 0.1
+    return audio.astype(np.float32)
+
+
+def same_notes(one: Notes, other: Notes) -> bool:
+    return len(one) == len(other) and all(
+        np.allclose(getattr(one, column), getattr(other, column), atol=1e-3)
+        for column in ("onset", "offset", "pitch", "velocity")
+    )
+
+
+@pytest.mark.parametrize("samples", [1, 511, 512, 513, 16000, 25600, 25601, 60000, 83001])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_windows_give_what_the_whole_gives(cnn: Transcriber, samples: int, batch: int) -> None:
+    audio = noise(samples)
+    whole = replace(cnn, windowing=WHOLE)
+    windowed = replace(cnn, windowing=replace(SHORT, batch=batch))
+    expected, found = whole.posteriors(audio), windowed.posteriors(audio)
+    for name, values in expected.items():
+        assert values.shape == (-(-samples // 512), 88)
+        assert torch.allclose(values, found[name], atol=1e-4), name
+    assert same_notes(whole.transcribe(audio), windowed.transcribe(audio))
+
+
+def test_without_margin_borders_would_be_heard(cnn: Transcriber) -> None:
+    audio = noise(60000)
+    expected = replace(cnn, windowing=WHOLE).posteriors(audio)["onset"]
+    bare = replace(cnn, windowing=Windowing(seconds=1.6, margin=0.0)).posteriors(audio)["onset"]
+    assert (expected - bare).abs().max() > 1e-2
+
+
+def test_an_lstm_hears_no_borders_either(lstm: Transcriber) -> None:
+    audio = noise(160000)
+    whole, windowed = replace(lstm, windowing=WHOLE), replace(lstm, windowing=Windowing(4.0))
+    expected, found = whole.posteriors(audio), windowed.posteriors(audio)
+    assert all((expected[name] - found[name]).abs().max() < 1e-2 for name in expected)
+    assert len(whole.transcribe(audio)) > 50
+    assert abs(len(whole.transcribe(audio)) - len(windowed.transcribe(audio))) <= 1
+
+
+def test_half_precision_is_the_default_and_changes_next_to_nothing(cnn: Transcriber) -> None:
+    audio = noise(80000)
+    half = replace(cnn, dtype=Transcriber(cnn.model).dtype).posteriors(audio)
+    assert half["onset"].dtype == torch.float16
+    for name, values in cnn.posteriors(audio).items():
+        assert torch.allclose(values, half[name].float(), atol=6e-4)
+
+
+@given(
+    frames=st.integers(1, 5000),
+    seconds=st.floats(0.01, 60),
+    margin=st.floats(0, 10),
+    frame_rate=st.sampled_from([31.25, 50.0, 100.0]),
+    workers=st.integers(1, 9),
+)
+@settings(deadline=None)
+def test_windows_cover_every_frame_once(
+    frames: int, seconds: float, margin: float, frame_rate: float, workers: int
+) -> None:
+    starts, length, kept_back = Windowing(seconds, margin).starts(frames, frame_rate, workers)
+    assert starts[0] == 0 and starts[-1] + length == frames
+    assert length <= max(1, round(seconds * frame_rate))
+    assert all(0 <= start <= frames - length for start in starts)
+    following = pairwise(starts)
+    assert all(0 < after - before <= length - 2 * kept_back for before, after in following)
+
+
+def test_the_work_at_once_does_not_grow_with_the_recording(
+    cnn: Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    front_end = cnn.model.front_end
+    forward = front_end.forward
+    monkeypatch.setattr(front_end, "forward", lambda a: (sizes.append(a.shape), forward(a))[1])
+    windowed = replace(cnn, windowing=SHORT)
+    windowed.posteriors(noise(500000))
+    assert len(sizes) > 30
+    # A window of 1.6 s and what the spectrogram sees around it, 0.5 s to each side.
+    assert all(size[0] == 1 and size[1] <= 42000 for size in sizes)
+
+
+def test_progress_adds_up_to_the_recording(cnn: Transcriber) -> None:
+    told: list[float] = []
+    replace(cnn, windowing=SHORT).transcribe(noise(64000), told.append)
+    assert len(told) > 3
+    assert sum(told) == pytest.approx(4.0, abs=1 / cnn.frame_rate)
+
+
+def test_no_samples_at_all_give_one_frame(cnn: Transcriber) -> None:
+    assert cnn.posteriors(np.zeros(0, dtype=np.float32))["onset"].shape == (1, 88)
+
+
+def test_silence_has_posteriors_too(cnn: Transcriber) -> None:
+    assert all(
+        bool(values.isfinite().all())
+        for values in cnn.posteriors(np.zeros(40000, dtype=np.float32)).values()
+    )
+
+
+def test_stereo_is_refused(cnn: Transcriber) -> None:
+    with pytest.raises(ValueError, match="mono"):
+        cnn.posteriors(np.zeros((1000, 2), dtype=np.float32))
+
+
+def test_a_file_is_transcribed_as_its_samples_are(cnn: Transcriber, tmp_path: Path) -> None:
+    audio = noise(40000).clip(-1, 1)
+    save(tmp_path / "a.flac", audio)
+    assert len(cnn.transcribe(audio))
+    from_file = cnn.transcribe(tmp_path / "a.flac")
+    assert abs(len(from_file) - len(cnn.transcribe(audio))) <= 2
+
+
+@pytest.mark.parametrize("seconds", [30.0, 60.0, 90.0, 600.0])
+def test_workers_share_the_windows_evenly(seconds: float) -> None:
+    frames = round(seconds * 31.25)
+    starts, length, _ = Windowing().starts(frames, 31.25, workers=2)
+    assert len(starts) % 2 == 0
+    assert len(starts) * length < 1.3 * frames
+
+
+def test_a_few_seconds_are_not_cut_into_margins() -> None:
+    assert Windowing().starts(round(5 * 31.25), 31.25, workers=8)[0] == [0]
+
+
+def test_windows_side_by_side_give_the_same(cnn: Transcriber) -> None:
+    audio, told = noise(300000), []
+    alone = replace(cnn, windowing=replace(SHORT, threads=1))
+    before = torch.get_num_threads()
+    found = replace(cnn, windowing=replace(SHORT, threads=3)).posteriors(audio, told.append)
+    assert torch.get_num_threads() == before
+    assert sum(told) == pytest.approx(300000 / 16000, abs=1 / cnn.frame_rate)
+    for name, values in alone.posteriors(audio).items():
+        assert torch.allclose(values, found[name], atol=1e-4), name
+
+
+def test_bfloat16_gives_nearly_the_same(tmp_path: Path) -> None:
+    path = small_checkpoint(tmp_path / "small.ckpt", LSTM)
+    audio = noise(80000)
+    full, half = (Transcriber.load(path, precision=name) for name in ("float32", "bfloat16"))
+    assert (full.model.precision, half.model.precision) == (torch.float32, torch.bfloat16)
+    found = half.posteriors(audio)
+    differences = [(v - found[name]).abs() for name, v in full.posteriors(audio).items()]
+    assert max(float(d.mean()) for d in differences) < 5e-3
+    assert any(float(d.max()) > 0 for d in differences)

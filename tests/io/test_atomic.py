@@ -1,0 +1,106 @@
+"""Files appear whole or not at all."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from amt.io.atomic import as_file, atomic_write, atomic_write_folder
+
+
+def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with atomic_write(path) as part:
+        part.write_text("new")
+        assert not path.exists()
+        assert part.suffix == ".txt"
+    assert path.read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_an_error_leaves_what_stood_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_two_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with atomic_write(path) as first, atomic_write(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+
+
+def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 125 + ".mid")
+    with atomic_write(path) as part:
+        part.write_text("x")
+    assert path.read_text() == "x"
+
+
+def test_bytes_as_a_file_that_children_read_and_that_is_gone_afterwards() -> None:
+    with as_file(b"some bytes") as path:
+        assert path.is_file()
+        assert path.read_bytes() == b"some bytes"
+        read = subprocess.run(["cat", path], capture_output=True, check=True)
+        assert read.stdout == b"some bytes"
+    assert not path.exists()
+
+
+def test_a_folder_takes_its_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "folder"
+    with atomic_write_folder(path) as part:
+        (part / "a").write_text("x")
+        assert not path.exists()
+    assert [file.name for file in path.iterdir()] == ["a"]
+    assert [file.name for file in path.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_breaks_off_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), atomic_write_folder(tmp_path / "folder") as part:
+        (part / "a").write_text("half")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(FileExistsError, match="empty folder"), atomic_write_folder(tmp_path):
+        pytest.fail("the block ran")
+    assert (tmp_path / "mine").exists()
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out"
+    for text in ("old", "new"):
+        with atomic_write_folder(path, ("a.txt", "b.txt")) as part:
+            (part / "a.txt").write_text(text)
+    assert (path / "a.txt").read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["out"]
+
+
+def test_an_error_leaves_the_older_folder(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with atomic_write_folder(path, ("a.txt",)) as part:
+        (part / "a.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_write_folder(path, ("a.txt",)) as part:
+        (part / "a.txt").write_text("half")
+        raise KeyboardInterrupt
+    assert (path / "a.txt").read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_with_other_files_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("out", "file"):
+        with pytest.raises(FileExistsError), atomic_write_folder(tmp_path / name, ("a.txt",)):
+            pass
+    assert (tmp_path / "out" / "diary.txt").read_text() == "mine"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "out"]

@@ -1,0 +1,310 @@
+"""Audio files to samples and back."""
+
+import shutil
+import struct
+import subprocess
+import tempfile
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amt.io.audio import SAMPLE_RATE, AudioError, TooLongError, load, load_bytes, save
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+EXACT = (".wav", ".flac")
+LOSSY = (".ogg", ".opus", ".mp3")
+
+
+def tone(seconds: float, rate: int = SAMPLE_RATE, frequency: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+def pluck(seconds: float = 3, onset: float = 0.5) -> np.ndarray:
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE - onset
+    return np.where(time < 0, 0, 0.5 * np.exp(-8 * time) * np.sin(2 * np.pi * 440 * time))
+
+
+def lag(first: np.ndarray, second: np.ndarray, most: int = 2000) -> int:
+    """By how many samples `second` comes later."""
+    size = min(len(first), len(second))
+    correlation = np.correlate(np.pad(second[:size], most), first[:size], "valid")
+    return int(np.argmax(correlation)) - most
+
+
+@pytest.mark.parametrize("suffix", [*EXACT, *LOSSY])
+def test_what_is_saved_comes_back_without_delay(tmp_path: Path, suffix: str) -> None:
+    samples = pluck()
+    save(tmp_path / f"a{suffix}", samples)
+    back = load(tmp_path / f"a{suffix}")
+    assert back.dtype == np.float32
+    assert len(back) == len(samples)
+    assert lag(samples, back) == 0
+    assert np.abs(back - samples).max() < (0.5 / 2**14 if suffix in EXACT else 0.05)
+    assert [file.name for file in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000, 96000]),
+    st.integers(1, 6),
+    st.integers(10, 200_000),
+)
+def test_any_rate_and_channel_count(rate: int, channels: int, length: int) -> None:
+    rng = np.random.default_rng(length)
+    samples = rng.uniform(-0.5, 0.5, (length, channels)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        soundfile.write(f"{folder}/a.wav", samples, rate, subtype="FLOAT")
+        back = load(f"{folder}/a.wav")
+    whole = samples.mean(axis=1)
+    expected = whole if rate == SAMPLE_RATE else soxr.resample(whole, rate, SAMPLE_RATE)
+    assert abs(len(back) - length * SAMPLE_RATE / rate) <= 1
+    np.testing.assert_allclose(back, expected, atol=1e-6)
+
+
+def test_another_sample_rate(tmp_path: Path) -> None:
+    save(tmp_path / "a.wav", tone(1), SAMPLE_RATE)
+    back = load(tmp_path / "a.wav", sample_rate=22050)
+    np.testing.assert_allclose(back[500:-500], tone(1, 22050)[500:-500], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "tolerance"),
+    [("PCM_U8", 1 / 127), ("PCM_16", 1e-4), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("DOUBLE", 1e-6)],
+)
+def test_any_depth(tmp_path: Path, subtype: str, tolerance: float) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(0.5), SAMPLE_RATE, subtype=subtype)
+    np.testing.assert_allclose(load(tmp_path / "a.wav"), tone(0.5), atol=tolerance)
+
+
+def test_a_tenth_of_a_second_of_silence(tmp_path: Path) -> None:
+    save(tmp_path / "a.flac", np.zeros((9600, 2)), 96000)
+    back = load(tmp_path / "a.flac")
+    assert len(back) == 1600
+    assert not back.any()
+
+
+def test_stereo_is_saved_as_stereo(tmp_path: Path) -> None:
+    save(tmp_path / "a.wav", np.stack([tone(1), -tone(1)], axis=1))
+    assert soundfile.info(tmp_path / "a.wav").channels == 2
+    assert np.abs(load(tmp_path / "a.wav")).max() < 1e-4
+
+
+def test_decoding_holds_little_more_than_its_result(tmp_path: Path) -> None:
+    minutes = 4
+    with soundfile.SoundFile(tmp_path / "a.flac", "w", 44100, 2) as file:
+        for _ in range(minutes * 60):
+            file.write(np.stack([tone(1, 44100)] * 2, axis=1))
+    tracemalloc.start()
+    back = load(tmp_path / "a.flac")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(back) == minutes * 60 * SAMPLE_RATE
+    assert peak < 1.07 * back.nbytes + 3e6
+
+
+def mp3_without_length(path: Path) -> int:
+    """Write an mp3 file of varying bit rate whose first frame does not tell the length."""
+    rng = np.random.default_rng(0)
+    quiet, loud = np.zeros(44100), rng.uniform(-0.5, 0.5, 5 * 44100)
+    samples = np.concatenate([quiet, loud])
+    soundfile.write(path, samples, 44100, format="MP3", bitrate_mode="VARIABLE")
+    data = path.read_bytes()
+    tag = max(data.find(b"Xing"), data.find(b"Info"))
+    assert 0 < tag < 200
+    path.write_bytes(data.replace(data[tag : tag + 4], b"none", 1))
+    return round(len(samples) * SAMPLE_RATE / 44100)
+
+
+@needs_ffmpeg
+def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path) -> None:
+    length = mp3_without_length(tmp_path / "a.mp3")
+    assert length <= len(load(tmp_path / "a.mp3")) < length + 2500
+
+
+def test_an_mp3_without_a_length_is_not_cut_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mp3_without_length(tmp_path / "a.mp3")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(AudioError, match=r"a\.mp3 beyond \d\.\d s: .* install ffmpeg"):
+        load(tmp_path / "a.mp3")
+
+
+@pytest.fixture
+def m4a(tmp_path: Path) -> Path:
+    """Stereo of 3 s at 44.1 kHz, its channels of unequal level."""
+    left = soxr.resample(pluck(), SAMPLE_RATE, 44100)
+    soundfile.write(tmp_path / "a.wav", np.stack([left, left / 2], axis=1), 44100)
+    command = ["ffmpeg", "-v", "error", "-i", "a.wav", "-movflags", "faststart", "a.m4a"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    return tmp_path / "a.m4a"
+
+
+@needs_ffmpeg
+def test_ffmpeg_reads_the_rest(m4a: Path) -> None:
+    back = load(m4a)
+    assert lag(pluck(), back) == 0
+    assert 0 <= len(back) - 3 * SAMPLE_RATE < 1024
+    np.testing.assert_allclose(np.abs(back).max(), 0.75 * np.abs(pluck()).max(), rtol=0.05)
+
+
+@needs_ffmpeg
+def test_a_file_that_ffmpeg_reads_in_part(m4a: Path) -> None:
+    data = m4a.read_bytes()
+    m4a.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(AudioError, match=r"^cannot decode .*a\.m4a: broken after \d\.\d s [^\n]+$"):
+        load(m4a)
+
+
+@needs_ffmpeg
+def test_without_ffmpeg_the_error_tells_to_install_it(
+    m4a: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(AudioError, match=r"a\.m4a: .* install ffmpeg"):
+        load(m4a)
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".mp3"])
+def test_a_broken_file_says_where(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 30 * 44100)
+    save(path, noise, 44100)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(AudioError, match=r"^cannot decode .*: broken after 1[345]\.\d s [^\n]+$"):
+        load(path)
+
+
+def test_samples_that_are_not_numbers(tmp_path: Path) -> None:
+    for value in (np.nan, np.inf):
+        samples = tone(10)
+        samples[8 * SAMPLE_RATE] = value
+        soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+        with pytest.raises(AudioError, match=r"a\.wav: a sample at 8\.0 s is not a number"):
+            load(tmp_path / "a.wav")
+
+
+def test_what_is_not_audio_is_one_line_that_names_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.mp3").write_text("all work and no play\n" * 500)
+    (tmp_path / "short.mp3").write_text("hi")
+    (tmp_path / "noise.raw").write_bytes(np.random.default_rng(0).bytes(9999))
+    (tmp_path / "nothing.wav").touch()
+    (tmp_path / "folder.wav").mkdir()
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), SAMPLE_RATE)
+    data = b"fmt " + struct.pack("<LHHLLHH", 16, 1, 0, SAMPLE_RATE, 32000, 2, 16)
+    (tmp_path / "odd.wav").write_bytes(b"RIFF\xff\0\0\0WAVE" + data + b"data\xff\0\0\0")
+    expected = {
+        "text.mp3": "expected audio|install ffmpeg",
+        "short.mp3": "expected audio|install ffmpeg",
+        "noise.raw": "expected audio|install ffmpeg",
+        "odd.wav": "expected audio|install ffmpeg",
+        "nothing.wav": "the file is empty",
+        "folder.wav": "not a file",
+        "none.wav": "no samples",
+        "missing.wav": "no such file",
+    }
+    for name, reason in expected.items():
+        with pytest.raises(AudioError, match=rf"^cannot decode .*{name}: [^\n]*({reason})[^\n]*$"):
+            load(tmp_path / name)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "a.wav", tone(0.1))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(AudioError, match=r"a\.wav: Permission denied$"):
+        load(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("suffix", EXACT + LOSSY)
+def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(
+    tmp_path: Path, suffix: str
+) -> None:
+    resource = pytest.importorskip("resource")
+    path, limits = tmp_path / f"a{suffix}", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, limits[1]))
+    try:
+        with pytest.raises(AudioError, match="File too large"):
+            save(path, np.random.default_rng(0).normal(0, 0.1, 20 * SAMPLE_RATE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    (tmp_path / "folder.wav").mkdir()
+    cases = [
+        ("a.xyz", tone(0.1), SAMPLE_RATE, r"name it with one of \.wav"),
+        ("a", tone(0.1), SAMPLE_RATE, r"name it with one of \.wav"),
+        ("a.wav", np.array([np.nan]), SAMPLE_RATE, "not all finite"),
+        ("a.opus", tone(0.1), 44100, "at 44100 Hz: Opus only supports"),
+        ("folder.wav", tone(0.1), SAMPLE_RATE, "directory"),
+    ]
+    for name, samples, rate, reason in cases:
+        with pytest.raises(AudioError, match=rf"^cannot write .*{name}[^\n]*{reason}[^\n]*$"):
+            save(tmp_path / name, samples, rate)
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.wav"]
+
+
+def test_minutes_of_vorbis_do_not_crash_the_encoder(tmp_path: Path) -> None:
+    save(tmp_path / "a.ogg", np.zeros(5 * 60 * SAMPLE_RATE, dtype=np.float32))
+    assert load(tmp_path / "a.ogg", 8000).shape == (5 * 60 * 8000,)
+
+
+def test_bytes_are_decoded_as_the_file_is(tmp_path: Path) -> None:
+    save(tmp_path / "a.flac", tone(0.5))
+    data = (tmp_path / "a.flac").read_bytes()
+    np.testing.assert_array_equal(load_bytes(data), load(tmp_path / "a.flac"))
+
+
+def test_broken_bytes_are_one_line_that_names_no_file() -> None:
+    with pytest.raises(AudioError, match=r"^cannot decode the audio: ") as error:
+        load_bytes(b"RIFF" + bytes(100))
+    assert "/" not in str(error.value).replace("and/or", "")
+    with pytest.raises(AudioError, match="the audio: the file is empty"):
+        load_bytes(b"")
+
+
+def test_what_lasts_too_long_is_given_up_early(tmp_path: Path) -> None:
+    save(tmp_path / "hour.flac", np.zeros(3600 * SAMPLE_RATE))
+    data = (tmp_path / "hour.flac").read_bytes()
+    assert len(data) < 1 << 20
+    tracemalloc.start()
+    with pytest.raises(TooLongError, match="lasts longer than 10 s"):
+        load_bytes(data, longest=10)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 << 20
+    assert len(load_bytes(data[: len(data)], longest=3600)) == 3600 * SAMPLE_RATE
+
+
+def test_a_rate_of_one_hertz_does_not_fill_the_memory(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "slow.wav", np.zeros(60000), 1)
+    with pytest.raises(TooLongError):
+        load(tmp_path / "slow.wav", longest=600)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["m3u8", "ffconcat"])
+def test_a_playlist_is_not_audio_and_opens_no_other_file(tmp_path: Path, kind: str) -> None:
+    save(tmp_path / "secret.wav", tone(1))
+    playlist = {
+        "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.wav\n#EXT-X-ENDLIST\n",
+        "ffconcat": "ffconcat version 1.0\nfile secret.wav\n",
+    }
+    (tmp_path / f"list.{kind}").write_text(playlist[kind])
+    with pytest.raises(AudioError, match="cannot decode"):
+        load(tmp_path / f"list.{kind}")

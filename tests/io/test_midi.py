@@ -1,0 +1,319 @@
+"""MIDI files to notes and back."""
+
+import tempfile
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amt.io.midi import TICKS_PER_BEAT, MidiError, midi_bytes, read_midi, write_midi
+from amt.io.smf import DEFAULT_TEMPO
+from amt.notes import Notes, Pedal
+
+TICK = DEFAULT_TEMPO / 1e6 / TICKS_PER_BEAT
+Event = tuple[int, str, int, int]
+
+
+def track(*events: Event, end: int | None = None, channel: int = 0) -> mido.MidiTrack:
+    """Events (tick, "on" | "off" | "cc", number, value) as a track that ends at `end`."""
+    result, now = mido.MidiTrack(), 0
+    for tick, kind, number, value in events:
+        time, now = tick - now, tick
+        if kind == "cc":
+            data = {"control": number, "value": value}
+            message = mido.Message("control_change", channel=channel, time=time, **data)
+        else:
+            data = {"note": number, "velocity": value}
+            message = mido.Message(f"note_{kind}", channel=channel, time=time, **data)
+        result.append(message)
+    result.append(mido.MetaMessage("end_of_track", time=max(0, (end or now) - now)))
+    return result
+
+
+def read(folder: Path, *tracks: mido.MidiTrack) -> Notes:
+    """What read_midi makes of the tracks, a tick being a second."""
+    tempo = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=10_000_000)])
+    file = mido.MidiFile(type=1, ticks_per_beat=10, tracks=[tempo, *tracks])
+    file.save(folder / "a.mid")
+    return read_midi(folder / "a.mid")
+
+
+def rows(notes: Notes) -> list[tuple[float, float, int, int]]:
+    columns = (notes.onset, notes.offset, notes.pitch, notes.velocity)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def test_notes_end_by_note_off_or_velocity_zero(tmp_path: Path) -> None:
+    notes = read(
+        tmp_path,
+        track((0, "on", 60, 70), (1, "on", 62, 80), (3, "off", 60, 64), (4, "on", 62, 0)),
+    )
+    assert rows(notes) == [(0, 3, 60, 70), (1, 4, 62, 80)]
+
+
+def test_a_new_note_ends_a_sounding_one_of_its_pitch(tmp_path: Path) -> None:
+    notes = read(
+        tmp_path,
+        track((0, "on", 60, 70), (2, "on", 60, 80), (5, "off", 60, 0), (5, "off", 60, 0)),
+    )
+    assert rows(notes) == [(0, 2, 60, 70), (2, 5, 60, 80)]
+
+
+@pytest.mark.parametrize("off_first", [True, False])
+def test_a_repetition_within_one_tick(tmp_path: Path, off_first: bool) -> None:
+    middle: list[Event] = [(2, "off", 60, 0), (2, "on", 60, 80)]
+    events = [(0, "on", 60, 70), *(middle if off_first else middle[::-1]), (5, "off", 60, 0)]
+    assert rows(read(tmp_path, track(*events))) == [(0, 2, 60, 70), (2, 5, 60, 80)]
+
+
+def test_a_missing_note_off_ends_with_the_track(tmp_path: Path) -> None:
+    hanging = track((0, "on", 60, 70), (1, "on", 62, 80), (2, "off", 62, 0), end=9)
+    longer = track((0, "on", 40, 50), (20, "off", 40, 0))
+    assert rows(read(tmp_path, hanging, longer)) == [
+        (0, 20, 40, 50),
+        (0, 9, 60, 70),
+        (1, 2, 62, 80),
+    ]
+
+
+def test_a_note_without_length_gets_one_tick(tmp_path: Path) -> None:
+    notes = read(tmp_path, track((3, "on", 60, 70), (3, "off", 60, 0), (9, "on", 61, 1)))
+    assert rows(notes) == [(3, 4, 60, 70), (9, 10, 61, 1)]
+
+
+def test_a_note_off_without_a_note_does_nothing(tmp_path: Path) -> None:
+    notes = read(tmp_path, track((1, "off", 60, 0), (2, "on", 60, 70), (3, "off", 60, 0)))
+    assert rows(notes) == [(2, 3, 60, 70)]
+
+
+def test_two_tracks_share_the_keys(tmp_path: Path) -> None:
+    left = track((0, "on", 60, 70), (4, "off", 60, 0), (10, "on", 60, 72), (12, "off", 60, 0))
+    right = track((2, "on", 60, 90), (6, "off", 60, 0), (10, "on", 60, 71), (19, "off", 60, 0))
+    assert rows(read(tmp_path, left, right)) == [(0, 2, 60, 70), (2, 6, 60, 90), (10, 19, 60, 71)]
+
+
+def test_channels_are_merged_but_drums_left_out(tmp_path: Path) -> None:
+    drums = track((0, "on", 36, 99), (1, "off", 36, 0), (1, "cc", 64, 127), channel=9)
+    other = track((0, "on", 60, 70), (1, "off", 60, 0), channel=3)
+    notes = read(tmp_path, drums, other)
+    assert rows(notes) == [(0, 1, 60, 70)]
+    assert len(notes.pedal) == 0
+
+
+def test_pitches_off_the_piano_are_left_out(tmp_path: Path) -> None:
+    events: list[Event] = [(0, "on", pitch, 64) for pitch in (20, 21, 108, 109)]
+    assert read(tmp_path, track(*events, end=5)).pitch.tolist() == [21, 108]
+
+
+def test_pedal_movements_are_kept_as_they_are(tmp_path: Path) -> None:
+    notes = read(
+        tmp_path,
+        track((0, "cc", 64, 127), (1, "cc", 66, 1), (1, "cc", 7, 99), (2, "cc", 67, 0)),
+        track((2, "cc", 64, 63)),
+    )
+    assert len(notes) == 0
+    assert notes.pedal.time.tolist() == [0, 1, 2, 2]
+    assert notes.pedal.controller.tolist() == [64, 66, 67, 64]
+    assert notes.pedal.value.tolist() == [127, 1, 0, 63]
+
+
+def test_offsets_are_those_of_the_keys(tmp_path: Path) -> None:
+    events: list[Event] = [(0, "cc", 64, 127), (1, "on", 60, 70), (2, "off", 60, 0)]
+    assert read(tmp_path, track(*events, end=9)).offset.tolist() == [2]
+
+
+def test_times_follow_the_tempo_of_any_track(tmp_path: Path) -> None:
+    notes = track((0, "on", 60, 70), (15, "off", 60, 0), (30, "on", 61, 70), (40, "off", 61, 0))
+    tempo = mido.MidiTrack(
+        [
+            mido.MetaMessage("set_tempo", tempo=5_000_000, time=10),
+            mido.MetaMessage("set_tempo", tempo=15_000_000, time=20),
+        ]
+    )
+    assert rows(read(tmp_path, notes, tempo)) == [(0, 12.5, 60, 70), (20, 35, 61, 70)]
+
+
+def table(
+    played: list[tuple[float, float, int, int]], moved: list[tuple[float, int, int]]
+) -> Notes:
+    onset, length, pitch, velocity = np.array(played, dtype=float).reshape(-1, 4).T
+    time, controller, value = np.array(moved, dtype=float).reshape(-1, 3).T
+    return Notes(onset, onset + length, pitch, velocity, Pedal(time, controller, value))
+
+
+# Times on and off the grid, close enough together that notes collide.
+times = st.one_of(
+    st.floats(0, 0.02), st.floats(0, 4000), st.integers(0, 30).map(lambda tick: tick * TICK)
+)
+tables = st.builds(
+    table,
+    st.lists(
+        st.tuples(
+            times,
+            times,
+            st.one_of(st.integers(60, 61), st.integers(21, 108)),
+            st.integers(1, 127),
+        ),
+        max_size=20,
+    ),
+    st.lists(st.tuples(times, st.sampled_from([64, 66, 67]), st.integers(0, 127)), max_size=10),
+)
+
+
+def to_ticks(notes: Notes, tick: float = TICK) -> list[tuple[int, int, int, int]]:
+    """Notes in ticks, cut one by one where the next of the pitch begins."""
+    rounded = sorted(
+        (pitch, round(onset / tick), round(offset / tick), velocity)
+        for onset, offset, pitch, velocity in rows(notes)
+    )
+    result = []
+    for index, (pitch, onset, offset, velocity) in enumerate(rounded):
+        next_pitch, next_onset = rounded[index + 1][:2] if index + 1 < len(rounded) else (0, 0)
+        if next_pitch == pitch:
+            offset = min(max(offset, onset + 1), next_onset)
+        if next_pitch != pitch or next_onset > onset:
+            result.append((onset, max(offset, onset + 1), pitch, velocity))
+    return sorted(result, key=lambda note: (note[0], note[2]))
+
+
+def movements(notes: Notes) -> list[tuple[float, int, int]]:
+    pedal = notes.pedal
+    columns = (pedal.time.tolist(), pedal.controller.tolist(), pedal.value.tolist())
+    return list(zip(*columns, strict=True))
+
+
+def through_file(notes: Notes, **options: int) -> Notes:
+    with tempfile.TemporaryDirectory() as folder:
+        write_midi(Path(folder) / "a.mid", notes, **options)
+        return read_midi(Path(folder) / "a.mid")
+
+
+@settings(deadline=None)
+@given(tables)
+def test_notes_to_midi_to_notes_is_exact_to_the_tick(notes: Notes) -> None:
+    back = through_file(notes)
+    expected = [(onset * TICK, offset * TICK, *rest) for onset, offset, *rest in to_ticks(notes)]
+    assert rows(back) == expected
+    moved = sorted(movements(notes), key=lambda movement: round(movement[0] / TICK))
+    assert movements(back) == [(round(time / TICK) * TICK, *rest) for time, *rest in moved]
+
+
+@settings(deadline=None)
+@given(tables, st.sampled_from([1, 96, 480, 10_000]), st.sampled_from([20_000, 500_000]))
+def test_a_second_round_changes_nothing(notes: Notes, ticks_per_beat: int, tempo: int) -> None:
+    grid = {"ticks_per_beat": ticks_per_beat, "tempo": tempo}
+    once = through_file(notes, **grid)
+    twice = through_file(once, **grid)
+    assert rows(once) == rows(twice)
+    assert movements(once) == movements(twice)
+
+
+events = st.tuples(
+    st.integers(0, 40),
+    st.sampled_from(["on", "off", "cc"]),
+    st.one_of(st.integers(60, 67), st.integers(0, 127)),
+    st.integers(0, 127),
+)
+tracks = st.builds(
+    lambda listed, channel: track(*sorted(listed, key=lambda event: event[0]), channel=channel),
+    st.lists(events, max_size=25),
+    st.sampled_from([0, 1, 9]),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(tracks, max_size=3))
+def test_midi_to_notes_to_midi_is_exact(written: list[mido.MidiTrack]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=written)
+        file.save(Path(folder) / "a.mid")
+        notes = read_midi(Path(folder) / "a.mid")
+    strokes = {
+        (start, message.note)
+        for played in written
+        for start, message in zip(np.cumsum([m.time for m in played]), played, strict=True)
+        if message.type == "note_on" and message.velocity and message.channel != 9
+        if 21 <= message.note <= 108
+    }
+    assert {(round(onset / TICK), pitch) for onset, _, pitch, _ in rows(notes)} == strokes
+    assert len(notes) == len(strokes)
+    back = through_file(notes)
+    assert rows(back) == rows(notes)
+    assert movements(back) == movements(notes)
+
+
+def test_what_is_written_is_plain_midi_in_playing_order(tmp_path: Path) -> None:
+    notes = table([(0, 1, 60, 70), (1, 1, 60, 80)], [(1, 64, 127), (0.5, 67, 3)])
+    write_midi(tmp_path / "a.mid", notes)
+    played = list(mido.MidiFile(tmp_path / "a.mid"))
+    clock = np.cumsum([message.time for message in played])
+    heard = [
+        (round(float(time), 6), message.type, *message.bytes()[1:])
+        for time, message in zip(clock, played, strict=True)
+        if not message.is_meta
+    ]
+    assert heard == [
+        (0, "program_change", 0),
+        (0, "note_on", 60, 70),
+        (0.5, "control_change", 67, 3),
+        (1, "control_change", 64, 127),
+        (1, "note_off", 60, 0),
+        (1, "note_on", 60, 80),
+        (2, "note_off", 60, 0),
+    ]
+
+
+def test_no_notes_are_no_error(tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", Notes.empty())
+    assert len(read_midi(tmp_path / "a.mid")) == 0
+
+
+@pytest.mark.parametrize(
+    ("played", "moved", "message"),
+    [
+        ([(-1, 1, 60, 64)], [], "times from 0"),
+        ([], [(-1, 64, 0)], "times from 0"),
+        ([], [(np.nan, 64, 0)], "times from 0"),
+        ([(0, 1, 128, 64)], [], "pitches"),
+        ([(0, 1, 60, 0)], [], "velocities from 1 to 127 fit, not 0 to 0"),
+        ([(0, 1, 60, 128)], [], "velocities"),
+        ([], [(0, 64, 128)], "pedal values"),
+        ([], [(0, 1, 0)], "pedal controllers"),
+    ],
+)
+def test_what_midi_cannot_hold_is_refused(
+    tmp_path: Path,
+    played: list[tuple[float, float, int, int]],
+    moved: list[tuple[float, int, int]],
+    message: str,
+) -> None:
+    with pytest.raises(MidiError, match=message):
+        write_midi(tmp_path / "a.mid", table(played, moved))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_read_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+    write_midi(tmp_path / "good.mid", table([(0, 1, 60, 64)], []))
+    whole_file = (tmp_path / "good.mid").read_bytes()
+    (tmp_path / "text.mid").write_text("not music")
+    (tmp_path / "empty.mid").touch()
+    (tmp_path / "cut.mid").write_bytes(whole_file[:-3])
+    (tmp_path / "folder.mid").mkdir()
+    for name in ("text", "empty", "cut", "folder", "missing"):
+        with pytest.raises(MidiError, match=rf"^cannot read .*{name}\.mid: [^\n]+$"):
+            read_midi(tmp_path / f"{name}.mid")
+
+
+def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").mkdir()
+    with pytest.raises(MidiError, match=r"^cannot write .*a\.mid: [^\n]+$"):
+        write_midi(tmp_path / "a.mid", Notes.empty())
+
+
+def test_the_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+    notes = Notes([0.0, 0.5], [0.4, 1.0], [60, 64], [80, 90])
+    write_midi(tmp_path / "a.mid", notes)
+    assert midi_bytes(notes) == (tmp_path / "a.mid").read_bytes()

@@ -1,0 +1,52 @@
+"""A server with a small model, and recordings to send to it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from fastapi.testclient import TestClient
+from small_model import small_checkpoint
+
+from amt.serving.app import create_app
+from amt.serving.model import load_model
+from amt.serving.service import Load
+from amt.serving.settings import Settings
+
+
+def model_folder(folder: Path) -> Path:
+    """A folder with weights in it, as AIP_STORAGE_URI may name it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    small_checkpoint(folder / "small.ckpt")
+    return folder
+
+
+def clip(seconds: float = 1.0, seed: int = 0, kind: str = "WAV", rate: int = 16000) -> bytes:
+    """An audio file of noise."""
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * rate)) * 0.1
+    data = io.BytesIO()
+    soundfile.write(data, noise, rate, format=kind)
+    return data.getvalue()
+
+
+def encoded(data: bytes) -> dict[str, Any]:
+    return {"audio": {"b64": base64.b64encode(data).decode()}}
+
+
+@contextmanager
+def server(folder: Path | str, load: Load = load_model, **changes: Any) -> Iterator[TestClient]:
+    """A client of a server that is ready."""
+    settings = Settings(storage_uri=str(folder), **changes)
+    with TestClient(create_app(settings, load)) as client:
+        for _ in range(200):
+            if client.get(settings.health_route).status_code == 200:
+                break
+            time.sleep(0.05)
+        yield client

@@ -1,0 +1,109 @@
+"""W&B is online only with a key; pictures and tables reach loggers, thresholds the checkpoint."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+
+from amt.data.datamodule import PianoDataModule
+from amt.evaluation.evaluate import Evaluation
+from amt.evaluation.tables import write_report
+from amt.inference.transcriber import Transcriber
+from amt.io.audio import SAMPLE_RATE
+from amt.models.checkpoint import CheckpointError
+from amt.training.finish import read_recipe, score, tune_checkpoint
+from amt.training.module import TranscriptionModule
+from amt.training.tracking import (
+    ValidationPlots,
+    finish,
+    has_wandb_key,
+    log_evaluation,
+    wandb_logger,
+)
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_SILENT", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_a_key_in_the_environment_or_from_a_login_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert not has_wandb_key()
+    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password secret\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    assert has_wandb_key()
+    (tmp_path / ".netrc").unlink()
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    assert has_wandb_key()
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert not has_wandb_key()
+
+
+def test_an_offline_run_keeps_pictures_sound_and_tables(
+    tiny_source, tiny_cache, small_model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = wandb_logger(str(tmp_path / "run"), "amt", "test")
+    assert "wandb sync" in capsys.readouterr().out
+    data = PianoDataModule(
+        {"synthetic": tiny_source},
+        str(tiny_cache),
+        validation_seconds=3.0,
+        loader_workers=0,
+        prepare_workers=0,
+    )
+    trainer = L.Trainer(
+        accelerator="cpu",
+        devices=1,
+        logger=[logger, CSVLogger(tmp_path / "csv", "", "")],
+        callbacks=[ValidationPlots(pieces=1, seconds=3.0)],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        use_distributed_sampler=False,
+    )
+    trainer.validate(TranscriptionModule(small_model), datamodule=data, verbose=False)
+    evaluation = Evaluation([{"name": "a", "seconds": 1.0, "took": 0.5, "note_f1": 0.5}])
+    log_evaluation(trainer.loggers, evaluation, "test")
+    finish(trainer.loggers, failed=True)
+    media = next((tmp_path / "run" / "wandb").glob("offline-run-*")) / "files" / "media"
+    assert {path.name for path in media.iterdir()} == {"images", "audio", "table"}
+    rows = list(csv.DictReader(next((tmp_path / "csv").rglob("metrics.csv")).open()))
+    assert any(row.get("test/note_f1") == "0.5" for row in rows)
+
+
+def test_thresholds_go_into_the_checkpoint_and_scores_into_files(
+    tiny_source, tiny_cache, small_model, tmp_path: Path
+) -> None:
+    module, path = TranscriptionModule(small_model), tmp_path / "x.ckpt"
+    settings = {"model": small_model, "decoder": {"min_duration": 0.04}}
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": settings}, path)
+    data = PianoDataModule({"synthetic": tiny_source}, str(tiny_cache), prepare_workers=0)
+    tuned = tune_checkpoint(path, data, first_seconds=2.0)
+    assert Transcriber.load(path).decoder == tuned and tuned.min_duration == 0.04
+    evaluation = score(path, data, first_seconds=2.0)
+    assert evaluation.rows[0]["seconds"] == pytest.approx(2.0, abs=1 / SAMPLE_RATE)
+    table = write_report(tmp_path, evaluation, "test")
+    assert (tmp_path / "test.md").read_text() == table + "\n"
+    assert next(csv.DictReader((tmp_path / "test.csv").open()))["name"] == "test_00000"
+    with pytest.raises(CheckpointError, match="does not say what it was trained with"):
+        read_recipe(path)
+
+
+def test_a_split_without_pieces_says_so(tiny_cache, tmp_path: Path) -> None:
+    from amt.data.cache import cache_folder, prepare
+    from amt.data.sources.synthetic import Synthetic
+
+    source = Synthetic(train=1, validation=0, test=0, seconds=2.0)
+    prepare(source, cache_folder(tmp_path, source), workers=0)
+    data = PianoDataModule({"synthetic": source}, str(tmp_path))
+    with pytest.raises(ValueError, match="no test pieces"):
+        score(Path("unused.ckpt"), data)

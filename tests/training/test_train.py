@@ -1,0 +1,189 @@
+"""The scripts as people run them: train, evaluate, transcribe, two processes, a sweep, mistakes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from full_disk import FULL_DISK
+from scripts import run
+
+from amt.io.audio import SAMPLE_RATE, save
+
+TINY = (
+    "debug=fast",
+    "data.sources.synthetic.train=2",
+    "data.sources.synthetic.validation=2",
+    "data.sources.synthetic.test=1",
+    "data.sources.synthetic.seconds=5",
+    "data.loader_workers=0",
+    "data.prepare_workers=0",
+    "model.trunk.channels=8",
+    "model.trunk.blocks=1",
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a finished run, and what it printed."""
+    folder = tmp_path_factory.mktemp("run")
+    done = run("train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={folder}")
+    return folder, done.stdout
+
+
+def test_a_run_leaves_checkpoints_scores_and_the_next_command(trained) -> None:
+    folder, printed = trained
+    assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    rows = list(csv.DictReader((folder / "test.csv").open()))
+    assert [row["name"] for row in rows] == ["test_00000"]
+    assert "parameters" in printed and "| **mean**" in printed
+    assert f"amt transcribe RECORDING --ckpt {folder}/checkpoints/best.ckpt" in printed
+    metrics = (folder / "metrics.csv").read_text().splitlines()[0]
+    assert "val/note_f1" in metrics and "test/note_f1" in metrics and "lr-Muon" in metrics
+
+
+def test_wandb_works_offline_with_pictures_sound_and_a_table(trained) -> None:
+    folder, printed = trained
+    media = next((folder / "wandb").glob("offline-run-*")) / "files" / "media"
+    assert {path.name for path in media.iterdir()} == {"images", "audio", "table"}
+    assert f"wandb sync {folder}/wandb/offline-run-*" in printed
+
+
+def test_the_checkpoint_alone_is_enough_to_evaluate(trained) -> None:
+    folder, _ = trained
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    done = run("evaluate.py", f"ckpt={checkpoint}", f"output={folder / 'again'}")
+    assert "| **mean**" in done.stdout
+    first, again = (
+        list(csv.DictReader((path / "test.csv").open())) for path in (folder, folder / "again")
+    )
+    assert [row["note_f1"] for row in first] == [row["note_f1"] for row in again]
+
+
+def test_the_checkpoint_transcribes(trained, tmp_path: Path) -> None:
+    folder, _ = trained
+    save(tmp_path / "noise.wav", 0.1 * np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE))
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    run("-m", "amt.cli", "transcribe", str(tmp_path / "noise.wav"), "--ckpt", str(checkpoint),
+        "--output", str(tmp_path / "out"))  # fmt: skip
+    assert (tmp_path / "out" / "noise.mid").is_file()
+
+
+def test_two_processes_train_together(trained, cache: Path, tmp_path: Path) -> None:
+    run(
+        "train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv",
+        "trainer=ddp", "trainer.accelerator=cpu",
+    )  # fmt: skip
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    # 8 segments, 2 at a time, shared by 2 processes: 2 steps an epoch, where one process makes 4.
+    assert checkpoint["global_step"] == 4
+    alone = torch.load(trained[0] / "checkpoints" / "last.ckpt", weights_only=True)
+    assert alone["global_step"] == 8
+
+
+def test_a_missing_data_set_is_one_line_and_a_failed_run(tmp_path: Path) -> None:
+    done = run(
+        "train.py", "debug=fast", "data=maps", "data.root=/nowhere", f"hydra.run.dir={tmp_path}",
+        fails=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "/nowhere" in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("content", [b"not a checkpoint", b""])
+def test_a_wrong_checkpoint_is_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.ckpt"
+    path.write_bytes(content)
+    done = run("evaluate.py", f"ckpt={path}", fails=True)
+    assert str(path) in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"_target_": "os.system", "command": "touch OWNED"},
+        {
+            "_target_": "amt.data.cache.Path.write_text",
+            "_args_": [{"_target_": "amt.data.cache.Path", "_args_": ["OWNED"]}, "owned"],
+        },
+        {"_target_": "amt.data.dataset.np.load", "file": "OWNED", "allow_pickle": True},
+    ],
+)
+def test_a_checkpoint_cannot_name_other_code_as_its_data(trained, source, tmp_path: Path) -> None:
+    checkpoint = torch.load(trained[0] / "checkpoints" / "best.ckpt", weights_only=True)
+    owned = str(tmp_path / "owned")
+    evil = json.loads(json.dumps(source).replace("OWNED", owned))
+    checkpoint["hyper_parameters"]["recipe"]["data"]["sources"] = {"evil": evil}
+    torch.save(checkpoint, tmp_path / "evil.ckpt")
+    done = run("evaluate.py", f"ckpt={tmp_path / 'evil.ckpt'}", fails=True)
+    assert "refuses to call" in done.stderr and not Path(owned).exists()
+
+
+def test_resuming_with_other_settings_is_refused(trained, cache: Path, tmp_path: Path) -> None:
+    last = trained[0] / "checkpoints" / "last.ckpt"
+    done = run(
+        "train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv",
+        "model=cnn", f"resume={last}", fails=True,
+    )  # fmt: skip
+    assert "another model" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_resuming_for_longer_is_refused_with_a_way_out(
+    trained, cache: Path, tmp_path: Path
+) -> None:
+    last = trained[0] / "checkpoints" / "last.ckpt"
+    done = run(
+        "train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv",
+        "trainer.max_epochs=7", f"resume={last}", fails=True,
+    )  # fmt: skip
+    assert "init=PATH" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_run_can_start_from_the_weights_of_another(trained, cache: Path, tmp_path: Path) -> None:
+    best = trained[0] / "checkpoints" / "best.ckpt"
+    words = ("train.py", *TINY, f"data.cache={cache}", "logger=csv", "evaluate=false",
+             "trainer.max_epochs=1", "module.learning_rate=0", f"init={best}",
+             "model.global_context=4", "model.skip_heads=true", "model.velocity_head=4")  # fmt: skip
+    run(*words, f"hydra.run.dir={tmp_path}")
+    before, after = (
+        torch.load(path, weights_only=True)["state_dict"]
+        for path in (best, tmp_path / "checkpoints" / "last.ckpt")
+    )
+    for name, tensor in before.items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(after[name], tensor)
+    done = run(*words, f"hydra.run.dir={tmp_path}", "model=cnn", fails=True)
+    assert f"{best}: its weights do not fit" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:
+    tiny = [word for word in TINY if "trunk.channels" not in word]
+    run(
+        "train.py", "sweep=optuna", *tiny, f"data.cache={cache}", "logger=csv", "evaluate=false",
+        "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={tmp_path}",
+    )  # fmt: skip
+    assert (tmp_path / "optimization_results.yaml").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of this kind")
+def test_a_full_disk_ends_in_one_line_and_leaves_no_half_checkpoint(
+    trained, cache: Path, tmp_path: Path
+) -> None:
+    script = FULL_DISK + (
+        "import runpy, sys;"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    words = (*TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv")
+    done = run("-c", script, "train.py", *words, fails=True)
+    assert "train.py: [Errno" in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("checkpoints/*"))
