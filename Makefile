@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)
 	$(BIN)/python train.py model=lstm name=demo hydra.run.dir=demo/model
 	$(BIN)/python evaluate.py ckpt=demo/model/checkpoints/best.ckpt output=demo/scores
-	$(BIN)/python experiments/demo_recording.py demo/recording.wav demo/recording.mid
+	$(BIN)/python experiments/demo/demo_recording.py demo/recording.wav demo/recording.mid
 	$(BIN)/amt transcribe demo/recording.wav --ckpt demo/model/checkpoints/best.ckpt \
 		--output demo/transcription --format mid,png,wav
 	@echo

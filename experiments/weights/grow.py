@@ -1,6 +1,6 @@
 """A larger network that begins where a trained one ended: it computes the same, and learns on.
 
-python experiments/grow.py CKPT OUT.ckpt --blocks 5 --n-ffts 4096 1024 8192
+python experiments/weights/grow.py CKPT OUT.ckpt --blocks 5 --n-ffts 4096 1024 8192
 
 New blocks of a harmonic trunk come after the old ones and pass on what they hear, since their
 convolutions start at zero and their norm undoes itself; new resolutions of the spectrogram come

@@ -1,6 +1,6 @@
 """A checkpoint to ship: weights in half precision and settings, no optimiser, no paths.
 
-python experiments/slim.py CKPT amt/weights/NAME.safetensors --licence "DATA (LICENCE): WHAT FOR"
+python experiments/weights/ship.py CKPT amt/weights/NAME.safetensors --licence "DATA (LICENCE): WHAT FOR"
 
 Its checksum goes into SHA256SUMS beside it. The posteriors of half a minute of the built-in piano
 must stay the same within a hundredth; their largest difference is printed.

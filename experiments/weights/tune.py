@@ -1,6 +1,6 @@
 """Choose a checkpoint's thresholds on other validation pieces than those it was trained beside.
 
-python experiments/tune.py CKPT data=thresholds data.paths.maps=DIR data.paths.maestro=DIR
+python experiments/weights/tune.py CKPT data=thresholds data.paths.maps=DIR data.paths.maestro=DIR
   'data.paths.pianos=[DIR,DIR]'
 
 They go into the checkpoint, in its place. The first minute of each piece counts. `train.py` does
@@ -22,7 +22,7 @@ from amt.device import pick_device
 from amt.models.checkpoint import CheckpointError
 from amt.training.finish import tune_checkpoint
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def main(arguments: Sequence[str]) -> None:

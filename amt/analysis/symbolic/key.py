@@ -10,7 +10,7 @@ bellman    Bellman (2005), chords that Budge (1943) counted
 albrecht   Albrecht and Shanahan (2013), a corpus of pieces of common practice
 sapp       Sapp (2011), "simple weights"
 
-`experiments/keys.py` compares them on MAESTRO. A piece tells its key most plainly where it begins
+`experiments/analysis/key_accuracy.py` compares them on MAESTRO. A piece tells its key most plainly where it begins
 and where it ends, so both count beside the whole.
 """
 

@@ -1,7 +1,7 @@
 """How often the key of a performance is the one that its title names, on MAESTRO's MIDI.
 
-python experiments/keys.py MAESTRO
-python experiments/keys.py MAESTRO --compare    # all published profiles, on the train split only
+python experiments/analysis/key_accuracy.py MAESTRO
+python experiments/analysis/key_accuracy.py MAESTRO --compare    # all published profiles, on the train split only
 
 A title that names no mode ("Sonata in F") means major. Titles are taken as they are; some are
 wrong. The title of a work in several movements names the key of the whole, whatever a recording

@@ -1,4 +1,4 @@
-"""Write a piece that no training has seen: python experiments/demo_recording.py OUT.wav OUT.mid."""
+"""Write a piece that no training has seen: python experiments/demo/demo_recording.py OUT.wav OUT.mid."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Performances of MAESTRO on a piano that training left out, as a folder to compare systems on.
 
-python experiments/left_out.py MAESTRO PIANO FOLDER --limit 10 --seconds 30
+python experiments/accuracy/left_out.py MAESTRO PIANO FOLDER --limit 10 --seconds 30
 
 Writes NAME.flac and NAME.mid of the beginning of each piece of MAESTRO's validation split.
 """

@@ -1,7 +1,7 @@
 """How fast the descriptors are against librosa's, part by part and all together.
 
-    OMP_NUM_THREADS=1 python experiments/descriptor_speed.py
-    OMP_NUM_THREADS=1 python experiments/descriptor_speed.py --slices 512 --frames 50
+    OMP_NUM_THREADS=1 python experiments/speed/descriptor_speed.py
+    OMP_NUM_THREADS=1 python experiments/speed/descriptor_speed.py --slices 512 --frames 50
 
 Both describe the same audio, by default a minute that the performer and the built-in piano invent,
 in turns, one thread, processor time, the median of the turns. Parts start from what they need: the

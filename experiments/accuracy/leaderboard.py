@@ -1,6 +1,6 @@
 """Scores amt and other transcribers on the same recordings, in the same way.
 
-python experiments/leaderboard.py FOLDER --first-seconds 30 --output DIR
+python experiments/accuracy/leaderboard.py FOLDER --first-seconds 30 --output DIR
 
 FOLDER holds pairs of audio and notes (waltz.wav, waltz.mid). Every system gets the same wav files,
 runs in a process of its own and is timed from audio to MIDI, start-up apart; its MIDI is read and

@@ -1,7 +1,7 @@
 """How fast the two pianos play: seconds of audio for each second of processor time on one core.
 
-    OMP_NUM_THREADS=1 python experiments/synth_speed.py
-    OMP_NUM_THREADS=1 python experiments/synth_speed.py --midi FOLDER --files 8 --piano FOLDER ...
+    OMP_NUM_THREADS=1 python experiments/speed/synth_speed.py
+    OMP_NUM_THREADS=1 python experiments/speed/synth_speed.py --midi FOLDER --files 8 --piano FOLDER ...
         --rooms FOLDER
 
 Without --midi the built-in performer invents four minutes. Each file is played on a fresh built-in

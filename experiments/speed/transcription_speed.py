@@ -1,6 +1,6 @@
 """How fast recordings are transcribed, part by part and as a whole, against the plain way.
 
-python experiments/transcription_speed.py RECORDING [--model NAME | --ckpt PATH] [--rounds N]
+python experiments/speed/transcription_speed.py RECORDING [--model NAME | --ckpt PATH] [--rounds N]
 
 The plain way: 32 bits, batch norms as they were trained, windows of 16 s one after another, whose
 operations torch's threads share. Both ways take turns, and of every figure the best of N rounds

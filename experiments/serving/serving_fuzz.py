@@ -1,6 +1,6 @@
 """Feeds the server what nobody should send it, and looks whether it bears it.
 
-python experiments/serving_fuzz.py --bodies 10000
+python experiments/serving/serving_fuzz.py --bodies 10000
 
 Half of the bodies come from schemathesis, which reads the server's OpenAPI document; half are
 recordings and addresses made worse by hypothesis: cut off, with another header, with lengths of
@@ -215,7 +215,7 @@ def _file(audio: np.ndarray, kind: str, rate: int = 16000, subtype: str | None =
 
 def _foreign(opened: Path, scratch: Path) -> list[str]:
     """What was opened that is neither Python's own nor the recording at hand, each once."""
-    package = Path(__file__).parents[1] / "amt"
+    package = Path(__file__).parents[2] / "amt"
     own = (sys.prefix, sys.base_prefix, str(package), str(scratch), "/proc/", "/dev/")
     lines = {line.strip("b'\"") for line in opened.read_text().splitlines()}
     lines -= {line for line in lines if line.startswith("subprocess.Popen") and "ffmpeg" in line}

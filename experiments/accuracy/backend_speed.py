@@ -1,6 +1,6 @@
 """What computes posteriors the fastest: PyTorch, TorchScript, ONNX Runtime; 32, 16 and 8 bits.
 
-OMP_NUM_THREADS=1 python experiments/backends.py FOLDER [--ckpt PATH] [--limit N] [--rounds N]
+OMP_NUM_THREADS=1 python experiments/accuracy/backend_speed.py FOLDER [--ckpt PATH] [--limit N] [--rounds N]
 
 FOLDER holds pairs of audio and notes, of which the first 30 s count, in one window. The backends
 take turns, piece by piece, and of the seconds of the processor the best of N rounds stands, since

@@ -1,6 +1,6 @@
 """Seconds of audio a second that training consumes, with and without loading the data.
 
-python experiments/throughput.py [train.py overrides], e.g. model=cnn or experiment=mel_lstm.
+python experiments/speed/throughput.py [train.py overrides], e.g. model=cnn or experiment=mel_lstm.
 Set OMP_NUM_THREADS to choose the number of threads. The first figure draws every batch anew, as
 training does; the second repeats one batch that is there already: what loading costs is the
 difference. Processor seconds count all threads, but not the loader's processes.

@@ -1,6 +1,6 @@
 """How long it takes to read every MIDI file of a folder.
 
-    python experiments/midi_speed.py FOLDER
+    python experiments/speed/midi_speed.py FOLDER
 
 560 MAESTRO performances (94 hours, 3,334,325 notes) take 7.2 s on one core of a two-core server;
 with --mido, which only builds mido's 12,088,014 messages, 65.1 s. Hence the reader in amt/smf.py.

@@ -1,6 +1,6 @@
 """How much transcribers lose where recordings are worse: noise, mp3, rooms, other tuning.
 
-python experiments/robustness.py FOLDER --first-seconds 10 --limit 6 --output DIR
+python experiments/accuracy/robustness.py FOLDER --first-seconds 10 --limit 6 --output DIR
 
 Takes the options of leaderboard.py. Every excerpt is changed as conditions.py describes, written
 with its notes below DIR/conditions, and scored as leaderboard.py does. DIR gets robustness.md,

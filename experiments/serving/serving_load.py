@@ -1,9 +1,9 @@
 """What the server costs beside the bare Transcriber, and how it bears many clients.
 
-python experiments/serving_load.py latency      one clip of 10 s, one client
-python experiments/serving_load.py load --minutes 10 --clients 32
-python experiments/serving_load.py memory --requests 2000
-python experiments/serving_load.py start
+python experiments/serving/serving_load.py latency      one clip of 10 s, one client
+python experiments/serving/serving_load.py load --minutes 10 --clients 32
+python experiments/serving/serving_load.py memory --requests 2000
+python experiments/serving/serving_load.py start
 
 Clips are invented and played on the built-in piano. In `load` every answer is compared with what
 the bare Transcriber gives for the same clip, and throughput with what it makes of the same clips

@@ -1,6 +1,6 @@
 """The gather of harmonics as dilated convolutions, against shifting, concatenating and mixing.
 
-python experiments/harmonic_conv.py: both compute the same; seconds are of forward and backward.
+python experiments/speed/harmonic_conv.py: both compute the same; seconds are of forward and backward.
 """
 
 from __future__ import annotations

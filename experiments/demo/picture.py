@@ -1,6 +1,6 @@
 """Seconds START to STOP of a recording as a picture: spectrogram, reference, transcription.
 
-python experiments/picture.py CHECKPOINT RECORDING REFERENCE START STOP OUT.png
+python experiments/demo/picture.py CHECKPOINT RECORDING REFERENCE START STOP OUT.png
 REFERENCE is MIDI or a note table.
 """
 

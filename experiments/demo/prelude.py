@@ -1,4 +1,4 @@
-"""Bach's first prelude (BWV 846) on the built-in piano: python experiments/prelude.py OUT.wav.
+"""Bach's first prelude (BWV 846) on the built-in piano: python experiments/demo/prelude.py OUT.wav.
 
 Something to try `amt describe` on that everybody knows and nobody owns. Each bar is a chord that is
 broken twice; the pedal changes with it, loudness follows the top note, and the end slows down.
