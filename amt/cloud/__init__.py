@@ -1,1 +1,1 @@
-"""Out of the lab: objects of Google Cloud Storage, and models on Vertex AI."""
+"""Google Cloud: objects in Cloud Storage, and exported models on Vertex AI."""

@@ -1,7 +1,7 @@
-"""An exported model on Vertex AI: what is asked of Google, step by step, and what was made so far.
+"""Deploy an exported model to an endpoint of Vertex AI, and report how to remove each resource.
 
-https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements says how Vertex AI
-treats the container.
+How Vertex AI runs the container:
+https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
 """
 
 from __future__ import annotations
@@ -16,31 +16,38 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from amt.cloud.storage import LOG_IN, SETTING, Allowed, split_uri, upload_folder
+from amt.cloud.storage import (
+    ALLOWED_URIS_VARIABLE,
+    CREDENTIALS_ADVICE,
+    AllowedPrefixes,
+    split_uri,
+    upload_folder,
+)
 from amt.errors import one_line
 from amt.models.checkpoint import DESCRIPTION
 
 PREDICT_ROUTE, HEALTH_ROUTE, PORT = "/predict", "/health", 8080
-# One prediction may take this long, and comes after minutes of waiting for a machine.
-PREDICTION_SECONDS = 120.0
-# How long a dedicated endpoint, and the server behind it, may take for an answer; shared ones have
-# a minute.
-DEDICATED_SECONDS = 600
+# For the test prediction after the deployment; the first one on a new machine is slow.
+TEST_PREDICTION_TIMEOUT = 120.0  # seconds
+# For a response of a dedicated endpoint and of the server behind it. Shared endpoints have 60 s.
+DEDICATED_TIMEOUT = 600  # seconds
 
-Tell = Callable[[str], object]
+# Called with one line for each step.
+Report = Callable[[str], object]
 
 
 class DeployError(ValueError):
-    """A deployment that failed; the message is one line, and says what was made and is left."""
+    """A deployment that failed; the message is one line, with the commands that clean up."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is deployed, and where to. Raises ValueError for what cannot be.
+    """The settings of a deployment. Raises ValueError for invalid ones.
 
-    folder: as `amt export` wrote it. bucket: gs://BUCKET or gs://BUCKET/PREFIX. endpoint: its
-    display name; one that is there already is used again. accelerator: as Vertex AI calls it, or
-    none. dedicated: the endpoint has an address of its own, which takes larger requests.
+    folder: written by `amt export`. bucket: gs://BUCKET or gs://BUCKET/PREFIX. image: the container
+    image in Artifact Registry. endpoint: its display name; an existing endpoint is reused.
+    accelerator: a type such as NVIDIA_L4, or None. dedicated: use a dedicated endpoint, which has
+    its own DNS name and accepts larger requests. allowed_uris: see `AllowedPrefixes`.
     """
 
     folder: Path
@@ -63,10 +70,10 @@ class Deployment:
             raise ValueError(f"{self.folder}: {expected}")
         if not 1 <= self.min_replicas <= self.max_replicas:
             found = f"{self.min_replicas} to {self.max_replicas} replicas"
-            raise ValueError(f"{found}: expected at least 1, and no more at least than at most")
+            raise ValueError(f"{found}: expected at least 1, and a minimum up to the maximum")
         if not self.endpoint or '"' in self.endpoint:
             raise ValueError(f"endpoint {self.endpoint!r}: expected a name without quotation marks")
-        Allowed(self.allowed_uris)
+        AllowedPrefixes(self.allowed_uris)
         split_uri(self.artifacts)
 
     @property
@@ -76,7 +83,7 @@ class Deployment:
 
     @cached_property
     def artifacts(self) -> str:
-        """Where its files go: another place for other files, so that none is ever overwritten."""
+        """The gs:// folder for the files; its name holds their hash, so nothing is overwritten."""
         digest = hashlib.sha256()
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
             digest.update(f"{path.relative_to(self.folder)} {path.stat().st_size} ".encode())
@@ -84,10 +91,12 @@ class Deployment:
         return f"{self.bucket.rstrip('/')}/amt/{self.name}-{digest.hexdigest()[:12]}"
 
     def model_arguments(self) -> dict[str, Any]:
-        """Of aiplatform.Model.upload."""
-        variables = {SETTING: ",".join(self.allowed_uris)} if self.allowed_uris else {}
+        """Keyword arguments of aiplatform.Model.upload."""
+        variables = (
+            {ALLOWED_URIS_VARIABLE: ",".join(self.allowed_uris)} if self.allowed_uris else {}
+        )
         if self.dedicated:
-            variables["AMT_TIMEOUT_SECONDS"] = str(DEDICATED_SECONDS)
+            variables["AMT_TIMEOUT_SECONDS"] = str(DEDICATED_TIMEOUT)
         return {
             "display_name": self.name,
             "artifact_uri": self.artifacts,
@@ -99,12 +108,12 @@ class Deployment:
         }
 
     def endpoint_arguments(self) -> dict[str, Any]:
-        """Of aiplatform.Endpoint.create."""
-        own = {"dedicated_endpoint_enabled": True, "inference_timeout": DEDICATED_SECONDS}
-        return {"display_name": self.endpoint, **(own if self.dedicated else {})}
+        """Keyword arguments of aiplatform.Endpoint.create."""
+        dedicated = {"dedicated_endpoint_enabled": True, "inference_timeout": DEDICATED_TIMEOUT}
+        return {"display_name": self.endpoint, **(dedicated if self.dedicated else {})}
 
     def deploy_arguments(self) -> dict[str, Any]:
-        """Of Endpoint.deploy, besides the model."""
+        """Keyword arguments of Endpoint.deploy, except the model."""
         accelerator = {"accelerator_type": self.accelerator, "accelerator_count": 1}
         return {
             "deployed_model_display_name": self.name,
@@ -118,97 +127,113 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a deployment has made, and the commands that remove it, the oldest first.
+class CreatedResources:
+    """The shell commands that remove the resources created so far, oldest resource first.
 
-    nothing: what is to be said as long as there are none.
+    if_none: the part of an error message that says that there are none.
     """
 
-    tell: Tell
-    nothing: str
-    commands: list[str] = field(default_factory=list)
+    report: Report
+    if_none: str
+    removal_commands: list[str] = field(default_factory=list)
 
-    def add(self, what: str, command: str) -> None:
-        """Tell what was made."""
-        self.commands.append(command)
-        self.tell(f"made {what}; remove it: {command}")
+    def add(self, resource: str, command: str) -> None:
+        """Record and report a new resource."""
+        self.removal_commands.append(command)
+        self.report(f"created {resource}; remove it: {command}")
 
 
 def prediction_arguments(recording: bytes) -> dict[str, Any]:
-    """Of Endpoint.predict, for one recording in a file of any format that amt reads."""
+    """Keyword arguments of Endpoint.predict for one audio file, in any format that amt reads."""
     audio = {"b64": base64.b64encode(recording).decode("ascii")}
     return {"instances": [{"audio": audio}], "parameters": {"format": ["notes"]}}
 
 
-def planned(deployment: Deployment, recording: bytes) -> Iterator[str]:
-    """The calls that `deploy` makes, a line each; nothing is asked of anybody."""
+def planned_calls(deployment: Deployment, recording: bytes) -> Iterator[str]:
+    """The calls that `deploy` would make, one line each; makes none of them."""
     yield _call("aiplatform.init", {"project": deployment.project, "location": deployment.region})
     files = sorted(path for path in deployment.folder.rglob("*") if path.is_file())
     for path in files:
-        place = f"{deployment.artifacts}/{path.relative_to(deployment.folder).as_posix()}"
-        yield f"upload {path} to {place} ({path.stat().st_size} bytes)"
+        target = f"{deployment.artifacts}/{path.relative_to(deployment.folder).as_posix()}"
+        yield f"upload {path} to {target} ({path.stat().st_size} bytes)"
     yield _call("model = aiplatform.Model.upload", deployment.model_arguments())
-    yield _call("aiplatform.Endpoint.list", {"filter": _named(deployment.endpoint)})
+    yield _call("aiplatform.Endpoint.list", {"filter": _name_filter(deployment.endpoint)})
     yield _call("endpoint = aiplatform.Endpoint.create", deployment.endpoint_arguments()) + (
-        "  # unless there is one"
+        "  # unless it exists"
     )
     yield _call("endpoint.deploy", {"model": "model", **deployment.deploy_arguments()})
-    asked = prediction_arguments(recording)
-    asked["instances"][0]["audio"]["b64"] = f"{len(recording)} bytes of a test recording"
-    yield _call("endpoint.predict", asked)
+    arguments = prediction_arguments(recording)
+    arguments["instances"][0]["audio"]["b64"] = f"{len(recording)} bytes of a test recording"
+    yield _call("endpoint.predict", arguments)
 
 
-def deploy(deployment: Deployment, recording: bytes, tell: Tell) -> Mapping[str, Any]:
-    """Upload, deploy, and the prediction for a test recording; `tell` gets a line for each step.
+def deploy(deployment: Deployment, recording: bytes, report: Report) -> Mapping[str, Any]:
+    """Upload and deploy a model; returns the endpoint's prediction for a test recording.
 
-    The endpoint gets all traffic to the new model. Raises DeployError.
+    The new model gets all traffic of the endpoint. Raises DeployError.
     """
     aiplatform = _aiplatform()
-    made = Made(tell, f"nothing was made, but files may be in {deployment.artifacts}")
-    place = f"--project={deployment.project} --region={deployment.region}"
-    with _told(made):
-        # First, since it notices a region that does not exist.
+    created = CreatedResources(
+        report, f"no resources were created, but files may be in {deployment.artifacts}"
+    )
+    location = f"--project={deployment.project} --region={deployment.region}"
+    with _translate_errors(created):
+        # Before anything is created, because it rejects an unknown region.
         aiplatform.init(project=deployment.project, location=deployment.region)
         upload_folder(deployment.folder, deployment.artifacts)
-        made.add(
+        created.add(
             deployment.artifacts,
             f"gcloud storage rm --recursive {shlex.quote(deployment.artifacts)}",
         )
         model = aiplatform.Model.upload(**deployment.model_arguments())
-        made.add(model.resource_name, f"gcloud ai models delete {model.name} {place}")
-        endpoint = _endpoint(aiplatform, deployment, made, place)
-        before = {deployed.id for deployed in endpoint.list_models()}
-        tell(f"deploying to {endpoint.resource_name}; this takes minutes")
-        endpoint.deploy(model, **deployment.deploy_arguments())
-        for deployed in endpoint.list_models():
-            command = f"gcloud ai endpoints undeploy-model {endpoint.name} {place}"
-            command += f" --deployed-model-id={deployed.id}"
-            if deployed.id in before:
-                tell(f"{deployed.display_name} gets no traffic any more; remove it: {command}")
-            else:
-                made.add(f"{deployed.display_name} on {endpoint.resource_name}", command)
-        answer = endpoint.predict(
-            **prediction_arguments(recording), timeout=PREDICTION_SECONDS
-        ).predictions
-        if not answer or "error" in answer[0]:
-            raise ValueError(f"the endpoint answered {answer}, expected a prediction")
-    return answer[0]
+        created.add(model.resource_name, f"gcloud ai models delete {model.name} {location}")
+        endpoint = _find_or_create_endpoint(aiplatform, deployment, created, location)
+        _deploy_model(endpoint, model, deployment, created, location)
+        prediction = _test_prediction(endpoint, recording)
+    return prediction
 
 
-def _endpoint(aiplatform: Any, deployment: Deployment, made: Made, place: str) -> Any:
-    """The endpoint of that name, made where there is none."""
-    found = aiplatform.Endpoint.list(filter=_named(deployment.endpoint))
+def _find_or_create_endpoint(
+    aiplatform: Any, deployment: Deployment, created: CreatedResources, location: str
+) -> Any:
+    found = aiplatform.Endpoint.list(filter=_name_filter(deployment.endpoint))
     if not found:
         endpoint = aiplatform.Endpoint.create(**deployment.endpoint_arguments())
-        made.add(endpoint.resource_name, f"gcloud ai endpoints delete {endpoint.name} {place}")
+        command = f"gcloud ai endpoints delete {endpoint.name} {location}"
+        created.add(endpoint.resource_name, command)
         return endpoint
     endpoint = found[0]
     if endpoint.dedicated_endpoint_enabled != deployment.dedicated:
         kind = "is not dedicated" if deployment.dedicated else "is dedicated"
-        advice = "choose another --endpoint, or the other of --dedicated"
-        raise ValueError(f"endpoint {deployment.endpoint} is there already and {kind}; {advice}")
-    made.tell(f"using {endpoint.resource_name}")
+        change = "leave out" if deployment.dedicated else "add"
+        advice = f"choose another --endpoint, or {change} --dedicated"
+        raise ValueError(f"endpoint {deployment.endpoint} exists already and {kind}; {advice}")
+    created.report(f"using {endpoint.resource_name}")
     return endpoint
+
+
+def _deploy_model(
+    endpoint: Any, model: Any, deployment: Deployment, created: CreatedResources, location: str
+) -> None:
+    before = {deployed.id for deployed in endpoint.list_models()}
+    created.report(f"deploying to {endpoint.resource_name}; this takes minutes")
+    endpoint.deploy(model, **deployment.deploy_arguments())
+    for deployed in endpoint.list_models():
+        command = f"gcloud ai endpoints undeploy-model {endpoint.name} {location}"
+        command += f" --deployed-model-id={deployed.id}"
+        if deployed.id in before:
+            created.report(f"{deployed.display_name} gets no more traffic; remove it: {command}")
+        else:
+            created.add(f"{deployed.display_name} on {endpoint.resource_name}", command)
+
+
+def _test_prediction(endpoint: Any, recording: bytes) -> Mapping[str, Any]:
+    """The prediction for one audio file. Raises ValueError if the endpoint returns none."""
+    arguments = prediction_arguments(recording)
+    predictions = endpoint.predict(**arguments, timeout=TEST_PREDICTION_TIMEOUT).predictions
+    if not predictions or "error" in predictions[0]:
+        raise ValueError(f"the endpoint answered {predictions}, expected a prediction")
+    return predictions[0]
 
 
 def _aiplatform() -> Any:
@@ -221,8 +246,8 @@ def _aiplatform() -> Any:
 
 
 @contextmanager
-def _told(made: Made) -> Iterator[None]:
-    """What goes wrong, in one line, with what is to be removed, the newest first."""
+def _translate_errors(created: CreatedResources) -> Iterator[None]:
+    """Turn errors into a DeployError of one line, with the removal commands, newest first."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
 
@@ -231,16 +256,16 @@ def _told(made: Made) -> Iterator[None]:
     except (GoogleAPIError, GoogleAuthError, OSError, ValueError, RuntimeError) as error:
         text = one_line(error, most=400)
         if isinstance(error, DefaultCredentialsError | RefreshError):
-            text = f"no valid Google credentials; {LOG_IN}"
-        removal = " && ".join(reversed(made.commands))
-        left = f"what was made stays, remove it: {removal}" if removal else made.nothing
-        raise DeployError(f"not deployed: {text}; {left}") from error
+            text = f"no valid Google credentials; {CREDENTIALS_ADVICE}"
+        removal = " && ".join(reversed(created.removal_commands))
+        remaining = f"created resources remain, remove them: {removal}" if removal else ""
+        raise DeployError(f"not deployed: {text}; {remaining or created.if_none}") from error
 
 
-def _named(endpoint: str) -> str:
+def _name_filter(endpoint: str) -> str:
     return f'display_name="{endpoint}"'
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
-    given = (f"{key}={value!r}" for key, value in arguments.items())
-    return f"{name}({', '.join(given)})"
+    text = (f"{key}={value!r}" for key, value in arguments.items())
+    return f"{name}({', '.join(text)})"

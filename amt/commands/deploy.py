@@ -1,4 +1,4 @@
-"""`amt deploy`: an exported model to where others reach it."""
+"""`amt deploy`: deploy an exported model to a cloud service."""
 
 from __future__ import annotations
 
@@ -14,42 +14,50 @@ TEST_SEED = 0
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
-    """Add the command to those of `amt`."""
+    """Add the sub-command to the parser of `amt`."""
     parser = commands.add_parser(
-        "deploy", help="an exported model to Vertex AI", description="Deploy an exported model."
+        "deploy",
+        help="deploy an exported model to Vertex AI",
+        description="Deploy an exported model to a cloud service.",
     )
     vertex = parser.add_subparsers(required=True).add_parser(
         "vertex",
-        help="to an endpoint of Vertex AI",
-        description="Upload an exported model, deploy it on Vertex AI in the container that is "
-        "built from amt/serving/Dockerfile, and ask it for a test transcription. Machines are "
-        "paid for until the model is undeployed; each step says how it is undone.",
+        help="deploy to an endpoint of Google Vertex AI",
+        description="Upload an exported model, deploy it to a Vertex AI endpoint in the container "
+        "built from amt/serving/Dockerfile, and request a test transcription. The machines cost "
+        "money until the model is undeployed; each step prints the command that undoes it. "
+        "Details: amt/serving/README.md.",
     )
     _add_options(vertex.add_argument)
     vertex.set_defaults(run=_run)
 
 
 def _add_options(option: Any) -> None:
-    option("folder", type=Path, metavar="DIR", help="what `amt export` wrote")
-    option("--project", required=True, metavar="ID", help="project of Google Cloud")
-    option("--region", required=True, metavar="NAME", help="such as europe-west4")
-    option("--bucket", required=True, metavar="URI", help="gs://BUCKET[/PREFIX] for its files")
-    option("--image", required=True, metavar="URI", help="the container, in Artifact Registry")
-    option("--endpoint", default="amt", metavar="NAME", help="made if new (default: %(default)s)")
-    option("--dedicated", action="store_true", help="an address of its own: larger requests")
+    option("folder", type=Path, metavar="DIR", help="folder written by `amt export`")
+    option("--project", required=True, metavar="ID", help="Google Cloud project")
+    option("--region", required=True, metavar="NAME", help="for example europe-west4")
+    option("--bucket", required=True, metavar="URI", help="gs://BUCKET[/PREFIX] for model files")
+    option("--image", required=True, metavar="URI", help="container image in Artifact Registry")
+    option(
+        "--endpoint",
+        default="amt",
+        metavar="NAME",
+        help="display name; created if it does not exist (default: %(default)s)",
+    )
+    option("--dedicated", action="store_true", help="dedicated endpoint: larger requests, 10 min")
     option("--machine-type", default="n1-standard-4", metavar="NAME", help="default: %(default)s")
     option("--min-replicas", type=int, default=1, metavar="N", help="default: %(default)s")
     option("--max-replicas", type=int, default=1, metavar="N", help="default: %(default)s")
-    option("--accelerator", metavar="TYPE", help="such as NVIDIA_L4 (default: none)")
-    option("--service-account", metavar="EMAIL", help="whose rights the container has")
+    option("--accelerator", metavar="TYPE", help="for example NVIDIA_L4 (default: none)")
+    option("--service-account", metavar="EMAIL", help="account that the container runs as")
     option(
         "--allowed-uris",
         type=_uris,
         default=(),
         metavar="LIST",
-        help="gs:// prefixes whose recordings may be asked for (default: none)",
+        help="comma-separated gs:// prefixes of recordings that requests may name (default: none)",
     )
-    option("--dry-run", action="store_true", help="show each call and make none")
+    option("--dry-run", action="store_true", help="print the calls without making them")
 
 
 def _uris(text: str) -> tuple[str, ...]:
@@ -57,21 +65,21 @@ def _uris(text: str) -> tuple[str, ...]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.cloud.vertex import Deployment, deploy, planned
+    from amt.cloud.vertex import Deployment, deploy, planned_calls
 
     given = vars(arguments)
     deployment = Deployment(**{field.name: given[field.name] for field in fields(Deployment)})
     recording = _test_recording()
     if arguments.dry_run:
-        print("\n".join(planned(deployment, recording)))
+        print("\n".join(planned_calls(deployment, recording)))
         return 0
-    answer = deploy(deployment, recording, lambda line: print(line, flush=True))
-    print(f"the test recording came back: {_shortly(answer)}")
+    prediction = deploy(deployment, recording, lambda line: print(line, flush=True))
+    print(f"prediction for the test recording: {_one_line(prediction)}")
     return 0
 
 
 def _test_recording() -> bytes:
-    """A chord of three notes on the built-in piano, about two seconds, as FLAC."""
+    """Three notes on the built-in piano, about two seconds, as a FLAC file."""
     import numpy as np
 
     from amt.inference.writers import load_player
@@ -87,10 +95,10 @@ def _test_recording() -> bytes:
         return path.read_bytes()
 
 
-def _shortly(answer: Mapping[str, Any], most: int = 300) -> str:
-    """The answer for a recording in a line: of lists, only how long they are."""
-    counted = {
-        key: len(value) if isinstance(value, list) else value for key, value in answer.items()
+def _one_line(prediction: Mapping[str, Any], max_characters: int = 300) -> str:
+    """A prediction as one line of JSON; lists are replaced by their length."""
+    lengths = {
+        key: len(value) if isinstance(value, list) else value for key, value in prediction.items()
     }
-    text = json.dumps(counted, ensure_ascii=False)
-    return text if len(text) <= most else f"{text[:most]}..."
+    text = json.dumps(lengths, ensure_ascii=False)
+    return text if len(text) <= max_characters else f"{text[:max_characters]}..."

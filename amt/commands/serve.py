@@ -8,26 +8,28 @@ from typing import Any
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
-    """Add the command to those of `amt`."""
+    """Add the sub-command to the parser of `amt`."""
     parser = commands.add_parser(
         "serve",
-        help="transcribe by HTTP, on its own or as a Vertex AI container",
-        description="Answer POST /predict (as Vertex AI asks) and POST /transcribe (a file), with "
-        "GET /health, /metrics and /docs. Everything else is set by environment variables, AIP_* "
-        "as Vertex AI sets them and AMT_*; the README lists them.",
+        help="HTTP server, on its own or as a Vertex AI container",
+        description="Start an HTTP server. Routes: POST /predict (JSON, as Vertex AI defines it), "
+        "POST /transcribe (upload of one audio file), GET /health, /metrics and /docs. Limits and "
+        "other settings are environment variables: AMT_*, and AIP_*, which Vertex AI sets. "
+        "amt/serving/README.md lists them.",
         argument_default=argparse.SUPPRESS,
     )
     option = parser.add_argument
-    option("--host", help="address to listen at (default: all)")
-    option("--port", type=int, help="port to listen at (default: AIP_HTTP_PORT, or 8080)")
-    option("--model", help="a model that comes along (default: AMT_MODEL, or base)")
+    option("--host", help="address to listen on (default: AMT_HOST, or 0.0.0.0, all addresses)")
+    option("--port", type=int, help="port to listen on (default: AIP_HTTP_PORT, or 8080)")
+    option("--model", help="pretrained model (default: AMT_MODEL, or base)")
     option(
         "--folder",
         dest="storage_uri",
         metavar="DIR",
-        help="folder of an exported model, local or gs:// (default: AIP_STORAGE_URI)",
+        help="folder with an exported model or one file of weights, local or gs:// "
+        "(default: AIP_STORAGE_URI)",
     )
-    option("--device", help="cpu, cuda, ... (default: AMT_DEVICE, or cuda if there is one)")
+    option("--device", help="cpu, cuda, ... (default: AMT_DEVICE, or a GPU if there is one)")
     parser.set_defaults(run=_run)
 
 
@@ -36,8 +38,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     given = {name: value for name, value in vars(arguments).items() if name != "run"}
     if "model" in given and "storage_uri" not in given:
-        given["storage_uri"] = ""  # What is typed comes before what the environment says.
-    settings = Settings.read(**given)
+        given["storage_uri"] = ""  # The option --model overrides the variable AIP_STORAGE_URI.
+    settings = Settings.from_environment(**given)
     try:
         from amt.serving.server import serve
     except ModuleNotFoundError as error:

@@ -1,1 +1,1 @@
-"""The server: recordings in by HTTP, notes out; as a Vertex AI container or on its own."""
+"""The HTTP server: audio files in, notes out. Runs on its own or as a Vertex AI container."""

@@ -1,4 +1,4 @@
-"""The server's routes, and what happens between a request and its answer."""
+"""The routes of the server, and how each request becomes a response."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ from amt.inference.transcriber import Options
 from amt.io.audio import AudioError, TooLongError
 from amt.io.midi import midi_bytes
 from amt.serving.logging import log
-from amt.serving.middleware import GONE, RequestMiddleware
+from amt.serving.middleware import CLIENT_CLOSED_REQUEST, RequestMiddleware
 from amt.serving.model import load_model
 from amt.serving.requests import (
     InstanceError,
+    Parameters,
+    PredictRequest,
     Threshold,
     printable,
     read_instance,
     read_request,
 )
-from amt.serving.responses import ROLL_RATE, prediction
+from amt.serving.responses import DEFAULT_ROLL_RATE, prediction
 from amt.serving.schemas import ERRORS, PREDICT_SCHEMA, Prediction, Predictions
 from amt.serving.service import Load, Service
 from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
-class AsciiJson(Response):
-    """JSON of ASCII alone: half a character, which JSON can say, has no encoding."""
+class AsciiJsonResponse(Response):
+    """JSON in ASCII: a lone surrogate, which JSON strings may hold, cannot be encoded in UTF-8."""
 
     media_type = "application/json"
 
@@ -49,25 +51,25 @@ class AsciiJson(Response):
 def create_app(
     settings: Settings, load: Load = load_model, on_failure: Callable[[], object] = lambda: None
 ) -> FastAPI:
-    """The application; it loads its model when it starts. `on_failure` is called if it cannot."""
+    """The application. It loads its model after the start; `on_failure` is called if that fails."""
     service = Service(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        opening = asyncio.create_task(service.open(load, on_failure))
+        loading = asyncio.create_task(service.start(load, on_failure))
         yield
-        opening.cancel()
+        loading.cancel()
         service.close()
 
-    app = FastAPI(title="amt", version=__version__, lifespan=lifespan, description=_ABOUT)
+    app = FastAPI(title="amt", version=__version__, lifespan=lifespan, description=_DESCRIPTION)
     app.state.service = service
     _add_routes(app, service)
-    _add_refusals(app)
+    _add_error_handlers(app)
     app.add_middleware(RequestMiddleware, settings=settings, metrics=service.metrics)
     return app
 
 
-_ABOUT = "Automatic piano transcription: recordings in, notes out."
+_DESCRIPTION = "Automatic piano transcription: audio files in, notes out."
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
@@ -75,41 +77,40 @@ def _add_routes(app: FastAPI, service: Service) -> None:
 
     @app.get(settings.health_route, responses=ERRORS[503])
     async def health() -> dict[str, str]:
-        """200 once the model is loaded and has transcribed; 503 before."""
+        """200 when the model is loaded and has transcribed a test signal; 503 before."""
         model = service.ready().model
         return {"status": "ready", "model": model.name, "version": model.version}
 
     @app.get(METRICS_ROUTE, response_class=Response, responses=ERRORS["metrics"])
     async def metrics() -> Response:
-        """Metrics for Prometheus."""
+        """Metrics in the text format of Prometheus."""
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.post(
         settings.predict_route,
         response_model=Predictions,
-        response_class=AsciiJson,
+        response_class=AsciiJsonResponse,
         responses=ERRORS["predict"],
         openapi_extra=PREDICT_SCHEMA,
     )
-    async def predict(request: Request) -> AsciiJson:
-        """Transcribe the recordings of all instances; one that cannot be has an error instead."""
+    async def predict(request: Request) -> AsciiJsonResponse:
+        """Transcribe the recordings of all instances. A failed one gets an error in its place."""
         service.ready()
-        body = await request.body()
-        try:
-            wanted = await asyncio.to_thread(read_request, body, settings.max_instances)
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from error
-        del body
-        answering = [_answer(service, request, one, wanted) for one in wanted.instances]
-        answers = await _in_time(settings, request, asyncio.gather(*answering))
-        errors = sum("error" in answer for answer in answers)
-        request.state.context.fields |= {"instances": len(answers), "errors": errors}
-        return AsciiJson({"predictions": answers})
+        parsed = await _read_predict_request(request, settings)
+        tasks = [
+            _predict_instance(service, request, instance, parsed.parameters)
+            for instance in parsed.instances
+        ]
+        del parsed  # Each task frees its base64 text once it is decoded.
+        predictions = await _with_timeout(settings, request, asyncio.gather(*tasks))
+        errors = sum("error" in one for one in predictions)
+        request.state.context.fields |= {"instances": len(predictions), "errors": errors}
+        return AsciiJsonResponse({"predictions": predictions})
 
     @app.post(
         TRANSCRIBE_ROUTE,
         response_model=Prediction,
-        response_class=AsciiJson,
+        response_class=AsciiJsonResponse,
         responses=ERRORS["transcribe"],
     )
     async def transcribe(
@@ -119,19 +120,28 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         extend_sustain: Annotated[bool, Query()] = True,
         onset_threshold: Annotated[Threshold | None, Query()] = None,
     ) -> Response:
-        """Transcribe an uploaded file: to JSON, or to a MIDI file."""
+        """Transcribe an uploaded audio file; the response is JSON or a MIDI file."""
         options = Options("sound" if extend_sustain else "key", onset_threshold)
         service.ready()
         data = await file.read()
         try:
-            answering = _transcribed(service, request, data, options, format)
-            return await _in_time(settings, request, answering)
+            task = _transcribe_upload(service, request, data, options, format)
+            return await _with_timeout(settings, request, task)
         except AudioError as error:
             service.metrics.recordings.labels("refused").inc()
-            raise HTTPException(_status(error), str(error)) from error
+            raise HTTPException(_http_status(error), str(error)) from error
 
 
-async def _transcribed(
+async def _read_predict_request(request: Request, settings: Settings) -> PredictRequest:
+    # Not request.body(), which keeps the body in memory as long as the request.
+    body = b"".join([block async for block in request.stream()])
+    try:
+        return await asyncio.to_thread(read_request, body, settings.max_instances)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+async def _transcribe_upload(
     service: Service, request: Request, data: bytes, options: Options, format: str
 ) -> Response:
     result = await service.transcribe(data, options)
@@ -139,81 +149,83 @@ async def _transcribed(
     if format == "midi":
         return Response(await asyncio.to_thread(midi_bytes, result.notes), media_type="audio/midi")
     model = service.ready().model
-    answer = await asyncio.to_thread(prediction, result, model, ["notes"], ROLL_RATE)
-    return AsciiJson(answer)
+    content = await asyncio.to_thread(prediction, result, model, ["notes"], DEFAULT_ROLL_RATE)
+    return AsciiJsonResponse(content)
 
 
-async def _answer(service: Service, request: Request, instance: Any, wanted: Any) -> dict[str, Any]:
+async def _predict_instance(
+    service: Service, request: Request, instance: Any, parameters: Parameters
+) -> dict[str, Any]:
     """The prediction of one instance, or its error in one sentence."""
     try:
-        recording, options = read_instance(instance, service.settings), wanted.parameters.options()
+        recording, options = read_instance(instance, service.settings), parameters.options()
+        del instance
         if isinstance(recording, bytes):
             result = await service.transcribe(recording, options)
         else:
             result = await service.transcribe_stored(recording, options)
     except InstanceError as error:
-        return _refused(service, 400, str(error))
+        return _instance_error(service, 400, str(error))
     except StorageError as error:
-        return _refused(service, error.status, str(error))
+        return _instance_error(service, error.status, str(error))
     except AudioError as error:
-        return _refused(service, _status(error), str(error))
-    except Exception as error:  # What nobody foresaw must not cost the others their answers.
+        return _instance_error(service, _http_status(error), str(error))
+    except Exception as error:  # An unexpected error must not fail the other instances.
         context = request.state.context
         log(logging.ERROR, "an instance failed", error, request_id=context.id)
-        text = f"an error of the server; its log tells more of request {context.id}"
-        return _refused(service, 500, text)
-    parameters = wanted.parameters
+        text = f"internal server error; the server's log has details of request {context.id}"
+        return _instance_error(service, 500, text)
     model = service.ready().model
     return await asyncio.to_thread(
         prediction, result, model, parameters.format, parameters.roll_rate
     )
 
 
-def _refused(service: Service, status: int, text: str) -> dict[str, Any]:
-    """In place of a prediction: a sentence, and the status that a request of its own would have."""
+def _instance_error(service: Service, status: int, text: str) -> dict[str, Any]:
+    """Takes the place of a prediction; `status` is what a request of its own would get."""
     service.metrics.recordings.labels("failed" if status == 500 else "refused").inc()
     return {"error": printable(text), "status": status}
 
 
-def _status(error: AudioError) -> int:
+def _http_status(error: AudioError) -> int:
     return 413 if isinstance(error, TooLongError) else 422
 
 
-async def _in_time(
-    settings: Settings, request: Request, work: Coroutine[Any, Any, Answer] | asyncio.Future[Answer]
-) -> Answer:
-    """The result of `work`, which ends when it takes too long, or when the client has gone."""
+async def _with_timeout(
+    settings: Settings, request: Request, work: Coroutine[Any, Any, T] | asyncio.Future[T]
+) -> T:
+    """The result of `work`; it is cancelled when it takes too long or the client disconnects."""
     working = asyncio.ensure_future(work)
-    # Once the body has arrived, all that can come is the news that the client has gone.
-    leaving = asyncio.ensure_future(request.receive())
+    # The body has been received, so the only message that can follow is http.disconnect.
+    disconnected = asyncio.ensure_future(request.receive())
     seconds = settings.timeout_seconds
     try:
-        both = {working, leaving}
+        both = {working, disconnected}
         await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        if leaving.done():
-            raise HTTPException(GONE, "the client has gone")
+        if disconnected.done():
+            raise HTTPException(CLIENT_CLOSED_REQUEST, "the client has disconnected")
         text = f"no answer within {seconds:g} s; send a shorter recording, or try again later"
         raise HTTPException(503, text, {"retry-after": "30"})
     finally:
         working.cancel()
-        leaving.cancel()
+        disconnected.cancel()
 
 
-def _add_refusals(app: FastAPI) -> None:
-    """Every error is one sentence, with the id by which the log knows the request."""
+def _add_error_handlers(app: FastAPI) -> None:
+    """Every error response is one sentence, and the id of the request in the log."""
 
-    def refuse(request: Request, status: int, text: str, headers: Any = None) -> AsciiJson:
+    def respond(request: Request, status: int, text: str, headers: Any = None) -> AsciiJsonResponse:
         content = {"error": text, "request_id": request.state.context.id}
-        return AsciiJson(content, status, headers)
+        return AsciiJsonResponse(content, status, headers)
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> AsciiJson:
-        return refuse(request, error.status_code, printable(str(error.detail)), error.headers)
+    async def http(request: Request, error: HTTPException) -> AsciiJsonResponse:
+        return respond(request, error.status_code, printable(str(error.detail)), error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def validation(request: Request, error: RequestValidationError) -> AsciiJson:
+    async def validation(request: Request, error: RequestValidationError) -> AsciiJsonResponse:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return refuse(request, 400, printable(f"{place}: {first['msg']}"))
+        field = ".".join(str(part) for part in first["loc"])
+        return respond(request, 400, printable(f"{field}: {first['msg']}"))

@@ -1,4 +1,7 @@
-"""Logs that programs read: one JSON object a line, in the fields of Cloud Logging."""
+"""Structured logs: one JSON object a line, with the field names of Google Cloud Logging.
+
+Written by hand: it is one small formatter, and python-json-logger would be one more package.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ LOGGER = logging.getLogger("amt.serving")
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as JSON: severity, time, message, what was logged with it, a traceback if any."""
+    """A log record as JSON: severity, time, message, extra fields, and a traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -27,7 +30,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log(level: int, message: str, error: BaseException | None = None, **fields: Any) -> None:
-    """Log a message with fields beside it."""
+    """Log a message with extra fields."""
     LOGGER.log(level, message, exc_info=error, extra={"fields": fields})
 
 
@@ -40,5 +43,5 @@ def log_to_stdout() -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
-    # Every request is logged once, at the door.
+    # RequestMiddleware logs every request already.
     logging.getLogger("uvicorn.access").disabled = True

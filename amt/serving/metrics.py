@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests, recordings, time, how full the house is."""
+"""Prometheus metrics of the server."""
 
 from __future__ import annotations
 
@@ -11,31 +11,44 @@ _SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 
 
 class Metrics:
-    """The counters of one server."""
+    """The metrics of one server, in a registry of their own (prometheus_client adds _total)."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self.registry)
-        own = self.registry
+            collector(registry=registry)
         self.requests = Counter(
-            "amt_requests", "Requests answered.", ("route", "method", "status"), registry=own
+            "amt_requests", "HTTP requests.", ("route", "method", "status"), registry=registry
         )
-        self.latency = Histogram(
-            "amt_request_seconds",
-            "From the head of a request to the end of its answer.",
+        self.request_duration = Histogram(
+            "amt_request_duration_seconds",
+            "Time from the head of a request to the end of its response.",
             ("route",),
             buckets=_SECONDS,
-            registry=own,
+            registry=registry,
         )
-        self.inside = Gauge(
-            "amt_requests_inside", "Requests that wait or are served.", registry=own
+        self.requests_in_progress = Gauge(
+            "amt_requests_in_progress",
+            "Transcription requests that are being processed or are waiting.",
+            registry=registry,
         )
         self.recordings = Counter(
-            "amt_recordings", "Recordings by what became of them.", ("outcome",), registry=own
+            "amt_recordings",
+            "Recordings by outcome: transcribed, refused or failed.",
+            ("outcome",),
+            registry=registry,
         )
-        self.audio = Counter("amt_audio_seconds", "Seconds of audio transcribed.", registry=own)
-        self.computing = Counter(
-            "amt_computing_seconds", "Seconds that transcribing it took.", registry=own
+        self.audio_seconds = Counter(
+            "amt_audio_seconds", "Seconds of audio transcribed.", registry=registry
         )
-        self.model = Gauge("amt_model", "The one that answers.", ("name", "version"), registry=own)
+        self.transcription_seconds = Counter(
+            "amt_transcription_seconds",
+            "Seconds spent decoding and transcribing audio.",
+            registry=registry,
+        )
+        self.model = Gauge(
+            "amt_model_info",
+            "Name and version of the loaded model, as labels; the value is 1.",
+            ("name", "version"),
+            registry=registry,
+        )

@@ -1,4 +1,10 @@
-"""The door: who comes in, with how much, and a line in the log for everyone who leaves."""
+"""ASGI middleware around every request: limits, request id, log and metrics.
+
+The limits are written by hand. FastAPI's `max_body_size` (newer than our minimum version) answers
+a too large Content-Length in plain text, without request id and without the name of the variable;
+Starlette's `max_part_size` leaves out files; neither library limits how long a body may take to
+arrive, and uvicorn's `limit_concurrency` would also reject /health and sends no Retry-After.
+"""
 
 from __future__ import annotations
 
@@ -18,97 +24,99 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amt.serving.logging import log
 from amt.serving.metrics import Metrics
-from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings, variable
+from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings, variable_name
 
 _ID_HEADER = b"x-request-id"
-_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# Of a body that is too large so much more is read and thrown away, and for so long: a client that
-# cannot finish sending does not read the answer.
-_PATIENCE_BYTES, _PATIENCE_SECONDS = 100_000_000, 10.0
-_SMOOTHING = 0.1
-# What the log says of who has gone before the answer.
-GONE = 499
+_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# The rest of a rejected body is read and discarded up to these limits, because many clients read
+# the response only after they have sent the whole body.
+_DISCARD_BYTES, _DISCARD_SECONDS = 100_000_000, 10.0
+_SMOOTHING = 0.1  # of the exponential moving average behind Retry-After
+# Status in log and metrics of a request whose client disconnected before the response (as nginx).
+CLIENT_CLOSED_REQUEST = 499
 
 
 class RequestMiddleware:
-    """ASGI middleware: request ids, limits on bodies and on how many are inside, log, metrics."""
+    """Applies the limits of `Settings` to POST requests; logs and counts all requests."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
         self.settings = settings
-        self._largest = {
-            settings.predict_route: ("max_body_bytes", settings.max_body_bytes),
-            TRANSCRIBE_ROUTE: ("max_upload_bytes", settings.max_upload_bytes),
+        # Route to the field of `Settings` that limits its body.
+        self._body_limits = {
+            settings.predict_route: "max_body_bytes",
+            TRANSCRIBE_ROUTE: "max_upload_bytes",
         }
-        self._known = {*self._largest, settings.health_route, METRICS_ROUTE}
-        self._inside = 0
-        # Seconds from one answer to the next while people wait, as of late.
-        self._pace = 1.0
-        self._last = time.monotonic()
+        self._routes = {*self._body_limits, settings.health_route, METRICS_ROUTE}
+        self._in_progress = 0
+        # Moving average of the seconds from one response to the next.
+        self._response_interval = 1.0
+        self._last_response = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        context = RequestContext(scope, self._known)
+        context = RequestContext(scope, self._routes)
         scope.setdefault("state", {})["context"] = context
-        limit = self._largest.get(scope["path"]) if scope["method"] == "POST" else None
+        limit = self._body_limits.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             if limit is None:
-                await self.app(scope, receive, context.noting(send))
-            elif self._inside >= self.settings.max_requests:
-                await self._turn_away(context, receive, context.noting(send))
+                await self.app(scope, receive, context.track(send))
+            elif self._in_progress >= self.settings.max_requests:
+                await self._reject(context, receive, context.track(send))
             else:
-                await self._let_in(scope, receive, context.noting(send), *limit)
+                await self._run_limited(scope, receive, context.track(send), limit)
         except ClientDisconnect:
-            pass  # While it sent its request.
+            pass  # While sending the request or reading the response.
         except Exception as error:
             log(logging.ERROR, "a request failed", error, request_id=context.id)
-            if context.status == GONE:
-                text = f"an error of the server; its log tells more of request {context.id}"
-                await _answer(context.noting(send), 500, text, context.id, {})
+            if context.status == CLIENT_CLOSED_REQUEST:  # No response has been started.
+                text = (
+                    f"internal server error; the server's log has details of request {context.id}"
+                )
+                await _send_error(context.track(send), 500, text, context.id, {})
         finally:
-            self._leave(context)
+            self._record(context)
 
-    async def _let_in(
-        self, scope: Scope, receive: Receive, send: Send, name: str, most: int
-    ) -> None:
-        self._inside += 1
-        self.metrics.inside.set(self._inside)
+    async def _run_limited(self, scope: Scope, receive: Receive, send: Send, limit: str) -> None:
+        self._in_progress += 1
+        self.metrics.requests_in_progress.set(self._in_progress)
         try:
-            body = _Body(receive, most, name, self.settings.body_seconds, scope)
-            await self.app(scope, body.receive, self._patient(send))
+            body = _LimitedBody(scope, receive, self.settings, limit)
+            await self.app(scope, body.receive, self._with_send_timeout(send))
         finally:
-            self._inside -= 1
-            self.metrics.inside.set(self._inside)
+            self._in_progress -= 1
+            self.metrics.requests_in_progress.set(self._in_progress)
             now = time.monotonic()
-            self._pace += _SMOOTHING * (min(now - self._last, 10.0) - self._pace)
-            self._last = now
+            interval = min(now - self._last_response, 10.0)
+            self._response_interval += _SMOOTHING * (interval - self._response_interval)
+            self._last_response = now
 
-    def _patient(self, send: Send) -> Send:
-        """`send`, but who does not read an answer for as long as it may take has gone."""
+    def _with_send_timeout(self, send: Send) -> Send:
+        """`send`, which treats a client that does not read its response as disconnected."""
 
-        async def sent(message: Message) -> None:
+        async def timed_send(message: Message) -> None:
             try:
                 async with asyncio.timeout(self.settings.timeout_seconds):
                     await send(message)
             except TimeoutError as error:
                 raise ClientDisconnect from error
 
-        return sent
+        return timed_send
 
-    async def _turn_away(self, context: RequestContext, receive: Receive, send: Send) -> None:
-        """429, with about the time that half of those inside will need."""
-        wait = max(1, math.ceil(self._pace * self._inside / 2))
+    async def _reject(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        """429; Retry-After is the time in which half of the requests should be finished."""
+        seconds = max(1, math.ceil(self._response_interval * self._in_progress / 2))
         await _discard(receive)
-        text = f"{self._inside} requests are inside already; try again in {wait} s"
-        await _answer(send, 429, text, context.id, {"retry-after": str(wait)})
+        text = f"{self._in_progress} requests are in progress already; try again in {seconds} s"
+        await _send_error(send, 429, text, context.id, {"retry-after": str(seconds)})
 
-    def _leave(self, context: RequestContext) -> None:
+    def _record(self, context: RequestContext) -> None:
         seconds = time.monotonic() - context.begin
         self.metrics.requests.labels(context.route, context.method, context.status).inc()
-        self.metrics.latency.labels(context.route).observe(seconds)
+        self.metrics.request_duration.labels(context.route).observe(seconds)
         level = logging.WARNING if context.status >= 500 else logging.INFO
         fields: dict[str, Any] = {
             "status": context.status,
@@ -119,48 +127,51 @@ class RequestMiddleware:
 
 
 class RequestContext:
-    """One request as the log tells of it; `fields` is for whoever answers it."""
+    """What is logged and counted of one request; route handlers add to `fields`."""
 
-    def __init__(self, scope: Scope, known: set[str]) -> None:
+    def __init__(self, scope: Scope, routes: set[str]) -> None:
         given = next((value for name, value in scope["headers"] if name == _ID_HEADER), b"")
-        self.id = given.decode() if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-        # Paths and methods that anybody can invent would fill the metrics.
-        self.route = scope["path"] if scope["path"] in known else "other"
+        self.id = given.decode() if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
+        # Other paths and methods are counted together: clients could create labels without end.
+        self.route = scope["path"] if scope["path"] in routes else "other"
         self.method = scope["method"] if scope["method"] in ("GET", "POST") else "other"
         self.begin = time.monotonic()
-        self.status = GONE
+        self.status = CLIENT_CLOSED_REQUEST
         self.fields: dict[str, Any] = {}
 
-    def noting(self, send: Send) -> Send:
-        async def sent(message: Message) -> None:
+    def track(self, send: Send) -> Send:
+        """`send`, which records the status and adds the request id to the response headers."""
+
+        async def tracked_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 headers = [*message.get("headers", ()), (_ID_HEADER, self.id.encode())]
                 message = {**message, "headers": headers}
             await send(message)
 
-        return sent
+        return tracked_send
 
 
-class _Body:
-    """A request's body as it arrives, no larger and no slower than it may."""
+class _LimitedBody:
+    """Receives a request body; raises HTTPException 413 if it is too large, 408 if too slow."""
 
-    def __init__(
-        self, receive: Receive, most: int, name: str, seconds: float, scope: Scope
-    ) -> None:
-        self._receive, self._most, self._name = receive, most, name
-        self._deadline = asyncio.get_running_loop().time() + seconds
-        self._seconds = seconds
+    def __init__(self, scope: Scope, receive: Receive, settings: Settings, limit: str) -> None:
+        """limit: the field of `Settings` with the largest size."""
+        self._receive = receive
+        self._limit = limit
+        self._max_bytes: int = getattr(settings, limit)
+        self._seconds = settings.body_seconds
+        self._deadline = asyncio.get_running_loop().time() + self._seconds
         self._size = 0
         self._complete = False
         lengths = [value for key, value in scope["headers"] if key == b"content-length"]
-        self._promised = int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+        self._content_length = int(lengths[0]) if lengths and lengths[0].isdigit() else 0
 
     async def receive(self) -> Message:
         if self._complete:
             return await self._receive()
-        if self._promised > self._most:
-            await self._refuse()
+        if self._content_length > self._max_bytes:
+            await self._reject()
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
@@ -169,25 +180,25 @@ class _Body:
             raise HTTPException(408, text, {"connection": "close"}) from error
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        if self._size > self._most:
-            await self._refuse()
+        if self._size > self._max_bytes:
+            await self._reject()
         return message
 
-    async def _refuse(self) -> None:
+    async def _reject(self) -> None:
         if not self._complete:
             await _discard(self._receive)
         self._complete = True
-        limit = f"the body is larger than {self._most:,} bytes ({variable(self._name)})"
-        advice = "send a shorter or compressed recording (flac, mp3), or put it into storage and "
-        raise HTTPException(413, f"{limit}; {advice}name it by audio_uri")
+        reason = f"the body is larger than {self._max_bytes:,} bytes ({variable_name(self._limit)})"
+        advice = "send a shorter or compressed recording (flac, mp3), or put it into Cloud Storage "
+        raise HTTPException(413, f"{reason}; {advice}and name it by audio_uri")
 
 
 async def _discard(receive: Receive) -> None:
-    """Read the rest of a body, within reason."""
+    """Read and discard the rest of a body, up to the limits above."""
     size = 0
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while size < _PATIENCE_BYTES:
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            while size < _DISCARD_BYTES:
                 message = await receive()
                 size += len(message.get("body", b""))
                 if not message.get("more_body", False):
@@ -196,7 +207,7 @@ async def _discard(receive: Receive) -> None:
         return
 
 
-async def _answer(
+async def _send_error(
     send: Send, status: int, text: str, request_id: str, headers: Mapping[str, str]
 ) -> None:
     content = json.dumps({"error": text, "request_id": request_id}).encode()

@@ -1,4 +1,4 @@
-"""Recordings to notes on a few threads, for many who wait at once."""
+"""A pool of threads that transcribes recordings for concurrent requests."""
 
 from __future__ import annotations
 
@@ -17,63 +17,65 @@ from amt.serving.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A transcription, and the seconds that computing it took."""
+    """The notes of a recording, its duration, and the time that the transcription took."""
 
     notes: Notes
     seconds: float
-    computing: float
+    elapsed_seconds: float
 
 
 class TranscriptionPool:
-    """Transcribes recordings side by side, each on one thread, or on all while it is alone.
+    """Transcribes recordings in parallel: one thread each, or all threads for a single recording.
 
-    That is quicker than one forward pass for several of them: on a processor a larger batch saves
-    nothing, and recordings of different lengths would have to be padded. On a GPU one recording
-    after the other fills it, with batches of windows.
+    On a CPU this is faster than one forward pass over several recordings: a larger batch saves
+    nothing there, and recordings of different lengths would need padding. On a GPU recordings are
+    transcribed one after another, because the windows of one recording fill its batches.
     """
 
-    def __init__(self, model: Model, longest: float, threads: int = 0) -> None:
-        """longest: seconds of audio beyond which a recording is refused."""
+    def __init__(self, model: Model, max_seconds: float, threads: int = 0) -> None:
+        """max_seconds: duration beyond which a recording is refused. threads: 0 as PyTorch uses."""
         on_gpu = model.transcriber.device.type != "cpu"
         self.model = model
         self.threads = 1 if on_gpu else threads or torch.get_num_threads()
-        self.longest = longest
-        self.inside = 0
-        self._pool = ThreadPoolExecutor(
+        self.max_seconds = max_seconds
+        self.in_progress = 0
+        self._executor = ThreadPoolExecutor(
             self.threads, "transcribe", initializer=torch.set_num_threads, initargs=(1,)
         )
 
     async def transcribe(self, data: bytes, options: Options) -> Result:
-        """What an audio file holds, decoded and transcribed.
+        """Decode and transcribe the content of an audio file.
 
-        Raises AudioError where it cannot be decoded or lasts too long. Who is cancelled while he
-        waits loses his place, and later only the block that is being decoded, or the window that
-        is being computed, is finished.
+        Raises AudioError if it cannot be decoded or is too long. When the caller is cancelled, a
+        waiting recording is dropped; a running transcription stops after the current block of audio
+        or the current window.
         """
-        given_up = threading.Event()
-        self.inside += 1
+        cancelled = threading.Event()
+        self.in_progress += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._transcribe, data, options, given_up)
+            return await loop.run_in_executor(
+                self._executor, self._transcribe, data, options, cancelled
+            )
         except asyncio.CancelledError:
-            given_up.set()
+            cancelled.set()
             raise
         finally:
-            self.inside -= 1
+            self.in_progress -= 1
 
     def close(self) -> None:
-        """Finish what has begun and end the threads."""
-        self._pool.shutdown()
+        """Wait for running transcriptions and end the threads."""
+        self._executor.shutdown()
 
-    def _transcribe(self, data: bytes, options: Options, given_up: threading.Event) -> Result:
+    def _transcribe(self, data: bytes, options: Options, cancelled: threading.Event) -> Result:
         begin = time.perf_counter()
-        transcriber = self.model.transcriber
 
         def check() -> None:
-            if given_up.is_set():
+            if cancelled.is_set():
                 raise asyncio.CancelledError
 
-        alone = max(1, self.threads // max(1, self.inside))
-        options = replace(options, threads=alone, max_seconds=self.longest)
-        found = transcriber.run(data, options, check=check)
-        return Result(found.notes, found.seconds, time.perf_counter() - begin)
+        threads = max(1, self.threads // max(1, self.in_progress))
+        options = replace(options, threads=threads, max_seconds=self.max_seconds)
+        transcription = self.model.transcriber.run(data, options, check=check)
+        elapsed = time.perf_counter() - begin
+        return Result(transcription.notes, transcription.seconds, elapsed)

@@ -1,4 +1,4 @@
-"""What a prediction is asked for, and what an instance's recording is."""
+"""Parse and validate the body of a predict request, and read the recording of an instance."""
 
 from __future__ import annotations
 
@@ -10,122 +10,129 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from amt.cloud.storage import Allowed, read_object
+from amt.cloud.storage import AllowedPrefixes, read_object
 from amt.inference.transcriber import Options
-from amt.serving.responses import ROLL_RATE
+from amt.serving.responses import DEFAULT_ROLL_RATE
 from amt.serving.settings import Settings
 
 Format = Literal["notes", "midi", "piano_roll"]
-# Below it a network hears hundreds of notes a second in noise.
+# Below 0.01 a network finds hundreds of notes a second in noise.
 Threshold = Annotated[float, Field(ge=0.01, lt=1)]
 
 _EXPECTED = 'an instance is {"audio": {"b64": ...}} or {"audio_uri": "gs://..."}'
-# Printable characters of an error that are shown; what stands in it may come from anybody.
-_MOST = 300
+# Error messages are cut to this length, because they may quote text of the client.
+_MAX_MESSAGE_CHARACTERS = 300
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Encoded(_Strict):
-    """A file's bytes in base64."""
+class EncodedFile(_Strict):
+    """The bytes of a file in base64."""
 
     b64: str
 
 
 class Instance(_Strict):
-    """One recording: an audio file in base64, or where it lies in storage."""
+    """One recording: an audio file in base64, or its gs:// URI in Cloud Storage."""
 
-    audio: Encoded | None = None
+    audio: EncodedFile | None = None
     audio_uri: str | None = None
 
 
-_SUSTAIN = (
-    "notes end with their sound; if not, with their keys, and the movements of the sustain pedal "
-    "come along"
+_SUSTAIN_HELP = (
+    "true: a note ends when its sound ends (held by the sustain pedal, if pressed). false: it ends "
+    "when the key is released, and the response contains the movements of the sustain pedal"
 )
-_THRESHOLD = "how sure of a note the model must be; by default as it was tuned"
-_ROLL_RATE = "frames a second of the piano roll"
+_THRESHOLD_HELP = "minimum posterior probability of an onset; default: the threshold of the model"
+_ROLL_RATE_HELP = "frames per second of the piano roll"
 
 
 class Parameters(_Strict):
-    """How all instances of a request are answered."""
+    """Options for all instances of a request."""
 
     format: Annotated[list[Format], Field(min_length=1, max_length=3)] = ["notes"]
-    extend_sustain: Annotated[bool, Field(description=_SUSTAIN)] = True
-    onset_threshold: Annotated[Threshold | None, Field(description=_THRESHOLD)] = None
-    roll_rate: Annotated[float, Field(gt=0, le=100, description=_ROLL_RATE)] = ROLL_RATE
+    extend_sustain: Annotated[bool, Field(description=_SUSTAIN_HELP)] = True
+    onset_threshold: Annotated[Threshold | None, Field(description=_THRESHOLD_HELP)] = None
+    roll_rate: Annotated[float, Field(gt=0, le=100, description=_ROLL_RATE_HELP)] = (
+        DEFAULT_ROLL_RATE
+    )
 
     def options(self) -> Options:
-        """What of it the pool must know."""
+        """The options of the transcription."""
         return Options("sound" if self.extend_sustain else "key", self.onset_threshold)
 
 
 class PredictRequest(BaseModel):
-    """Instances are read one by one, so that a bad one does not cost the others their answer."""
+    """Instances are validated one by one later, so that an invalid one does not fail the others."""
 
     instances: list[Any]
     parameters: Parameters = Parameters()
 
 
 class InstanceError(ValueError):
-    """An instance that cannot be answered; the message is one sentence."""
+    """An invalid instance; the message is one sentence."""
 
 
-def read_request(body: bytes, most: int) -> PredictRequest:
-    """What the body of a prediction asks. Raises ValueError with one sentence."""
+def read_request(body: bytes, max_instances: int) -> PredictRequest:
+    """Parse the body of a predict request. Raises ValueError with one sentence."""
     try:
         request = PredictRequest.model_validate_json(body)
     except ValidationError as error:
-        raise ValueError(f"the body is not as expected: {sentence(error)}") from error
-    if not 1 <= len(request.instances) <= most:
-        raise ValueError(f"expected 1 to {most} instances, got {len(request.instances)}")
+        raise ValueError(f"the body is not as expected: {validation_message(error)}") from error
+    if not 1 <= len(request.instances) <= max_instances:
+        found = len(request.instances)
+        raise ValueError(f"expected 1 to {max_instances} instances, got {found}")
     return request
 
 
 def read_instance(instance: Any, settings: Settings) -> bytes | Callable[[], bytes]:
-    """The audio file of an instance, or what fetches it from storage and raises StorageError.
+    """The content of an audio file, or a function that downloads it and may raise StorageError.
 
     Raises InstanceError, and StorageError for an object that may not be read.
     """
-    wanted = _checked(instance)
-    if wanted.audio is not None:
-        return _decoded(wanted.audio.b64)
-    assert wanted.audio_uri is not None
-    Allowed(settings.allowed_uris).check(wanted.audio_uri)
+    parsed = _parse_instance(instance)
+    if parsed.audio is not None:
+        return _decode_base64(parsed.audio.b64)
+    assert parsed.audio_uri is not None
+    AllowedPrefixes(settings.allowed_uris).check(parsed.audio_uri)
     return partial(
-        read_object, wanted.audio_uri, settings.max_object_bytes, settings.timeout_seconds
+        read_object, parsed.audio_uri, settings.max_object_bytes, settings.timeout_seconds
     )
 
 
-def _checked(instance: Any) -> Instance:
+def _parse_instance(instance: Any) -> Instance:
     if not isinstance(instance, dict):
         raise InstanceError(_EXPECTED)
     try:
-        wanted = Instance.model_validate(instance)
+        parsed = Instance.model_validate(instance)
     except ValidationError as error:
-        raise InstanceError(f"the instance is not as expected: {sentence(error)}") from error
-    if (wanted.audio is None) == (wanted.audio_uri is None):
+        raise InstanceError(
+            f"the instance is not as expected: {validation_message(error)}"
+        ) from error
+    if (parsed.audio is None) == (parsed.audio_uri is None):
         raise InstanceError(_EXPECTED)
-    return wanted
+    return parsed
 
 
-def sentence(error: ValidationError) -> str:
-    """The first error in one line: where, and what."""
+def validation_message(error: ValidationError) -> str:
+    """The first validation error as one line: the field and the problem."""
     first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return printable(f"{place}: {first['msg']}" if place else first["msg"])
+    field = ".".join(map(str, first["loc"]))
+    return printable(f"{field}: {first['msg']}" if field else first["msg"])
 
 
 def printable(text: str) -> str:
-    """The beginning of a text in one line that any terminal and log can bear."""
+    """A text as one line of printable characters, cut to a maximum length."""
     line = " ".join(text.split())
     line = "".join(c if c.isprintable() else "?" for c in line)
-    return line if len(line) <= _MOST else f"{line[: _MOST - 3]}..."
+    if len(line) > _MAX_MESSAGE_CHARACTERS:
+        return f"{line[: _MAX_MESSAGE_CHARACTERS - 3]}..."
+    return line
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

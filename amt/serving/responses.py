@@ -1,4 +1,4 @@
-"""Notes as the server gives them: as JSON, as MIDI, as a piano roll, and summed up."""
+"""Build the prediction of one recording: notes, MIDI file, piano roll and summary."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from amt.notes import MIN_PITCH, NUM_KEYS, Notes
 from amt.serving.model import Model
 from amt.serving.pool import Result
 
-ROLL_RATE = 50.0
+DEFAULT_ROLL_RATE = 50.0  # frames per second
 
 
 def prediction(result: Result, model: Model, formats: Sequence[str], rate: float) -> dict[str, Any]:
-    """The answer for one recording, as plain values; `formats` are among those of `_FORMATS`."""
-    answer: dict[str, Any] = {"duration": round(result.seconds, 4)}
+    """The prediction of one recording, ready for JSON; `formats` are keys of `_FORMATS`.
+
+    rate: frames per second of a piano roll.
+    """
+    document: dict[str, Any] = {"duration": round(result.seconds, 4)}
     for name in formats:
-        answer |= _FORMATS[name](result, rate)
-    answer["summary"] = summary(result.notes, result.seconds)
-    answer["model"] = {"name": model.name, "version": model.version}
-    return answer
+        document |= _FORMATS[name](result, rate)
+    document["summary"] = summary(result.notes, result.seconds)
+    document["model"] = {"name": model.name, "version": model.version}
+    return document
 
 
 def summary(notes: Notes, seconds: float) -> dict[str, Any]:
-    """How many notes, their range, the most common one, how many a second."""
+    """The number of notes, their pitch range, the most common pitch, and notes per second."""
     if not len(notes):
         return {"note_count": 0, "range": None, "most_common_note": None, "density": 0.0}
     counts = np.bincount(notes.pitch)
@@ -38,31 +41,31 @@ def summary(notes: Notes, seconds: float) -> dict[str, Any]:
     lowest, highest = int(notes.pitch.min()), int(notes.pitch.max())
     return {
         "note_count": len(notes),
-        "range": {"lowest": _named(lowest), "highest": _named(highest)},
-        "most_common_note": {**_named(common), "count": int(counts[common])},
+        "range": {"lowest": _pitch(lowest), "highest": _pitch(highest)},
+        "most_common_note": {**_pitch(common), "count": int(counts[common])},
         "density": round(len(notes) / seconds, 4),
     }
 
 
 def piano_roll(notes: Notes, seconds: float, rate: float) -> dict[str, Any]:
-    """Which key sounds in which frame, at `rate` frames a second, run by run.
+    """A run-length encoded piano roll at `rate` frames per second.
 
-    Each run is [pitch, first frame, frames, velocity]; runs of one key do not overlap.
+    Each run is [pitch, first frame, number of frames, velocity]; runs of one pitch do not overlap.
     """
     first = np.floor(notes.onset * rate).astype(int)
     last = np.maximum(np.ceil(notes.offset * rate).astype(int), first + 1)
     frames = max(1, math.ceil(seconds * rate), int(last.max(initial=0)))
-    # A silent frame before and after, so that every run begins and ends.
+    # A silent frame before and after, so that differences show the start and end of every run.
     roll = np.zeros((NUM_KEYS, frames + 2), dtype=np.int16)
     for key, start, stop, velocity in zip(
         notes.pitch - MIN_PITCH, first, last, notes.velocity, strict=True
     ):
         roll[key, start + 1 : stop + 1] = velocity
     key, frame = np.nonzero(np.diff(roll, axis=1))
-    # Every change ends a run, begins one, or both.
-    begins = roll[key, frame + 1] > 0
-    length = np.append(np.diff(frame), 0)[begins]
-    key, frame = key[begins], frame[begins]
+    # Each change of value ends a run, starts one, or both.
+    starts = roll[key, frame + 1] > 0
+    length = np.append(np.diff(frame), 0)[starts]
+    key, frame = key[starts], frame[starts]
     columns = (key + MIN_PITCH, frame, length, roll[key, frame + 1])
     runs = np.stack(columns, axis=1).tolist()
     return {"frame_rate": rate, "frames": frames, "runs": runs}
@@ -81,7 +84,7 @@ def _piano_roll(result: Result, rate: float) -> dict[str, Any]:
     return {"piano_roll": piano_roll(result.notes, result.seconds, rate)}
 
 
-def _named(pitch: int) -> dict[str, Any]:
+def _pitch(pitch: int) -> dict[str, Any]:
     return {"pitch": pitch, "name": pitch_name(pitch)}
 
 

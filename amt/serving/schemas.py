@@ -1,4 +1,4 @@
-"""The answers and errors of the server, as its OpenAPI page documents them."""
+"""The responses and errors of the server, for its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from amt.serving.requests import Encoded, Instance, Parameters
+from amt.serving.requests import EncodedFile, Instance, Parameters
 
 
 class Note(BaseModel):
-    """Times in seconds, pitch as a MIDI number, velocity 1-127."""
+    """Onset and offset in seconds, pitch as a MIDI number 21-108, velocity 1-127."""
 
     onset: float
     offset: float
@@ -18,8 +18,8 @@ class Note(BaseModel):
     velocity: int
 
 
-class PedalMovement(BaseModel):
-    """When a pedal (controller 64: sustain) came to a value of 0-127."""
+class PedalEvent(BaseModel):
+    """A change of a pedal: time in seconds, MIDI controller (64: sustain), value 0-127."""
 
     time: float
     controller: int
@@ -27,7 +27,7 @@ class PedalMovement(BaseModel):
 
 
 class PianoRoll(BaseModel):
-    """Runs are [pitch, first frame, frames, velocity]."""
+    """Run-length encoded; each run is [pitch, first frame, number of frames, velocity]."""
 
     frame_rate: float
     frames: int
@@ -35,14 +35,14 @@ class PianoRoll(BaseModel):
 
 
 class NamedPitch(BaseModel):
-    """A MIDI number and its name: 60 is C4."""
+    """A MIDI number and its name; 60 is C4."""
 
     pitch: int
     name: str
 
 
 class CountedPitch(NamedPitch):
-    """A pitch and how many notes have it."""
+    """A pitch and the number of notes with it."""
 
     count: int
 
@@ -55,7 +55,7 @@ class Range(BaseModel):
 
 
 class Summary(BaseModel):
-    """The notes at a glance; density is notes a second."""
+    """Statistics of the notes; density is the number of notes per second."""
 
     note_count: int
     range: Range | None
@@ -63,57 +63,60 @@ class Summary(BaseModel):
     density: float
 
 
-class ModelName(BaseModel):
-    """Which model answered."""
+class ModelInfo(BaseModel):
+    """Name and version of the model."""
 
     name: str
     version: str
 
 
 class Prediction(BaseModel):
-    """What was heard in one recording of `duration` seconds, in the formats that were asked for."""
+    """The transcription of one recording of `duration` seconds, in the requested formats."""
 
     duration: float
     notes: list[Note] | None = None
-    pedal: list[PedalMovement] | None = None
-    midi: Encoded | None = None
+    pedal: list[PedalEvent] | None = None
+    midi: EncodedFile | None = None
     piano_roll: PianoRoll | None = None
     summary: Summary
-    model: ModelName
+    model: ModelInfo
 
 
-class InstanceRefusal(BaseModel):
-    """Why an instance has no prediction, in one sentence, and as an HTTP status."""
+class InstanceErrorResponse(BaseModel):
+    """Why an instance has no prediction: one sentence, and the corresponding HTTP status."""
 
     error: str
     status: int
 
 
 class Predictions(BaseModel):
-    """One prediction for each instance, in their order."""
+    """One prediction or error per instance, in the order of the instances."""
 
-    predictions: list[Prediction | InstanceRefusal]
+    predictions: list[Prediction | InstanceErrorResponse]
 
 
-class Refusal(BaseModel):
-    """Why a request was not answered, in one sentence."""
+class ErrorResponse(BaseModel):
+    """Why a request failed, in one sentence, and the id of the request in the log."""
 
     error: str
     request_id: str
 
 
-_ABOUT = {
-    400: "The request is not as expected.",
+_DESCRIPTIONS = {
+    400: "The request is invalid.",
     408: "The body took too long to arrive.",
     413: "The body is too large, or the recording too long.",
     422: "The file is not audio that can be decoded.",
-    429: "Too many requests are inside; come back after Retry-After seconds.",
-    503: "The model is still being loaded, or there was no answer in time.",
+    429: "Too many requests are in progress; try again after Retry-After seconds.",
+    503: "The model is still being loaded, or the transcription took too long.",
 }
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Refusal, "description": _ABOUT[status]} for status in statuses}
+    return {
+        status: {"model": ErrorResponse, "description": _DESCRIPTIONS[status]}
+        for status in statuses
+    }
 
 
 ERRORS: dict[int | str, dict[int | str, dict[str, Any]]] = {
@@ -132,21 +135,21 @@ ERRORS: dict[int | str, dict[int | str, dict[str, Any]]] = {
 
 
 def _inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """A schema without references, which only a whole document could hold."""
+    """A JSON schema with its references replaced; `openapi_extra` cannot define the targets."""
     schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
+    definitions = schema.pop("$defs", {})
 
     def inline(node: Any) -> Any:
         if isinstance(node, dict):
             name = node.get("$ref", "").rpartition("/")[2]
-            found = inline(parts[name]) if name else node
+            found = inline(definitions[name]) if name else node
             return {key: inline(value) for key, value in found.items()}
         return [inline(part) for part in node] if isinstance(node, list) else node
 
     return inline(schema)
 
 
-# The body is read by hand, instance by instance, so FastAPI cannot know what it looks like.
+# The route parses the body itself, instance by instance, so FastAPI cannot derive its schema.
 PREDICT_SCHEMA: dict[str, Any] = {
     "requestBody": {
         "required": True,

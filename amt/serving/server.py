@@ -1,4 +1,4 @@
-"""The server as a program: a port, a log, an end that finishes what has begun."""
+"""Run the server in uvicorn, with graceful shutdown and an exit code."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from amt.serving.app import create_app
 from amt.serving.logging import log_to_stdout
 from amt.serving.settings import Settings
 
-# Beyond the time that a request may take, for its answer to be sent.
+# Added to the time that a request may take, so that its response can still be sent.
 _GRACE_SECONDS = 5
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, and then until all who are inside have their answers.
+    """Serve until SIGTERM or SIGINT, then finish the requests in progress.
 
-    Returns the exit code: 1 where the port or the model could not be had.
+    Returns the exit code: 1 if the port is taken or the model cannot be loaded.
     """
     log_to_stdout()
     failed = False
@@ -36,8 +36,8 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=round(settings.timeout_seconds) + _GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
-    # When all is done uvicorn raises the signal that ended it once more: this is no failure.
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda *_: None)
+    # After the shutdown uvicorn raises the signal again, which would end the process with an error.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     server.run()
     return 1 if failed or not server.started else 0

@@ -1,4 +1,4 @@
-"""What all requests share: settings, metrics, and the pool once the model is loaded."""
+"""State shared by all requests: settings, metrics, and the pool once the model is loaded."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from amt.serving.pool import Result, TranscriptionPool
 from amt.serving.requests import printable
 from amt.serving.settings import Settings
 
-Loaded = TypeVar("Loaded")
+T = TypeVar("T")
 Load = Callable[[Settings], Model]
-# How many recordings of storage are read or in memory at once, those included for which nobody
-# waits any more. Of others there are as many as bodies.
-_STORED = 8
+# Recordings from Cloud Storage that are downloaded or in memory at once, including those of
+# cancelled requests. It bounds the memory: they may be larger than request bodies.
+_MAX_STORED = 8
 
 
 class Service:
-    """The settings, metrics and pool of one server."""
+    """The state of one server."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.pool: TranscriptionPool | None = None
         self.error = ""
-        # Not the loop's own threads: slow storage must keep only those waiting who want it.
-        self._readers = ThreadPoolExecutor(_STORED, "storage")
-        self._stored = asyncio.Semaphore(_STORED)
+        # Not asyncio's default threads: slow downloads must delay only requests that need them.
+        self._download_threads = ThreadPoolExecutor(_MAX_STORED, "storage")
+        self._stored = asyncio.Semaphore(_MAX_STORED)
 
     def ready(self) -> TranscriptionPool:
-        """The pool. Raises 503 while the model is being loaded."""
+        """The pool. Raises HTTPException (503) while the model is loading, or if that failed."""
         if self.pool is None:
             text = self.error or "the model is being loaded"
             raise HTTPException(503, text, {"retry-after": "5"})
         return self.pool
 
-    async def open(self, load: Load, on_failure: Callable[[], object]) -> None:
-        """Load the model beside the loop, which answers meanwhile that it is not ready."""
+    async def start(self, load: Load, on_failure: Callable[[], object]) -> None:
+        """Load the model in the background; until then requests are answered with 503."""
         try:
-            model = await _in_daemon(load, self.settings)
+            model = await _run_in_daemon_thread(load, self.settings)
         except Exception as error:
             self.error = f"the model cannot be loaded: {printable(str(error))}"
             log(logging.CRITICAL, self.error, None if isinstance(error, ValueError) else error)
@@ -59,33 +59,37 @@ class Service:
         self.metrics.model.labels(model.name, model.version).set(1)
         log(logging.INFO, "ready", model=model.name, version=model.version)
 
-    async def transcribe_stored(self, read: Callable[[], bytes], options: Options) -> Result:
-        """`hear` what `read` fetches; only so many of these are in memory, others wait."""
+    async def transcribe_stored(self, download: Callable[[], bytes], options: Options) -> Result:
+        """`transcribe` what `download` returns; at most _MAX_STORED at once, others wait."""
         async with self._stored:
-            data = await asyncio.get_running_loop().run_in_executor(self._readers, read)
+            loop = asyncio.get_running_loop()
+            data = await loop.run_in_executor(self._download_threads, download)
             return await self.transcribe(data, options)
 
     async def transcribe(self, data: bytes, options: Options) -> Result:
-        """Transcribe, and count it. Raises AudioError."""
+        """Transcribe the content of an audio file and update the metrics. Raises AudioError."""
         result = await self.ready().transcribe(data, options)
         self.metrics.recordings.labels("transcribed").inc()
-        self.metrics.audio.inc(result.seconds)
-        self.metrics.computing.inc(result.computing)
+        self.metrics.audio_seconds.inc(result.seconds)
+        self.metrics.transcription_seconds.inc(result.elapsed_seconds)
         return result
 
     def close(self) -> None:
-        """Finish what has begun."""
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        """Wait for running transcriptions; drop downloads that have not started."""
+        self._download_threads.shutdown(wait=False, cancel_futures=True)
         if self.pool:
             self.pool.close()
 
 
-async def _in_daemon(function: Callable[[Settings], Loaded], settings: Settings) -> Loaded:
-    """The result of a thread that nobody waits for when the program ends."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Loaded] = loop.create_future()
+async def _run_in_daemon_thread(function: Callable[[Settings], T], settings: Settings) -> T:
+    """The result of a function in a daemon thread.
 
-    def tell(method: Callable[[Any], object], value: object) -> None:
+    Unlike the threads of an executor it does not delay the end of the process.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def finish(method: Callable[[Any], object], value: object) -> None:
         if not future.done():
             method(value)
 
@@ -96,8 +100,8 @@ async def _in_daemon(function: Callable[[Settings], Loaded], settings: Settings)
             value = function(settings)
         except Exception as error:
             method, value = future.set_exception, error
-        with suppress(RuntimeError):  # The loop may have ended.
-            loop.call_soon_threadsafe(tell, method, value)
+        with suppress(RuntimeError):  # The event loop may be closed already.
+            loop.call_soon_threadsafe(finish, method, value)
 
     threading.Thread(target=run, daemon=True).start()
     return await future

@@ -1,4 +1,9 @@
-"""What the server is told by its environment: where it listens, which model, how much it takes."""
+"""The server's settings and limits, read from environment variables.
+
+Not pydantic-settings: measured, it needs about as many lines (its multi-line errors must be
+flattened to one line that names the variable), two more packages in the container, and it reads the
+environment in every `Settings()`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from amt.cloud.storage import Allowed, StorageError
+from amt.cloud.storage import AllowedPrefixes, StorageError
 from amt.inference.pretrained import DEFAULT
 
-# The variables that Vertex AI sets; every other field is AMT_ and its name.
-_VERTEX = {
+# Vertex AI sets these; the variable of every other field is AMT_ and the field's name.
+_VERTEX_VARIABLES = {
     "port": "AIP_HTTP_PORT",
     "health_route": "AIP_HEALTH_ROUTE",
     "predict_route": "AIP_PREDICT_ROUTE",
@@ -20,81 +25,87 @@ _VERTEX = {
 }
 TRANSCRIBE_ROUTE = "/transcribe"
 METRICS_ROUTE = "/metrics"
-_OWN_ROUTES = {TRANSCRIBE_ROUTE, METRICS_ROUTE, "/docs", "/redoc", "/openapi.json"}
+_RESERVED_ROUTES = {TRANSCRIBE_ROUTE, METRICS_ROUTE, "/docs", "/redoc", "/openapi.json"}
 _ROUTE = re.compile(r"(/[A-Za-z0-9._~:-]+)+")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the server runs. Raises ValueError, in a line that names the variable, for odd values.
+    """The settings of one server; README.md in this folder has the table of variables.
 
-    storage_uri: a folder, local or gs://, with an exported model or weights; without it the bundled
-    `model`. backend: which program of an exported model computes. allowed_uris: gs:// prefixes from
-    which an instance may name its recording. max_body_bytes is for predictions, max_upload_bytes
-    for uploaded files, max_object_bytes for recordings in storage. max_requests: how many are in
-    the house at once, those that wait included. body_seconds: within which a request must have
-    arrived; timeout_seconds: within which it is answered. threads: of the processor, 0 for as many
-    as torch would use.
+    Raises ValueError for an invalid value: one line that names the environment variable.
     """
 
     host: str = "0.0.0.0"
     port: int = 8080
     health_route: str = "/health"
     predict_route: str = "/predict"
+    # Folder, local or gs://, with an exported model or one file of weights; empty: use `model`.
     storage_uri: str = ""
-    model: str = DEFAULT
+    model: str = DEFAULT  # name of a pretrained model
     device: str = "auto"
-    backend: str = "auto"
-    allowed_uris: tuple[str, ...] = ()
-    max_body_bytes: int = 10_000_000
-    max_upload_bytes: int = 25_000_000
-    max_object_bytes: int = 100_000_000
-    max_audio_seconds: float = 1200.0
-    max_instances: int = 16
-    max_requests: int = 64
-    body_seconds: float = 30.0
-    timeout_seconds: float = 60.0
-    threads: int = 0
+    backend: str = "auto"  # of an exported model: torchscript or onnx
+    allowed_uris: tuple[str, ...] = ()  # gs:// prefixes from which audio_uri may be read
+
+    # Sizes in bytes; larger ones are answered with 413.
+    max_body_bytes: int = 10_000_000  # body of a request to predict_route
+    max_upload_bytes: int = 25_000_000  # body of a request to /transcribe
+    max_object_bytes: int = 100_000_000  # recording in Cloud Storage
+    max_audio_seconds: float = 1200.0  # duration of one recording; longer ones: 413
+    max_instances: int = 16  # recordings in one request to predict_route
+    max_requests: int = 64  # requests in progress, including waiting ones; further ones: 429
+    body_seconds: float = 30.0  # for a request body to arrive; slower ones: 408
+    timeout_seconds: float = 60.0  # for a response; slower ones: 503
+    threads: int = 0  # CPU threads; 0: as many as PyTorch uses
 
     def __post_init__(self) -> None:
+        self._check_routes()
+        self._check_numbers()
+        try:
+            AllowedPrefixes(self.allowed_uris)
+        except StorageError as error:
+            raise ValueError(f"{variable_name('allowed_uris')}: {error}") from error
+
+    def _check_routes(self) -> None:
         for name in ("health_route", "predict_route"):
             route = getattr(self, name)
-            if not _ROUTE.fullmatch(route) or route in _OWN_ROUTES:
-                expected = f"a path such as /{name.removesuffix('_route')}, not one of the server's"
-                raise ValueError(f"{variable(name)}={route!r}: expected {expected}")
+            if not _ROUTE.fullmatch(route) or route in _RESERVED_ROUTES:
+                example = f"/{name.removesuffix('_route')}"
+                expected = f"a path such as {example}, and none that the server uses itself"
+                raise ValueError(f"{variable_name(name)}={route!r}: expected {expected}")
         if self.health_route == self.predict_route:
-            both = f"{variable('health_route')} and {variable('predict_route')}"
+            both = f"{variable_name('health_route')} and {variable_name('predict_route')}"
             raise ValueError(f"{both} are both {self.predict_route}: expected two paths")
+
+    def _check_numbers(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            least = 0 if field.name == "threads" else 1
-            if isinstance(value, int | float) and not least <= value < float("inf"):
-                expected = f"expected a number from {least} on"
-                raise ValueError(f"{variable(field.name)}={value}: {expected}")
-        try:
-            Allowed(self.allowed_uris)
-        except StorageError as error:
-            raise ValueError(f"{variable('allowed_uris')}: {error}") from error
+            minimum = 0 if field.name == "threads" else 1
+            if isinstance(value, int | float) and not minimum <= value < float("inf"):
+                expected = f"expected a number from {minimum} on"
+                raise ValueError(f"{variable_name(field.name)}={value}: {expected}")
         if self.port > 65535:
-            raise ValueError(f"{variable('port')}={self.port}: expected a port up to 65535")
+            raise ValueError(f"{variable_name('port')}={self.port}: expected a port up to 65535")
 
     @staticmethod
-    def read(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
-        """The settings in environment variables, but those that are `given`. Raises ValueError."""
+    def from_environment(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+        """The settings in environment variables; `overrides` win. Raises ValueError."""
+        names = {field.name: variable_name(field.name) for field in fields(Settings)}
         found = {
-            field.name: _parse(variable(field.name), environment[variable(field.name)], field.type)
+            field.name: _parse(names[field.name], environment[names[field.name]], field.type)
             for field in fields(Settings)
-            if environment.get(variable(field.name), "").strip()
+            if environment.get(names[field.name], "").strip()
         }
-        return Settings(**{**found, **given})
+        return Settings(**{**found, **overrides})
 
 
-def variable(field: str) -> str:
+def variable_name(field: str) -> str:
     """The environment variable of a field of `Settings`."""
-    return _VERTEX.get(field, f"AMT_{field.upper()}")
+    return _VERTEX_VARIABLES.get(field, f"AMT_{field.upper()}")
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:
+    """The value of a variable; `kind` is the annotation of the field, as text."""
     text = text.strip()
     try:
         if kind == "int":

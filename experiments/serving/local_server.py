@@ -1,4 +1,4 @@
-"""A server of our own in a process beside the script that measures it."""
+"""Start the amt server in a separate process, for the scripts that measure or test it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ import soundfile
 from amt.data.sources.synthetic import Synthetic
 
 READY_SECONDS = 120.0
-PLAIN = ("-m", "amt.cli")
+AMT_COMMAND = ("-m", "amt.cli")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that listens, its process, and how many seconds it took to be ready."""
+    """A running server: its port, its process, and the seconds from start to ready."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -37,14 +37,17 @@ class Server:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
 
     def resident_megabytes(self) -> float:
-        """What the process holds in memory."""
+        """Resident memory of the process."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 @contextmanager
-def server(log: Path, run: Sequence[str] = PLAIN, **variables: str) -> Iterator[Server]:
-    """A server that is ready; its log goes to a file. `run`: what Python is told to run."""
+def server(log: Path, run: Sequence[str] = AMT_COMMAND, **variables: str) -> Iterator[Server]:
+    """A server whose model is loaded; its log goes to a file.
+
+    run: arguments of Python. variables: added to the environment.
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -79,28 +82,28 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 def post(
     connection: http.client.HTTPConnection, body: bytes, path: str = "/predict", **headers: str
 ) -> tuple[int, bytes]:
-    """Status and body of the answer."""
+    """Status and body of the response."""
     connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
     answer = connection.getresponse()
     return answer.status, answer.read()
 
 
 def clips(seconds: Sequence[float], rate: int = 16000) -> list[bytes]:
-    """Flac files of so many seconds each, of an invented piece on the built-in piano."""
+    """FLAC files of these durations, cut from a synthetic piece on the built-in piano."""
     longest = max(seconds)
     piece = next(p for p in Synthetic(seconds=longest + 5, seed=1).pieces() if p.split == "test")
     audio = piece.load().audio
     rng = np.random.default_rng(0)
     files = []
-    for wanted in seconds:
-        start = int(rng.integers(0, max(1, len(audio) - round(wanted * rate))))
+    for duration in seconds:
+        start = int(rng.integers(0, max(1, len(audio) - round(duration * rate))))
         file = io.BytesIO()
-        soundfile.write(file, audio[start : start + round(wanted * rate)], rate, format="FLAC")
+        soundfile.write(file, audio[start : start + round(duration * rate)], rate, format="FLAC")
         files.append(file.getvalue())
     return files
 
 
 def request_body(*files: bytes) -> bytes:
-    """A prediction of audio files."""
+    """The body of a predict request for audio files."""
     instances = [{"audio": {"b64": base64.b64encode(file).decode()}} for file in files]
     return json.dumps({"instances": instances}).encode()

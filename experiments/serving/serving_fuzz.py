@@ -1,13 +1,13 @@
-"""Feeds the server what nobody should send it, and looks whether it bears it.
+"""Fuzz the server with invalid requests and broken audio files.
 
 python experiments/serving/serving_fuzz.py --bodies 10000
 
-Half of the bodies come from schemathesis, which reads the server's OpenAPI document; half are
-recordings and addresses made worse by hypothesis: cut off, with another header, with lengths of
-hours, with samples that are not numbers, small files that unpack to large ones, paths and URLs. The
-server must answer each with a status below 500, and no recording with 500, must stay the same
-process, and must open no file but its own: it runs with an audit hook that notes every file that
-Python opens once it is ready (libsndfile and ffmpeg get what is open already).
+Half of the request bodies come from schemathesis, which reads the server's OpenAPI document. The
+other half come from hypothesis: audio files that are truncated, overwritten, hours long, highly
+compressed or full of NaN, and paths and URLs in place of gs:// URIs. Every response must have a
+status below 500, no instance may have the status 500, the process must survive, and it must not
+open foreign files: an audit hook records every file that Python opens once the server is ready
+(libsndfile and ffmpeg receive files that are open already).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from local_server import Server, clips, post, server
 
 from amt.io.audio import save
 
-# Nobody else's recording lasts as long, so an answer with it would have read that file.
+# No other recording has this duration: a response with it would prove that the file was read.
 SECRET_SECONDS = 1.234
 OPENED = "opened.txt"
 AUDITED = """
@@ -71,20 +71,18 @@ def main() -> None:
             assert running.process.poll() is None, "the server ended"
         print(f"schemathesis: {schema}")
         print(f"recordings and addresses, by status: {dict(sorted(statuses.items()))}")
-        print(
-            f"files and addresses that were opened: {_foreign(folder / OPENED, scratch) or 'none'}"
-        )
+        print(f"foreign files and addresses opened: {_foreign(folder / OPENED, scratch) or 'none'}")
 
 
 def _schemathesis(running: Server, examples: int) -> str:
-    """Its closing lines; it ends the script where it finds an answer of 500 and above."""
+    """The last lines of its report; ends the script if a response has a status of 500 or above."""
     address = f"http://127.0.0.1:{running.port}"
     words = ["run", f"{address}/openapi.json", "--checks", "not_a_server_error", "--seed", "1"]
-    # Two operations take bodies, and get the same share; the phases before are extra.
+    # Two operations take a body and get half each; the phases before fuzzing are extra.
     words += ["--include-method", "POST", "--max-examples", str(examples // 2), "--mode", "all"]
     words += ["--suppress-health-check", "all", "--continue-on-failure"]
     program = Path(sys.executable).with_name("schemathesis")
-    with tempfile.TemporaryDirectory() as scratch:  # Where it is started it leaves a folder.
+    with tempfile.TemporaryDirectory() as scratch:  # It writes a folder to its working directory.
         done = subprocess.run(
             [program, *words], cwd=scratch, capture_output=True, text=True, check=False
         )
@@ -104,7 +102,7 @@ def _recordings(running: Server, secret: Path, examples: int) -> Counter[int]:
         suppress_health_check=list(HealthCheck),
     )
     @given(st.lists(_instances(secret), min_size=1, max_size=3), _parameters())
-    def feed(instances: list, parameters: object) -> None:
+    def send(instances: list, parameters: object) -> None:
         body = json.dumps({"instances": instances, "parameters": parameters}).encode()
         status, answer = _ask(running, body)
         statuses[status] += 1
@@ -115,7 +113,7 @@ def _recordings(running: Server, secret: Path, examples: int) -> Counter[int]:
             assert one.get("status") != 500, (one, body[:500])
             assert abs(one.get("duration", 0) - SECRET_SECONDS) > 1e-3, body[:500]
 
-    feed()
+    send()
     return statuses
 
 
@@ -154,7 +152,7 @@ def _instances(secret: Path) -> st.SearchStrategy:
 
 
 def _parameters() -> st.SearchStrategy:
-    odd = st.fixed_dictionaries(
+    parameters = st.fixed_dictionaries(
         {},
         optional={
             "format": st.lists(st.sampled_from(["notes", "midi", "piano_roll", "png"]), max_size=4),
@@ -163,7 +161,7 @@ def _parameters() -> st.SearchStrategy:
             "roll_rate": st.floats(allow_nan=False) | st.just(1000.0),
         },
     )
-    return st.just({}) | odd
+    return st.just({}) | parameters
 
 
 def _broken_recordings(secret: Path) -> st.SearchStrategy[bytes]:
@@ -178,7 +176,7 @@ def _broken_recordings(secret: Path) -> st.SearchStrategy[bytes]:
 
 
 def _overwritten(data: bytes, place: float, piece: bytes) -> bytes:
-    """Mostly in the header, where lengths, rates and channels stand."""
+    """Overwrite some bytes, mostly in the header (length, sample rate, channels)."""
     start = round(place**4 * len(data))
     return data[:start] + piece + data[start + len(piece) :]
 
@@ -195,7 +193,7 @@ def _recordings_of_all_kinds(secret: Path) -> list[bytes]:
     files.append(_file(np.zeros((100, 64)), "WAV"))
     files.append(_file(noise, "WAV", rate=1))
     files.append(_file(noise, "WAV", rate=2_000_000_000))
-    # A hundred minutes of silence in a few kilobytes, an archive, and lists that name a file.
+    # 100 minutes of silence in a few kilobytes, an archive, and playlists that name a file.
     files.append(_file(np.zeros(8000 * 6000, dtype=np.int16), "FLAC", rate=8000))
     files.append(gzip.compress(bytes(10_000_000)))
     files.append(f"#EXTM3U\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n".encode())
@@ -214,7 +212,7 @@ def _file(audio: np.ndarray, kind: str, rate: int = 16000, subtype: str | None =
 
 
 def _foreign(opened: Path, scratch: Path) -> list[str]:
-    """What was opened that is neither Python's own nor the recording at hand, each once."""
+    """Opened files and addresses other than those of Python, the package and the recordings."""
     package = Path(__file__).parents[2] / "amt"
     own = (sys.prefix, sys.base_prefix, str(package), str(scratch), "/proc/", "/dev/")
     lines = {line.strip("b'\"") for line in opened.read_text().splitlines()}

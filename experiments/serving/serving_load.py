@@ -1,13 +1,13 @@
-"""What the server costs beside the bare Transcriber, and how it bears many clients.
+"""Measure latency, throughput, memory and start-up time of the server.
 
 python experiments/serving/serving_load.py latency      one clip of 10 s, one client
 python experiments/serving/serving_load.py load --minutes 10 --clients 32
 python experiments/serving/serving_load.py memory --requests 2000
 python experiments/serving/serving_load.py start
 
-Clips are invented and played on the built-in piano. In `load` every answer is compared with what
-the bare Transcriber gives for the same clip, and throughput with what it makes of the same clips
-alone on the machine, before and after.
+The clips are synthetic pieces on the built-in piano; the baseline is a Transcriber without server.
+`load` compares every response with the notes of the Transcriber for the same clip, and throughput
+with that of the Transcriber alone on the machine, measured before and after.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from amt.notes import Notes
 
 CLIP_SECONDS = 10.0
 MIXED_SECONDS = (1, 2, 3, 5, 8, 10, 12, 15, 20, 30, 45, 60)
-# By how much windows that are cut elsewhere may move a note, and of how many notes one may differ.
+# The server cuts windows at other places: notes may move by this much, and this share may differ.
 TOLERANCE_SECONDS = 0.01
-MAY_DIFFER = 0.02
-# In place of a status where the connection broke.
+MAX_DIFFERENT = 0.02
+# Counted as the status when the connection breaks.
 LOST = 0
 
 
@@ -47,10 +47,12 @@ def main(words: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True)
     for name, run in (("latency", latency), ("load", load), ("memory", memory), ("start", start)):
         command = commands.add_parser(name)
-        command.add_argument("--rounds", type=int, default=30, help="turns of latency and start")
-        command.add_argument("--minutes", type=float, default=10.0, help="of load")
-        command.add_argument("--clients", type=int, default=32, help="of load")
-        command.add_argument("--requests", type=int, default=2000, help="of memory")
+        command.add_argument(
+            "--rounds", type=int, default=30, help="repetitions of latency and start"
+        )
+        command.add_argument("--minutes", type=float, default=10.0, help="for load")
+        command.add_argument("--clients", type=int, default=32, help="for load")
+        command.add_argument("--requests", type=int, default=2000, help="for memory")
         command.set_defaults(run=run)
     given = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
@@ -58,10 +60,10 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def latency(given: argparse.Namespace, log: Path) -> None:
-    """One client, taking turns with the Transcriber, which decodes the same file."""
+    """One client, alternating with the Transcriber on the same file."""
     (file,) = clips([CLIP_SECONDS])
     body, transcriber = request_body(file), Transcriber.from_pretrained()
-    taken: dict[str, list[float]] = {"bare": [], "served": []}
+    taken: dict[str, list[float]] = {"baseline": [], "server": []}
     with server(log) as running:
         connection = running.connect()
         for _ in range(given.rounds + 3):
@@ -70,18 +72,18 @@ def latency(given: argparse.Namespace, log: Path) -> None:
             middle = time.perf_counter()
             status, _ = post(connection, body)
             assert status == 200
-            taken["bare"].append(middle - begin)
-            taken["served"].append(time.perf_counter() - middle)
-    bare, served = (np.median(taken[name][3:]) for name in ("bare", "served"))
-    print(f"{CLIP_SECONDS:g} s: server p50 {served:.3f} s, bare Transcriber {bare:.3f} s")
-    print(f"times as long: {served / bare:.2f}")
+            taken["baseline"].append(middle - begin)
+            taken["server"].append(time.perf_counter() - middle)
+    baseline, served = (np.median(taken[name][3:]) for name in ("baseline", "server"))
+    print(f"{CLIP_SECONDS:g} s: server p50 {served:.3f} s, Transcriber alone {baseline:.3f} s")
+    print(f"ratio: {served / baseline:.2f}")
 
 
 def load(given: argparse.Namespace, log: Path) -> None:
-    """Many clients at once, each sending its next clip when it has the answer to the last."""
+    """Many clients in parallel; each sends its next clip after the response to the last."""
     files = clips(MIXED_SECONDS)
-    expected = [_bare_notes(file) for file in files]
-    before = _bare_throughput(files)
+    expected = [_baseline_notes(file) for file in files]
+    before = _baseline_throughput(files)
     results: list[tuple[int, float, float, bool]] = []
     bodies = [request_body(file) for file in files]
     end = time.monotonic() + 60 * given.minutes
@@ -96,12 +98,12 @@ def load(given: argparse.Namespace, log: Path) -> None:
         for thread in threads:
             thread.join()
         took = time.monotonic() - begin
-    after = _bare_throughput(files)
+    after = _baseline_throughput(files)
     _report(results, took, (before + after) / 2)
 
 
 def memory(given: argparse.Namespace, log: Path) -> None:
-    """What the process holds after 100 requests, and after all."""
+    """Resident memory after 100 requests and after all."""
     files = clips(MIXED_SECONDS[:8])
     bodies = itertools.cycle(map(request_body, files))
     with server(log) as running:
@@ -117,7 +119,7 @@ def memory(given: argparse.Namespace, log: Path) -> None:
 
 
 def start(given: argparse.Namespace, log: Path) -> None:
-    """From the command to the first answer of /health with 200."""
+    """Seconds from the command to the first status 200 of /health."""
     taken = []
     for _ in range(min(given.rounds, 5)):
         with server(log) as running:
@@ -149,24 +151,25 @@ def _client(
 
 
 def _same(predictions: list[dict], expected: Notes) -> bool:
-    """Whether an answer is that of this clip: as many notes, of the same pitches and times."""
+    """Whether a response has the notes of this clip: number, pitches and onsets."""
     (answer,) = predictions
-    heard = {(n["pitch"], round(n["onset"] / TOLERANCE_SECONDS)) for n in answer["notes"]}
-    wanted = zip(expected.pitch, expected.onset / TOLERANCE_SECONDS, strict=True)
+    found = {(n["pitch"], round(n["onset"] / TOLERANCE_SECONDS)) for n in answer["notes"]}
+    reference = zip(expected.pitch, expected.onset / TOLERANCE_SECONDS, strict=True)
     lost = sum(
-        not {(pitch, round(onset) + near) for near in (-1, 0, 1)} & heard for pitch, onset in wanted
+        not {(pitch, round(onset) + near) for near in (-1, 0, 1)} & found
+        for pitch, onset in reference
     )
-    most = max(1, MAY_DIFFER * len(expected))
-    return lost <= most and abs(len(answer["notes"]) - len(expected)) <= most
+    allowed = max(1, MAX_DIFFERENT * len(expected))
+    return lost <= allowed and abs(len(answer["notes"]) - len(expected)) <= allowed
 
 
-def _bare_notes(file: bytes) -> Notes:
+def _baseline_notes(file: bytes) -> Notes:
     transcriber = Transcriber.from_pretrained()
     return transcriber.transcribe(load_bytes(file, transcriber.sample_rate))
 
 
-def _bare_throughput(files: Sequence[bytes], rounds: int = 3) -> float:
-    """Seconds of audio a second that the Transcriber makes of the clips, one after another."""
+def _baseline_throughput(files: Sequence[bytes], rounds: int = 3) -> float:
+    """Seconds of audio per second of the Transcriber, one clip after another."""
     transcriber = Transcriber.from_pretrained()
     begin = time.perf_counter()
     for file in list(files) * rounds:
@@ -174,16 +177,16 @@ def _bare_throughput(files: Sequence[bytes], rounds: int = 3) -> float:
     return rounds * sum(MIXED_SECONDS) / (time.perf_counter() - begin)
 
 
-def _report(results: list[tuple[int, float, float, bool]], took: float, bare: float) -> None:
+def _report(results: list[tuple[int, float, float, bool]], took: float, baseline: float) -> None:
     statuses = Counter(status for status, *_ in results)
     times = np.array([waited for status, _, waited, _ in results if status == 200])
     wrong = sum(status == 200 and not right for status, *_, right in results)
     audio = sum(seconds for status, seconds, *_ in results if status == 200)
     print(f"{len(results)} requests in {took / 60:.1f} minutes; by status: {dict(statuses)}")
-    print(f"answers of another clip: {wrong}")
+    print(f"responses with wrong notes: {wrong}")
     print(f"p50 {np.median(times):.2f} s, p99 {np.quantile(times, 0.99):.2f} s")
-    print(f"throughput {audio / took:.0f} s of audio a second, bare {bare:.0f}")
-    print(f"of the bare Transcriber's: {100 * audio / took / bare:.0f} %")
+    print(f"throughput {audio / took:.0f} s of audio per second, Transcriber alone {baseline:.0f}")
+    print(f"ratio: {100 * audio / took / baseline:.0f} %")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Cloud Storage: what may be read, and that what is read is whole, small enough and in time."""
+"""Cloud Storage: URIs, allowed prefixes, downloads within limits of size and time, folders."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amt.cloud.storage import (
-    Allowed,
+    AllowedPrefixes,
     StorageError,
-    fetch_folder,
+    download_folder,
     read_object,
     split_uri,
     upload_folder,
@@ -54,19 +54,19 @@ def reply(status: int, body: bytes = b"{}", **headers: str) -> Answer:
     return answer
 
 
-def described_then(answer: Answer, size: int = 3) -> Answer:
-    """Says that an object has `size` bytes, and answers the request for them by `answer`."""
-    described = reply(200, json.dumps({"size": str(size), "generation": "1"}).encode())
+def metadata_then(answer: Answer, size: int = 3) -> Answer:
+    """Answer with metadata (an object of `size` bytes); answer the download by `answer`."""
+    metadata = reply(200, json.dumps({"size": str(size), "generation": "1"}).encode())
 
     def both(handler: BaseHTTPRequestHandler) -> None:
-        (answer if "alt=media" in handler.path else described)(handler)
+        (answer if "alt=media" in handler.path else metadata)(handler)
 
     return both
 
 
-def complaint(uri: str, most_bytes: int = 100, timeout: float = 5.0) -> StorageError:
+def read_error(uri: str, max_bytes: int = 100, timeout: float = 5.0) -> StorageError:
     with pytest.raises(StorageError) as caught:
-        read_object(uri, most_bytes, timeout)
+        read_object(uri, max_bytes, timeout)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
     return caught.value
 
@@ -79,11 +79,11 @@ def complaint(uri: str, most_bytes: int = 100, timeout: float = 5.0) -> StorageE
         ("gs://takes/%2e%2e/a", ("takes", "%2e%2e/a")),  # a name like any other: never decoded
     ],
 )
-def test_an_uri_is_a_bucket_and_a_name(uri: str, parts: tuple[str, str]) -> None:
+def test_split_uri(uri: str, parts: tuple[str, str]) -> None:
     assert split_uri(uri) == parts
 
 
-WRONG = (
+INVALID_URIS = (
     "",
     "gs://",
     "gs://takes",
@@ -115,17 +115,17 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("uri", WRONG, ids=ascii)
-def test_anything_else_is_refused_in_one_line(uri: str) -> None:
+@pytest.mark.parametrize("uri", INVALID_URIS, ids=ascii)
+def test_invalid_uris_raise_one_line(uri: str) -> None:
     with pytest.raises(ValueError) as caught:
         split_uri(uri)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 300
     with pytest.raises(ValueError):
-        Allowed(("gs://takes",)).check(uri)
+        AllowedPrefixes(("gs://takes",)).check(uri)
 
 
 @given(st.text())
-def test_what_is_read_has_no_parts_that_lead_elsewhere(text: str) -> None:
+def test_accepted_names_have_no_empty_or_dot_parts(text: str) -> None:
     try:
         bucket, name = split_uri(f"gs://takes/{text}")
     except StorageError:
@@ -150,7 +150,7 @@ def test_what_is_read_has_no_parts_that_lead_elsewhere(text: str) -> None:
     ],
 )
 def test_prefixes_match_on_whole_segments(prefix: str, uri: str, allowed: bool) -> None:
-    rule = Allowed(("gs://elsewhere/x/", prefix))
+    rule = AllowedPrefixes(("gs://elsewhere/x/", prefix))
     if allowed:
         rule.check(uri)
         return
@@ -161,49 +161,49 @@ def test_prefixes_match_on_whole_segments(prefix: str, uri: str, allowed: bool) 
 
 def test_without_prefixes_nothing_is_allowed() -> None:
     with pytest.raises(StorageError, match="AMT_ALLOWED_URIS allows nothing"):
-        Allowed().check("gs://takes/a.wav")
+        AllowedPrefixes().check("gs://takes/a.wav")
 
 
 @pytest.mark.parametrize("prefix", ["", "*", "gs://", "gs:///", "takes/", "gs://takes/../x", "/"])
-def test_a_prefix_that_means_nothing_is_refused(prefix: str) -> None:
-    with pytest.raises(StorageError, match=r"expected gs://|no part of names"):
-        Allowed((prefix,))
+def test_invalid_prefixes(prefix: str) -> None:
+    with pytest.raises(StorageError, match=r"expected gs://|not allowed in names"):
+        AllowedPrefixes((prefix,))
 
 
-def test_an_object_is_read(bucket: Bucket) -> None:
+def test_read_object(bucket: Bucket) -> None:
     content = bytes(range(256)) * 200
     assert read_object(put(bucket, "a b/Ü.wav", content), len(content), 5.0) == content
     assert read_object(put(bucket, "empty", b""), 0, 5.0) == b""
 
 
 @pytest.mark.parametrize("name", ["100%/x.wav", "%2e%2e/x", "a+b &=;@:.wav", "日本/ピアノ.flac"])
-def test_names_arrive_as_they_are(bucket: Bucket, name: str) -> None:
+def test_names_with_special_characters(bucket: Bucket, name: str) -> None:
     assert read_object(put(bucket, name, b"abc"), 3, 5.0) == b"abc"
 
 
-def test_many_at_once(bucket: Bucket) -> None:
+def test_parallel_reads(bucket: Bucket) -> None:
     contents = [bytes([number]) * 10_000 for number in range(24)]
     uris = [put(bucket, f"{number}.wav", content) for number, content in enumerate(contents)]
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda uri: read_object(uri, 10_000, 10.0), uris)) == contents
 
 
-def test_an_object_that_is_not_there(bucket: Bucket) -> None:
+def test_a_missing_object(bucket: Bucket) -> None:
     for uri in (f"gs://{BUCKET}/none.wav", "gs://nowhere/none.wav"):
-        error = complaint(uri)
+        error = read_error(uri)
         assert error.status == 404 and uri in str(error)
 
 
-def test_an_object_that_is_too_large_is_not_even_begun(bucket: Bucket) -> None:
-    error = complaint(put(bucket, "a.wav", bytes(101)), most_bytes=100)
+def test_a_large_object_is_rejected_by_its_metadata(bucket: Bucket) -> None:
+    error = read_error(put(bucket, "a.wav", bytes(101)), max_bytes=100)
     assert error.status == 413 and "100 bytes" in str(error)
 
 
-def led_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def use_server(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
 
 
-def test_an_object_that_grows_meanwhile_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_larger_than_its_metadata_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = 0
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -216,60 +216,62 @@ def test_an_object_that_grows_meanwhile_is_cut_off(monkeypatch: pytest.MonkeyPat
         except OSError:
             pass  # The client has hung up.
 
-    with answering(described_then(endless)) as (address, _):
-        led_to(monkeypatch, address)
-        assert complaint("gs://takes/a", most_bytes=1 << 20).status == 413
+    with answering(metadata_then(endless)) as (address, _):
+        use_server(monkeypatch, address)
+        assert read_error("gs://takes/a", max_bytes=1 << 20).status == 413
     assert sent < 1 << 24
 
 
-def test_what_is_stored_compressed_counts_as_it_is_unpacked(
+def test_the_size_limit_counts_decompressed_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     packed = gzip.compress(bytes(1 << 26))
     answer = reply(200, packed, Content_Encoding="gzip")
-    with answering(described_then(answer, len(packed))) as (address, _):
-        led_to(monkeypatch, address)
-        assert complaint("gs://takes/bomb", most_bytes=1 << 20).status == 413
+    with answering(metadata_then(answer, len(packed))) as (address, _):
+        use_server(monkeypatch, address)
+        assert read_error("gs://takes/bomb", max_bytes=1 << 20).status == 413
         assert len(read_object("gs://takes/bomb", 1 << 26, 5.0)) == 1 << 26
 
 
 @pytest.mark.parametrize(("code", "status"), [(401, 502), (403, 403), (404, 404), (400, 502)])
-def test_refusals(monkeypatch: pytest.MonkeyPatch, code: int, status: int) -> None:
-    for answer in (reply(code), described_then(reply(code))):
+def test_error_statuses_of_the_storage_server(
+    monkeypatch: pytest.MonkeyPatch, code: int, status: int
+) -> None:
+    for answer in (reply(code), metadata_then(reply(code))):
         with answering(answer) as (address, _):
-            led_to(monkeypatch, address)
-            assert complaint("gs://takes/a").status == status
+            use_server(monkeypatch, address)
+            assert read_error("gs://takes/a").status == status
 
 
 def test_redirects_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply(200)) as (other, reached):
         redirect = reply(302, b"", Location=f"{other}/secret")
-        for answer in (redirect, described_then(redirect)):
-            with answering(answer) as (address, asked):
-                led_to(monkeypatch, address)
-                assert complaint("gs://takes/a").status == 502
-                assert asked
+        for answer in (redirect, metadata_then(redirect)):
+            with answering(answer) as (address, paths):
+                use_server(monkeypatch, address)
+                assert read_error("gs://takes/a").status == 502
+                assert paths
         assert not reached
 
 
-def test_an_address_in_an_answer_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_media_link_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply(200, b"secret")) as (other, reached):
-        described = json.dumps({"size": "3", "mediaLink": f"{other}/secret"}).encode()
+        metadata = json.dumps({"size": "3", "mediaLink": f"{other}/secret"}).encode()
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
-            reply(200, b"abc" if "alt=media" in handler.path else described)(handler)
+            reply(200, b"abc" if "alt=media" in handler.path else metadata)(handler)
 
         with answering(answer) as (address, _):
-            led_to(monkeypatch, address)
+            use_server(monkeypatch, address)
             assert read_object("gs://takes/a", 100, 5.0) == b"abc"
     assert not reached
 
 
-def test_a_checksum_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = described_then(reply(200, b"abc", X_Goog_Hash="crc32c=AAAAAA=="))
+def test_a_wrong_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = metadata_then(reply(200, b"abc", X_Goog_Hash="crc32c=AAAAAA=="))
     with answering(answer) as (address, _):
-        led_to(monkeypatch, address)
-        assert "damaged" in str(complaint("gs://takes/a"))
+        use_server(monkeypatch, address)
+        assert "damaged" in str(read_error("gs://takes/a"))
 
 
 def silent(handler: BaseHTTPRequestHandler) -> None:
@@ -287,42 +289,44 @@ def trickling(handler: BaseHTTPRequestHandler) -> None:
             return
 
 
-@pytest.mark.parametrize("answer", [silent, described_then(silent), described_then(trickling)])
-def test_who_takes_too_long_is_left(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [silent, metadata_then(silent), metadata_then(trickling)])
+def test_slow_servers_raise_after_the_timeout(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
     with answering(answer) as (address, _):
-        led_to(monkeypatch, address)
+        use_server(monkeypatch, address)
         start = time.monotonic()
-        assert complaint("gs://takes/a", most_bytes=1 << 20, timeout=0.3).status == 504
+        assert read_error("gs://takes/a", max_bytes=1 << 20, timeout=0.3).status == 504
         assert time.monotonic() - start < 0.9
 
 
-def test_what_fails_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_failure_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = iter([503])
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         reply(next(failures, 200), b"{}" if "alt=media" not in handler.path else b"abc")(handler)
 
     monkeypatch.setattr("random.uniform", lambda low, high: 0.01)
-    with answering(answer) as (address, asked):
-        led_to(monkeypatch, address)
+    with answering(answer) as (address, paths):
+        use_server(monkeypatch, address)
         assert read_object("gs://takes/a", 100, 5.0) == b"abc"
-        assert len(asked) == 3
+        assert len(paths) == 3
 
 
-def test_a_server_that_keeps_failing_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_end_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(reply(503)) as (address, _):
-        led_to(monkeypatch, address)
-        assert complaint("gs://takes/a", timeout=0.3).status == 504
+        use_server(monkeypatch, address)
+        assert read_error("gs://takes/a", timeout=0.3).status == 504
 
 
-def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        led_to(monkeypatch, f"http://127.0.0.1:{free.getsockname()[1]}")
-        assert complaint("gs://takes/a", timeout=0.3).status == 504
+        use_server(monkeypatch, f"http://127.0.0.1:{free.getsockname()[1]}")
+        assert read_error("gs://takes/a", timeout=0.3).status == 504
 
 
-def test_missing_credentials_say_what_to_type(tmp_path: Path) -> None:
+def test_missing_credentials_name_the_login_command(tmp_path: Path) -> None:
     script = "from amt.cloud.storage import read_object; read_object('gs://takes/a', 9, 1.0)"
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_GCE_CHECK": "true"}
     done = subprocess.run(
@@ -331,7 +335,7 @@ def test_missing_credentials_say_what_to_type(tmp_path: Path) -> None:
     assert "gcloud auth application-default login" in done.stderr.splitlines()[-1]
 
 
-def test_a_folder_there_and_back(bucket: Bucket, tmp_path: Path) -> None:
+def test_upload_and_download_a_folder(bucket: Bucket, tmp_path: Path) -> None:
     model = tmp_path / "model"
     (model / "deep").mkdir(parents=True)
     (model / "model.json").write_text("{}")
@@ -341,14 +345,14 @@ def test_a_folder_there_and_back(bucket: Bucket, tmp_path: Path) -> None:
     assert uris[0] == f"gs://{BUCKET}/models/one/deep/weights" and len(uris) == 3
     put(bucket, "models/one-more/x", b"not this one")
     put(bucket, "models/one/", b"")  # as the console marks folders
-    back = fetch_folder(f"gs://{BUCKET}/models/one", tmp_path / "new" / "back")
+    back = download_folder(f"gs://{BUCKET}/models/one", tmp_path / "new" / "back")
     files = {path.relative_to(back).as_posix() for path in back.rglob("*") if path.is_file()}
     assert files == {"model.json", "deep/weights", "empty"}
     assert (back / "deep" / "weights").stat().st_size == 9 << 20
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "a//b", "/evil", "a\\b"])
-def test_names_that_lead_out_of_the_folder(
+def test_names_that_would_leave_the_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     items = [{"name": "m/good", "bucket": BUCKET}, {"name": f"m/{name}", "bucket": BUCKET}]
@@ -358,28 +362,28 @@ def test_names_that_lead_out_of_the_folder(
         (content if "alt=media" in handler.path else listed)(handler)
 
     with answering(answer) as (address, _):
-        led_to(monkeypatch, address)
-        with pytest.raises(StorageError, match="no part of names"):
-            fetch_folder(f"gs://{BUCKET}/m", tmp_path / "in" / "m")
+        use_server(monkeypatch, address)
+        with pytest.raises(StorageError, match="not allowed in names"):
+            download_folder(f"gs://{BUCKET}/m", tmp_path / "in" / "m")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_a_folder_that_breaks_off_is_not_there(
+def test_a_failed_download_leaves_no_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     items = [{"name": "m/a", "bucket": BUCKET}, {"name": "m/b", "bucket": BUCKET}]
     listed = reply(200, json.dumps({"items": items}).encode())
     answers = iter([listed, reply(200, b"abc"), reply(404)])
-    with answering(lambda handler: next(answers)(handler)) as (address, asked):
-        led_to(monkeypatch, address)
+    with answering(lambda handler: next(answers)(handler)) as (address, paths):
+        use_server(monkeypatch, address)
         with pytest.raises(StorageError, match="no such object"):
-            fetch_folder(f"gs://{BUCKET}/m", tmp_path / "m")
-        assert len(asked) == 3
+            download_folder(f"gs://{BUCKET}/m", tmp_path / "m")
+        assert len(paths) == 3
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_nothing_in_it(bucket: Bucket, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="nothing is there"):
-        fetch_folder(f"gs://{BUCKET}/models/none", tmp_path / "m")
+def test_empty_folders(bucket: Bucket, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there are no objects"):
+        download_folder(f"gs://{BUCKET}/models/none", tmp_path / "m")
     with pytest.raises(StorageError, match="with files in it"):
         upload_folder(tmp_path, f"gs://{BUCKET}/m")

@@ -1,4 +1,4 @@
-"""Deployment on Vertex AI, by the requests that the official client sends over the wire."""
+"""Deployment on Vertex AI: the HTTP requests that the official client sends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vertex_server import HOME, PREDICTION, Vertex, dedicated, vertex
 
 from amt import cli
 from amt.cloud.storage import StorageError
-from amt.cloud.vertex import DeployError, Deployment, deploy, planned
+from amt.cloud.vertex import DeployError, Deployment, deploy, planned_calls
 
 IMAGE = "europe-west4-docker.pkg.dev/p/amt/amt:1"
 PLACE = ["--project", "p", "--region", "europe-west4", "--bucket", f"gs://{BUCKET}/lab"]
@@ -23,7 +23,7 @@ PLACE = ["--project", "p", "--region", "europe-west4", "--bucket", f"gs://{BUCKE
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What an exported model looks like from here."""
+    """A stand-in for the folder that `amt export` writes."""
     exported = tmp_path / "grand"
     exported.mkdir()
     (exported / "model.json").write_text("{}")
@@ -43,12 +43,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vertex]:
 
 
 def removals(error: DeployError) -> list[str]:
-    """Of the commands that the message of a failure ends in: what they remove."""
-    commands = str(error).partition("remove it: ")[2].split(" && ")
+    """The verbs of the removal commands at the end of an error message."""
+    commands = str(error).partition("remove them: ")[2].split(" && ")
     return [" ".join(command.split()[1:4]) for command in commands if command]
 
 
-def test_what_is_sent(
+def test_requests_of_a_full_deployment(
     deployment: Deployment, server: Vertex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = replace(
@@ -62,7 +62,7 @@ def test_what_is_sent(
     )
     with dedicated(server, tmp_path, monkeypatch):
         assert deploy(deployment, b"audio", print) == PREDICTION
-    (model,) = server.asked_for("models:upload")
+    (model,) = server.requests_to("models:upload")
     assert model["model"] == {
         "displayName": "grand",
         "artifactUri": deployment.artifacts,
@@ -78,13 +78,13 @@ def test_what_is_sent(
             ],
         },
     }
-    (endpoint,) = server.asked_for("/endpoints")
+    (endpoint,) = server.requests_to("/endpoints")
     assert endpoint == {
         "displayName": "amt",
         "dedicatedEndpointEnabled": True,
         "clientConnectionConfig": {"inferenceTimeout": "600s"},
     }
-    (deployed,) = server.asked_for(":deployModel")
+    (deployed,) = server.requests_to(":deployModel")
     resources = deployed["deployedModel"].pop("dedicatedResources")
     assert resources["machineSpec"] == {
         "machineType": "g2-standard-4",
@@ -97,20 +97,22 @@ def test_what_is_sent(
     assert deployed["trafficSplit"] == {"0": 100}
 
 
-def test_files_land_where_the_model_looks_for_them(deployment: Deployment, server: Vertex) -> None:
+def test_files_are_uploaded_to_the_artifact_uri_of_the_model(
+    deployment: Deployment, server: Vertex
+) -> None:
     lines: list[str] = []
     assert deploy(deployment, b"audio", lines.append)["summary"] == PREDICTION["summary"]
     blobs = Client(project="p").bucket(BUCKET).list_blobs()
     names = {f"gs://{BUCKET}/{blob.name}" for blob in blobs}
     assert names == {f"{deployment.artifacts}/{name}" for name in ("model.json", "model.onnx")}
-    (model,) = server.asked_for("models:upload")
+    (model,) = server.requests_to("models:upload")
     assert "env" not in model["model"]["containerSpec"]
-    (asked,) = server.asked_for(":predict")
-    assert asked["instances"] == [{"audio": {"b64": "YXVkaW8="}}]
-    assert sum(line.startswith("made ") for line in lines) == 4
+    (request,) = server.requests_to(":predict")
+    assert request["instances"] == [{"audio": {"b64": "YXVkaW8="}}]
+    assert sum(line.startswith("created ") for line in lines) == 4
 
 
-def test_an_endpoint_of_that_name_is_used_again(deployment: Deployment, server: Vertex) -> None:
+def test_an_existing_endpoint_is_reused(deployment: Deployment, server: Vertex) -> None:
     older = {"id": "3", "displayName": "older", "model": f"{HOME}/models/1"}
     for number, name in ((4, "another"), (5, "amt")):
         place = f"{HOME}/endpoints/{number}"
@@ -122,15 +124,15 @@ def test_an_endpoint_of_that_name_is_used_again(deployment: Deployment, server: 
         }
     lines: list[str] = []
     deploy(deployment, b"audio", lines.append)
-    assert not server.asked_for("/endpoints")
-    (body,) = server.asked_for("endpoints/5:deployModel")
-    assert body["trafficSplit"] == {"0": 100}  # and none to those not named
-    (told,) = [line for line in lines if "no traffic" in line]
-    assert "undeploy-model 5" in told and "--deployed-model-id=3" in told
+    assert not server.requests_to("/endpoints")
+    (body,) = server.requests_to("endpoints/5:deployModel")
+    assert body["trafficSplit"] == {"0": 100}  # models not listed get none
+    (line,) = [line for line in lines if "no more traffic" in line]
+    assert "undeploy-model 5" in line and "--deployed-model-id=3" in line
     assert not any("endpoints delete" in line for line in lines)
 
 
-def test_an_endpoint_of_the_other_kind_is_refused(deployment: Deployment, server: Vertex) -> None:
+def test_an_existing_endpoint_must_match_dedicated(deployment: Deployment, server: Vertex) -> None:
     place = f"{HOME}/endpoints/5"
     server.endpoints[place] = {"name": place, "displayName": "amt"}
     with pytest.raises(DeployError, match="is not dedicated; choose another --endpoint") as caught:
@@ -160,10 +162,10 @@ def test_an_endpoint_of_the_other_kind_is_refused(deployment: Deployment, server
         ),
     ],
 )
-def test_a_failure_says_what_is_left(
+def test_an_error_lists_the_removal_commands(
     deployment: Deployment, server: Vertex, verb: str, left: list[str]
 ) -> None:
-    # In an answer HTTP's number of "forbidden", in an operation gRPC's.
+    # "Forbidden" is 403 in an HTTP response, and 7 (gRPC) in a long-running operation.
     server.failing[verb] = (7 if verb.endswith("Response") else 403, "quota of machines")
     with pytest.raises(DeployError, match="quota of machines") as caught:
         deploy(deployment, b"audio", print)
@@ -172,7 +174,7 @@ def test_a_failure_says_what_is_left(
 
 
 @pytest.mark.parametrize("predictions", [[], [{"error": "not audio"}]])
-def test_an_endpoint_that_answers_nothing(
+def test_an_endpoint_without_a_prediction(
     deployment: Deployment, server: Vertex, predictions: list
 ) -> None:
     server.predictions = predictions
@@ -180,22 +182,24 @@ def test_an_endpoint_that_answers_nothing(
         deploy(deployment, b"audio", print)
 
 
-def test_a_region_that_is_none_is_noticed_first(deployment: Deployment, server: Vertex) -> None:
-    with pytest.raises(DeployError, match="nothing was made"):
+def test_an_unknown_region_fails_before_the_upload(deployment: Deployment, server: Vertex) -> None:
+    with pytest.raises(DeployError, match="no resources were created"):
         deploy(replace(deployment, region="mars"), b"audio", print)
     assert not list(Client(project="p").bucket(BUCKET).list_blobs())
 
 
-def test_without_the_bucket_nothing_is_made(deployment: Deployment, server: Vertex) -> None:
+def test_a_missing_bucket_fails_before_the_model_is_created(
+    deployment: Deployment, server: Vertex
+) -> None:
     with pytest.raises(
         DeployError,
-        match="no such bucket; nothing was made, but files may be in gs://nowhere/amt/grand-",
+        match="no such bucket; no resources were created, but files may be in gs://nowhere/amt/grand-",
     ):
         deploy(replace(deployment, bucket="gs://nowhere"), b"audio", print)
-    assert not server.asked
+    assert not server.requests
 
 
-def test_other_files_go_to_another_place(deployment: Deployment, folder: Path) -> None:
+def test_changed_files_get_another_artifact_uri(deployment: Deployment, folder: Path) -> None:
     before = deployment.artifacts
     assert before == replace(deployment, bucket=f"gs://{BUCKET}/lab/").artifacts
     (folder / "model.onnx").write_bytes(b"Weights")
@@ -203,11 +207,11 @@ def test_other_files_go_to_another_place(deployment: Deployment, folder: Path) -
 
 
 @pytest.mark.parametrize(
-    ("wrong", "complaint"),
+    ("changes", "message"),
     [
         ({"folder": Path("nowhere")}, "expected a folder with model.json"),
         ({"bucket": "takes"}, "expected gs://"),
-        ({"bucket": "gs://takes/../x"}, "no part of names"),
+        ({"bucket": "gs://takes/../x"}, "not allowed in names"),
         ({"min_replicas": 0}, "0 to 1 replicas"),
         ({"min_replicas": 2}, "2 to 1 replicas"),
         ({"allowed_uris": ("takes/",)}, "expected gs://"),
@@ -215,15 +219,15 @@ def test_other_files_go_to_another_place(deployment: Deployment, folder: Path) -
         ({"endpoint": ""}, "expected a name"),
     ],
 )
-def test_what_cannot_be_deployed(deployment: Deployment, wrong: dict, complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        replace(deployment, **wrong)
+def test_invalid_settings_are_rejected(deployment: Deployment, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(deployment, **changes)
 
 
-def test_a_dry_run_needs_nothing_of_google(
+def test_a_dry_run_does_not_import_google(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "google", None)  # so that importing it would fail
+    monkeypatch.setitem(sys.modules, "google", None)  # importing it now fails
     command = ["deploy", "vertex", str(folder), *PLACE, "--image", IMAGE, "--dry-run"]
     assert cli.main([*command, "--allowed-uris", "gs://takes/b,gs://ours"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -234,18 +238,20 @@ def test_a_dry_run_needs_nothing_of_google(
     assert all(len(line) < 700 for line in lines)
 
 
-def test_the_command_ends_with_what_came_back(
+def test_the_command_prints_the_test_prediction(
     server: Vertex, capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
     assert cli.main(["deploy", "vertex", str(folder), *PLACE, "--image", IMAGE]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("the test recording came back: ") and '"note_count": 1' in last
-    (asked,) = server.asked_for(":predict")
-    audio = asked["instances"][0]["audio"]["b64"]
-    assert audio.startswith("ZkxhQ") and len(audio) < 300_000  # fLaC, far below what may be sent
+    assert last.startswith("prediction for the test recording: ") and '"note_count": 1' in last
+    (request,) = server.requests_to(":predict")
+    audio = request["instances"][0]["audio"]["b64"]
+    assert (
+        audio.startswith("ZkxhQ") and len(audio) < 300_000
+    )  # base64 of "fLaC"; far below the request limit
 
 
-def test_without_the_library_the_extra_is_named(
+def test_a_missing_library_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, deployment: Deployment
 ) -> None:
     monkeypatch.setitem(sys.modules, "google.cloud.aiplatform", None)
@@ -254,8 +260,8 @@ def test_without_the_library_the_extra_is_named(
         deploy(deployment, b"audio", print)
 
 
-def test_the_plan_is_what_is_done(deployment: Deployment) -> None:
-    lines = list(planned(deployment, b"audio"))
+def test_planned_calls_use_the_arguments_of_the_deployment(deployment: Deployment) -> None:
+    lines = list(planned_calls(deployment, b"audio"))
     assert f"artifact_uri='{deployment.artifacts}'" in lines[3]
     with pytest.raises(StorageError):
         replace(deployment, bucket="")

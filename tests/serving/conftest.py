@@ -1,4 +1,4 @@
-"""One server for the tests that only ask."""
+"""One server shared by all tests that do not change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container: its Dockerfile by the rules, and its steps taken without Docker."""
+"""The Dockerfile: linted, compared with the package, and its steps run without Docker."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ DOCKERFILE = ROOT / "amt" / "serving" / "Dockerfile"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SERVING = PROJECT["dependency-groups"]["serving"]
 ENVIRONMENT = "/opt/amt"
-MOST_MEGABYTES = 300  # beside torch and what torch needs
+MAX_MEGABYTES = 300  # without torch and its dependencies
 NOT_FOR_SERVING = ("lightning", "hydra", "wandb", "matplotlib", "sklearn", "scipy", "librosa")
 
 
 def steps(stage: int) -> list[tuple[str, str]]:
-    """Instructions and what follows them, of one stage of the Dockerfile."""
+    """Pairs of instruction and arguments of one stage of the Dockerfile."""
     text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text("utf-8"), flags=re.MULTILINE)
     lines = text.replace("\\\n", " ").splitlines()
     parts = [line.split(maxsplit=1) for line in lines if line.strip()]
@@ -53,55 +53,55 @@ def names(requirements: Iterable[str]) -> set[str]:
 
 
 def closure(requirements: Iterable[str]) -> set[str]:
-    """Names of the distributions that requirements bring along, as far as they are installed."""
+    """Names of the distributions that requirements install, as far as they are installed here."""
     found: set[str] = set()
     left = [(Requirement(text), "") for text in requirements]
     while left:
-        wanted, extra = left.pop()
-        name = canonicalize_name(wanted.name)
-        if wanted.marker and not wanted.marker.evaluate({"extra": extra}):
+        requirement, extra = left.pop()
+        name = canonicalize_name(requirement.name)
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
             continue
         found.add(name)
         try:
-            needed = [Requirement(text) for text in requires(wanted.name) or []]
+            needed = [Requirement(text) for text in requires(requirement.name) or []]
         except PackageNotFoundError:
             continue
         new = [one for one in needed if canonicalize_name(one.name) not in found or one.extras]
-        left += [(one, extra) for one in new for extra in ["", *wanted.extras]]
+        left += [(one, extra) for one in new for extra in ["", *requirement.extras]]
     return found
 
 
-def test_the_linter_has_nothing_to_say() -> None:
+def test_the_linter_accepts_the_dockerfile() -> None:
     done = hadolint(DOCKERFILE.read_text("utf-8"))
     assert not done.returncode, done.stdout
 
 
-def test_the_linter_would_say_something() -> None:
+def test_the_linter_finds_errors() -> None:
     done = hadolint("FROM python\nADD amt /amt\nRUN apt-get install x\nENTRYPOINT amt serve\n")
     assert {"DL3006", "DL3020", "DL3008", "DL3025"} <= set(re.findall(r"DL\d+", done.stdout))
 
 
-def test_it_names_no_host() -> None:
+def test_the_dockerfile_names_no_host() -> None:
     assert "://" not in DOCKERFILE.read_text("utf-8")
 
 
-def test_a_number_runs_the_server_itself() -> None:
+def test_the_server_is_the_entrypoint_and_not_root() -> None:
     final = dict(steps(1))
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", final["USER"])
     assert json.loads(final["ENTRYPOINT"]) == ["amt", "serve"]
     assert final["EXPOSE"] == "8080"
 
 
-def test_what_is_copied_is_let_through() -> None:
+def test_dockerignore_admits_exactly_what_is_copied() -> None:
     ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text("utf-8").split()
     assert ignored[0] == "*"
-    let_through = {line[1:] for line in ignored if line.startswith("!")}
+    admitted = {line[1:] for line in ignored if line.startswith("!")}
     copied = {name for word, rest in steps(0) if word == "COPY" for name in rest.split()[:-1]}
-    assert copied == let_through
+    assert copied == admitted
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_container_asks_for_nothing_else_than_the_package() -> None:
+def test_container_requirements_are_a_subset_of_the_package() -> None:
     package = [*PROJECT["project"]["dependencies"], *names_of_extra("serve")]
     assert set(SERVING) - {"onnxruntime>=1.20"} <= set(package)
     assert not names(SERVING) & set(NOT_FOR_SERVING)
@@ -111,7 +111,7 @@ def names_of_extra(extra: str) -> list[str]:
     return PROJECT["project"]["optional-dependencies"][extra]
 
 
-def test_serving_imports_no_more_than_the_container_has() -> None:
+def test_serving_runs_with_only_the_packages_of_the_container() -> None:
     kept = closure(SERVING)
     hidden = {
         package
@@ -143,15 +143,15 @@ print(load_model(Settings()).name)
 
 
 @pytest.mark.slow
-def test_the_steps_make_a_small_environment_that_serves() -> None:
-    # Not below tmp_path, which keeps what it holds: PyTorch with CUDA has gigabytes.
+def test_the_steps_build_a_small_environment_that_serves() -> None:
+    # Not tmp_path, which pytest keeps: PyTorch with CUDA has gigabytes.
     with tempfile.TemporaryDirectory(prefix="amt-container-") as scratch:
         environment, work = Path(scratch) / "environment", Path(scratch) / "build"
         work.mkdir()
         torch_size = build(environment, work)
         size = megabytes(environment) - torch_size
         print(f"\n{size:.0f} MB beside torch, which takes {torch_size:.0f} MB")
-        assert size <= MOST_MEGABYTES
+        assert size <= MAX_MEGABYTES
         script = f"import importlib.util as u; print(*map(u.find_spec, {NOT_FOR_SERVING}))"
         python = environment / "bin" / "python"
         found = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
@@ -160,7 +160,7 @@ def test_the_steps_make_a_small_environment_that_serves() -> None:
 
 
 def build(environment: Path, work: Path) -> float:
-    """Take the steps of both stages; the megabytes that the step for torch added."""
+    """Run the steps of both stages; returns the megabytes that installing torch added."""
     variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     variables.pop("PYTHONPATH", None)
     added = 0.0
@@ -174,23 +174,23 @@ def build(environment: Path, work: Path) -> float:
                 copy(ROOT / name, work / name)
         elif word == "RUN":
             before = megabytes(environment)
-            for_torch = '"torch>=' in rest
-            # Compiling torch takes minutes; it is not counted.
-            given = {**variables, "PIP_NO_COMPILE": "1"} if for_torch else variables
+            is_torch = '"torch>=' in rest
+            # Without bytecode of torch, which takes minutes to compile and is not counted.
+            given = {**variables, "PIP_NO_COMPILE": "1"} if is_torch else variables
             command = rest.replace(ENVIRONMENT, str(environment))
             subprocess.run(command, shell=True, cwd=work, env=given, check=True)
-            added += megabytes(environment) - before if for_torch else 0.0
+            added += megabytes(environment) - before if is_torch else 0.0
     return added
 
 
 def megabytes(folder: Path) -> float:
-    """Of all files below a folder."""
+    """Size of all files below a folder."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return sum(path.stat().st_size for path in files) / 1e6
 
 
 def check_server(environment: Path) -> None:
-    """The entry point gets ready, answers, and ends when it is asked to."""
+    """The entry point starts, answers requests, and ends on SIGTERM."""
     address = free_port()
     variables = {"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "AIP_HTTP_PORT": str(address)}
     command = json.loads(dict(steps(1))["ENTRYPOINT"])
@@ -198,10 +198,10 @@ def check_server(environment: Path) -> None:
         [environment / "bin" / command[0], *command[1:]], env=variables, cwd="/"
     )
     try:
-        for answer in asked(f"http://127.0.0.1:{address}/health", process):
+        for answer in responses(f"http://127.0.0.1:{address}/health", process):
             assert answer["status"] == "ready"
         body = json.dumps({"instances": [encoded(clip(2))]}).encode()
-        for answer in asked(f"http://127.0.0.1:{address}/predict", process, body):
+        for answer in responses(f"http://127.0.0.1:{address}/predict", process, body):
             assert answer["predictions"][0]["model"]["name"] == "base"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -210,8 +210,8 @@ def check_server(environment: Path) -> None:
         process.wait()
 
 
-def asked(address: str, process: subprocess.Popen, body: bytes | None = None) -> Iterator[dict]:
-    """One answer, as soon as there is one."""
+def responses(address: str, process: subprocess.Popen, body: bytes | None = None) -> Iterator[dict]:
+    """Yield one response, as soon as the server answers."""
     for _ in range(600):
         try:
             with urllib.request.urlopen(urllib.request.Request(address, body), timeout=60) as found:

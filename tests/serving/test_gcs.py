@@ -1,4 +1,4 @@
-"""Models and recordings from a storage server."""
+"""Models and recordings from Cloud Storage (an emulator)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from amt.cloud.storage import upload_folder
 
 @pytest.fixture
 def client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A server whose model is in storage, and that may read what is below takes/."""
+    """A server with its model in Cloud Storage, which may read recordings below takes/."""
     with emulator(monkeypatch):
         upload_folder(folder, f"gs://{BUCKET}/models/small")
         bucket = Client(project="tests").bucket(BUCKET)
@@ -42,7 +42,7 @@ def test_recordings_in_storage(client: TestClient) -> None:
     assert found["model"]["name"] == "small"
 
 
-def test_paths_do_not_lead_out_of_what_is_allowed(client: TestClient) -> None:
+def test_paths_cannot_escape_the_allowed_prefix(client: TestClient) -> None:
     tricks = (
         "takes/../secret/a.flac",
         "takes/%2e%2e/secret/a.flac",

@@ -1,4 +1,4 @@
-"""It stays up: bodies, durations, numbers and times that are too much."""
+"""Limits: body size, duration, concurrency, timeouts, and clients that disconnect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_body_that_is_too_large(folder: Path) -> None:
     assert within.status_code == 400
 
 
-def test_a_small_file_that_lasts_for_hours(folder: Path) -> None:
+def test_a_small_file_with_an_hour_of_audio(folder: Path) -> None:
     data = io.BytesIO()
     soundfile.write(data, np.zeros(8000 * 3600, dtype=np.int16), 8000, format="FLAC")
     assert len(data.getvalue()) < 200_000
@@ -54,37 +54,37 @@ def test_a_small_file_that_lasts_for_hours(folder: Path) -> None:
     assert upload.status_code == 413
 
 
-def test_who_comes_when_the_house_is_full_is_told_when_to_return(
+def test_too_many_requests_get_429_with_retry_after(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on = threading.Event()
-    hear = TranscriptionPool._transcribe
+    proceed = threading.Event()
+    original = TranscriptionPool._transcribe
 
     def slow(*arguments: Any) -> Any:
-        assert go_on.wait(20)
-        return hear(*arguments)
+        assert proceed.wait(20)
+        return original(*arguments)
 
     monkeypatch.setattr(TranscriptionPool, "_transcribe", slow)
     body = {"instances": [encoded(clip(0.3))]}
     with server(folder, max_requests=3) as client, ThreadPoolExecutor(3) as pool:
-        inside = [pool.submit(client.post, "/predict", json=body) for _ in range(3)]
-        while "amt_requests_inside 3.0" not in client.get("/metrics").text:
+        running = [pool.submit(client.post, "/predict", json=body) for _ in range(3)]
+        while "amt_requests_in_progress 3.0" not in client.get("/metrics").text:
             time.sleep(0.01)
         refused = client.post("/predict", json=body)
         assert client.get("/health").status_code == 200
-        go_on.set()
-        assert [answer.result().status_code for answer in inside] == [200] * 3
+        proceed.set()
+        assert [answer.result().status_code for answer in running] == [200] * 3
         assert client.post("/predict", json=body).status_code == 200
     assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1
     assert "try again" in refused.json()["error"]
 
 
-def test_an_answer_that_takes_too_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear = TranscriptionPool._transcribe
+def test_a_slow_transcription_gets_503(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = TranscriptionPool._transcribe
 
     def slow(*arguments: Any) -> Any:
         time.sleep(2)
-        return hear(*arguments)
+        return original(*arguments)
 
     monkeypatch.setattr(TranscriptionPool, "_transcribe", slow)
     with server(folder, timeout_seconds=1) as client:
@@ -105,7 +105,7 @@ def scope_of(path: str = "/predict", method: str = "POST") -> Any:
     }
 
 
-def test_who_leaves_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disconnect_cancels_the_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ended = threading.Event(), threading.Event()
 
     async def endless(*_: Any) -> None:
@@ -130,13 +130,13 @@ def test_who_leaves_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPa
 
     body_left, sent = [body], []
     with server(folder) as client:
-        # In the loop of this test, in which nothing was loaded.
+        # In a new event loop; the model was loaded in the loop of the test client.
         asyncio.run(asyncio.wait_for(client.app(scope_of(), receive, send), 10))
         assert ended.is_set() and sent[0]["status"] == 499
-        assert "amt_requests_inside 0.0" in client.get("/metrics").text
+        assert "amt_requests_in_progress 0.0" in client.get("/metrics").text
 
 
-def test_who_leaves_while_sending_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disconnect_while_sending_is_logged_as_499(caplog: pytest.LogCaptureFixture) -> None:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
@@ -151,7 +151,7 @@ def test_who_leaves_while_sending_is_no_error(caplog: pytest.LogCaptureFixture) 
     assert record.levelno == logging.INFO and record.fields["status"] == 499
 
 
-def test_who_does_not_read_his_answer_has_gone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_does_not_read_its_response_is_dropped() -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b"{"}
 
@@ -161,14 +161,14 @@ def test_who_does_not_read_his_answer_has_gone(caplog: pytest.LogCaptureFixture)
     app = create_app(Settings(timeout_seconds=1))
     app.state.service.pool = object()
     asyncio.run(asyncio.wait_for(app(scope_of(), receive, send), 20))
-    assert "amt_requests_inside 0.0" in metrics_of(app)
+    assert "amt_requests_in_progress 0.0" in metrics_of(app)
 
 
 def metrics_of(app: FastAPI) -> str:
     return generate_latest(app.state.service.metrics.registry).decode()
 
 
-def test_a_body_that_does_not_come() -> None:
+def test_a_body_that_does_not_arrive_gets_408() -> None:
     async def receive() -> Any:
         await asyncio.sleep(60)
 
@@ -185,10 +185,9 @@ def test_a_body_that_does_not_come() -> None:
     assert b"did not arrive within 1 s" in sent[1]["body"]
 
 
-def test_who_has_gone_is_not_worked_for(folder: Path) -> None:
-    """The window that is being computed is finished, the next is not begun."""
+def test_a_cancelled_transcription_stops_after_the_current_window(folder: Path) -> None:
 
-    async def leave() -> int:
+    async def windows_until_cancelled() -> int:
         model = load_model(Settings(storage_uri=str(folder)))
         windows = 0
         network = model.transcriber.model
@@ -199,21 +198,21 @@ def test_who_has_gone_is_not_worked_for(folder: Path) -> None:
             nonlocal windows
             windows += 1
 
-        pool = TranscriptionPool(model, longest=1200, threads=1)
-        hearing = asyncio.create_task(pool.transcribe(clip(300), Options()))
+        pool = TranscriptionPool(model, max_seconds=1200, threads=1)
+        task = asyncio.create_task(pool.transcribe(clip(300), Options()))
         while not windows:
             await asyncio.sleep(0.001)
-        hearing.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await hearing
+            await task
         await asyncio.to_thread(pool.close)
-        assert pool.inside == 0
+        assert pool.in_progress == 0
         return windows
 
-    assert asyncio.run(leave()) < 10  # Of 18.
+    assert asyncio.run(windows_until_cancelled()) < 10  # Of 18.
 
 
-def test_an_error_behind_the_door_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_gets_500_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def broken(*_: Any) -> None:
         raise ZeroDivisionError
 

@@ -1,4 +1,4 @@
-"""Predictions as Vertex AI asks for them."""
+"""The predict route: results, options, invalid instances and invalid requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def expected_notes(folder: Path, data: bytes) -> Notes:
     return transcriber.transcribe(load_bytes(data, transcriber.sample_rate))
 
 
-def test_the_notes_are_the_transcribers(client: TestClient, folder: Path) -> None:
+def test_notes_equal_those_of_the_transcriber(client: TestClient, folder: Path) -> None:
     data = clip(2.5, kind="FLAC")
     (answer,) = predict(client, encoded(data))
     notes = expected_notes(folder, data)
@@ -41,7 +41,7 @@ def test_the_notes_are_the_transcribers(client: TestClient, folder: Path) -> Non
     assert answer["duration"] == 2.5 and answer["pedal"] == []
 
 
-def test_answers_come_in_the_order_of_the_instances(client: TestClient) -> None:
+def test_predictions_are_in_the_order_of_the_instances(client: TestClient) -> None:
     durations = [0.5, 2.0, 1.0, 1.5]
     answers = predict(client, *(encoded(clip(seconds)) for seconds in durations))
     assert [answer["duration"] for answer in answers] == durations
@@ -102,7 +102,7 @@ def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
         ({"audio_uri": "https://example.com/a.wav"}, "expected gs://"),
     ],
 )
-def test_a_bad_instance_costs_the_others_nothing(
+def test_an_invalid_instance_does_not_fail_the_others(
     client: TestClient, instance: Any, error: str
 ) -> None:
     first, bad, last = predict(client, encoded(clip(0.5)), instance, encoded(clip(0.7)))
@@ -133,7 +133,7 @@ def test_a_bad_instance_costs_the_others_nothing(
         (b'{"instances": ["\\ud800"], "parameters": {"\\ud800": 1}}', ""),
     ],
 )
-def test_a_bad_request_is_one_sentence(client: TestClient, body: bytes, error: str) -> None:
+def test_an_invalid_request_gets_one_sentence(client: TestClient, body: bytes, error: str) -> None:
     answer = client.post("/predict", content=body)
     assert answer.status_code == 400, answer.text
     refusal = answer.json()
@@ -141,20 +141,20 @@ def test_a_bad_request_is_one_sentence(client: TestClient, body: bytes, error: s
     assert error in refusal["error"] and "\n" not in refusal["error"]
 
 
-def test_strange_characters_come_back_as_ascii(client: TestClient) -> None:
+def test_error_responses_are_ascii(client: TestClient) -> None:
     (answer,) = predict(client, {"audio_uri": "gs://böse/\u202e\x00"})
     assert "error" in answer
     raw = client.post("/predict", content=json.dumps({"instances": [{"ключ": 1}]}).encode())
     assert raw.content.isascii()
 
 
-def test_what_nobody_foresaw_stays_in_its_place(
+def test_an_unexpected_error_fails_only_its_instance(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("amt.serving.pool.load_bytes", broken)
+    monkeypatch.setattr("amt.inference.transcriber.load_bytes", broken)
     (answer,) = predict(client, encoded(clip()))
-    assert "its log tells more" in answer["error"] and answer["status"] == 500
+    assert "the server's log has details" in answer["error"] and answer["status"] == 500
     assert 'amt_recordings_total{outcome="failed"}' in client.get("/metrics").text

@@ -1,4 +1,4 @@
-"""Notes as JSON values."""
+"""The piano roll and the summary of a prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def table(rows: list[tuple[int, int, int, int]]) -> Notes:
     return Notes(onset / 100, (onset + length) / 100, pitch, velocity)
 
 
-def test_runs_of_a_roll() -> None:
+def test_runs_of_a_piano_roll() -> None:
     notes = Notes([0.0, 0.5, 0.5], [0.5, 1.0, 0.7], [60, 60, 21], [80, 90, 10])
     roll = piano_roll(notes, 1.0, 10)
     assert roll == {
@@ -30,7 +30,7 @@ def test_runs_of_a_roll() -> None:
 
 
 @given(st.lists(note, max_size=30), st.sampled_from([1.0, 7.3, 50.0, 100.0]))
-def test_runs_give_the_roll_back(rows: list[tuple[int, int, int, int]], rate: float) -> None:
+def test_runs_decode_to_the_piano_roll(rows: list[tuple[int, int, int, int]], rate: float) -> None:
     notes = table(rows)
     roll = piano_roll(notes, 3.0, rate)
     back = np.zeros((NUM_KEYS, roll["frames"]), dtype=int)
@@ -47,7 +47,7 @@ def test_runs_give_the_roll_back(rows: list[tuple[int, int, int, int]], rate: fl
     np.testing.assert_array_equal(back, expected)
 
 
-def test_nothing_heard() -> None:
+def test_no_notes() -> None:
     assert piano_roll(Notes.empty(), 0.001, 50) == {"frame_rate": 50, "frames": 1, "runs": []}
     assert summary(Notes.empty(), 1.0) == {
         "note_count": 0,

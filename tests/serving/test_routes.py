@@ -1,4 +1,4 @@
-"""Everything but predictions: health, uploads, metrics, documents, request ids."""
+"""All routes but predict: health, uploads, metrics, OpenAPI; request ids, log, exported models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from served import clip, encoded, server
 
 from amt.inference.export import export
-from amt.inference.model_card import model_facts
+from amt.inference.model_card import model_info
 from amt.io.midi import read_midi
 from amt.serving.app import create_app
 from amt.serving.logging import JsonFormatter
@@ -20,7 +20,7 @@ from amt.serving.model import Model, load_model
 from amt.serving.settings import Settings
 
 
-def test_health_is_not_ready_before_the_model_is(folder: Path) -> None:
+def test_503_until_the_model_is_loaded(folder: Path) -> None:
     may_load = threading.Event()
 
     def slow(settings: Settings) -> Model:
@@ -38,7 +38,7 @@ def test_health_is_not_ready_before_the_model_is(folder: Path) -> None:
         assert client.get("/health").json()["status"] == "ready"
 
 
-def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded(tmp_path: Path) -> None:
     failures: list[int] = []
     (tmp_path / "model").mkdir()
     settings = Settings(storage_uri=str(tmp_path / "model"))
@@ -50,7 +50,7 @@ def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     assert "expected what `amt export` wrote" in answer.json()["error"]
 
 
-def test_the_routes_are_where_vertex_wants_them(folder: Path) -> None:
+def test_routes_can_be_changed(folder: Path) -> None:
     with server(folder, health_route="/v1/alive", predict_route="/v1/models/m:predict") as client:
         assert client.get("/v1/alive").status_code == 200
         answer = client.post("/v1/models/m:predict", json={"instances": [encoded(clip())]})
@@ -73,8 +73,8 @@ def test_uploads_that_are_refused(client: TestClient) -> None:
     assert broken.status_code == 422 and "cannot decode the audio" in broken.json()["error"]
     without = client.post("/transcribe")
     assert without.status_code == 400 and "file" in without.json()["error"]
-    odd = client.post("/transcribe?format=mp3", files={"file": ("a.wav", clip())})
-    assert odd.status_code == 400 and "format" in odd.json()["error"]
+    unknown_format = client.post("/transcribe?format=mp3", files={"file": ("a.wav", clip())})
+    assert unknown_format.status_code == 400 and "format" in unknown_format.json()["error"]
     no_form = client.post("/transcribe", content=b"x", headers={"content-type": "multipart/x"})
     assert no_form.status_code == 400
 
@@ -83,27 +83,29 @@ def test_uploads_that_are_refused(client: TestClient) -> None:
     ("method", "path", "status"),
     [("GET", "/", 404), ("PUT", "/predict", 405), ("GET", "/../", 404)],
 )
-def test_what_is_not_there(client: TestClient, method: str, path: str, status: int) -> None:
+def test_unknown_routes_and_methods(
+    client: TestClient, method: str, path: str, status: int
+) -> None:
     answer = client.request(method, path)
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "request_id"}
 
 
-def test_request_ids_are_kept_if_sane(client: TestClient) -> None:
+def test_valid_request_ids_are_kept(client: TestClient) -> None:
     kept = client.get("/health", headers={"x-request-id": "abc-123"})
     assert kept.headers["x-request-id"] == "abc-123"
-    for odd in ("a b", "x" * 65, '"', ""):
-        made = client.get("/health", headers={"x-request-id": odd})
-        assert len(made.headers["x-request-id"]) == 32
+    for invalid in ("a b", "x" * 65, '"', ""):
+        generated = client.get("/health", headers={"x-request-id": invalid})
+        assert len(generated.headers["x-request-id"]) == 32
 
 
-def test_measures(client: TestClient) -> None:
+def test_metrics(client: TestClient) -> None:
     client.post("/predict", json={"instances": [encoded(clip()), 5]})
     client.get("/invented/by/somebody")
     text = client.get("/metrics").text
     assert 'amt_requests_total{method="POST",route="/predict",status="200"}' in text
     assert 'route="other"' in text and "invented" not in text
-    assert "amt_requests_inside 0.0" in text
+    assert "amt_requests_in_progress 0.0" in text
     assert 'amt_recordings_total{outcome="transcribed"}' in text
     assert "process_resident_memory_bytes" in text
 
@@ -124,7 +126,7 @@ def test_every_request_is_one_line_of_json(
     assert line["severity"] == "INFO" and line["instances"] == 2 and line["errors"] == 1
 
 
-def test_the_documents_tell_of_instances_and_errors(client: TestClient) -> None:
+def test_openapi_describes_instances_and_errors(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert client.get("/docs").status_code == 200
     predict = document["paths"]["/predict"]["post"]
@@ -134,17 +136,17 @@ def test_the_documents_tell_of_instances_and_errors(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("backend", ["torchscript", "onnx"])
-def test_an_exported_model_answers_as_its_checkpoint(
+def test_an_exported_model_gives_the_notes_of_its_checkpoint(
     client: TestClient, folder: Path, tmp_path: Path, backend: str
 ) -> None:
     checkpoint = folder / "small.ckpt"
-    export(checkpoint, tmp_path / "exported", model_facts(checkpoint, None), report=lambda _: None)
+    export(checkpoint, tmp_path / "exported", model_info(checkpoint, None), report=lambda _: None)
     body = {"instances": [encoded(clip(2.0))]}
     with server(tmp_path / "exported", backend=backend) as exported:
         (ours,) = exported.post("/predict", json=body).json()["predictions"]
     (expected,) = client.post("/predict", json=body).json()["predictions"]
     assert ours["model"]["name"] == "small" and ours["model"] != expected["model"]
-    # A half-precision network may hear a threshold's breadth more or less.
+    # Rounding may move a posterior across the threshold.
     assert ours["summary"]["note_count"] == pytest.approx(
         expected["summary"]["note_count"], rel=0.02
     )

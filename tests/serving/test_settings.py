@@ -1,4 +1,4 @@
-"""The environment of the server."""
+"""Settings from environment variables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from amt.serving.settings import Settings
 
 
-def test_vertex_sets_the_routes_and_the_port() -> None:
-    settings = Settings.read(
+def test_variables_of_vertex_and_of_amt() -> None:
+    settings = Settings.from_environment(
         {
             "AIP_HTTP_PORT": "9000",
             "AIP_HEALTH_ROUTE": "/ping",
@@ -30,9 +30,9 @@ def test_vertex_sets_the_routes_and_the_port() -> None:
     )
 
 
-def test_what_is_given_comes_before_the_environment() -> None:
-    assert Settings.read({"AIP_HTTP_PORT": "9000"}, port=1234).port == 1234
-    assert Settings.read({"AIP_HTTP_PORT": " "}) == Settings()
+def test_overrides_win_over_the_environment() -> None:
+    assert Settings.from_environment({"AIP_HTTP_PORT": "9000"}, port=1234).port == 1234
+    assert Settings.from_environment({"AIP_HTTP_PORT": " "}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_given_comes_before_the_environment() -> None:
         ("AMT_ALLOWED_URIS", "/home"),
     ],
 )
-def test_odd_values_are_one_line_that_names_the_variable(name: str, value: str) -> None:
+def test_invalid_values_raise_one_line_that_names_the_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name) as error:
-        Settings.read({name: value})
+        Settings.from_environment({name: value})
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""The server as a process: how it starts, and how it ends."""
+"""The server as a process: start, SIGTERM, SIGKILL, and start-up errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 class Served:
-    """A server in a process of its own."""
+    """A server in a separate process."""
 
     def __init__(self, folder: Path, scratch: Path, **variables: str) -> None:
         self.port = free_port()
@@ -74,13 +74,13 @@ def serving(folder: Path, scratch: Path, **variables: str) -> Iterator[Served]:
 
 @contextmanager
 def busy(served: Served, requests: int = 4) -> Iterator[list[Future[dict[str, Any]]]]:
-    """The answers to long requests that are being computed or wait."""
+    """Futures of long requests that are in progress."""
     with ThreadPoolExecutor(requests) as pool:
-        asked = [pool.submit(served.ask, "/predict", LONG) for _ in range(requests)]
+        futures = [pool.submit(served.ask, "/predict", LONG) for _ in range(requests)]
         address = f"http://127.0.0.1:{served.port}/metrics"
-        while f"amt_requests_inside {requests}.0" not in _text(address):
+        while f"amt_requests_in_progress {requests}.0" not in _text(address):
             time.sleep(0.02)
-        yield asked
+        yield futures
 
 
 def _text(address: str) -> str:
@@ -88,12 +88,12 @@ def _text(address: str) -> str:
         return answer.read().decode()
 
 
-def test_sigterm_lets_everyone_inside_have_an_answer(folder: Path, tmp_path: Path) -> None:
+def test_sigterm_finishes_requests_in_progress(folder: Path, tmp_path: Path) -> None:
     with serving(folder, tmp_path) as served:
         served.wait_until_ready()
-        with busy(served) as asked:
+        with busy(served) as futures:
             served.process.send_signal(signal.SIGTERM)
-            answers = [future.result() for future in asked]
+            answers = [future.result() for future in futures]
         assert [a["predictions"][0]["duration"] for a in answers] == [120.0] * 4
         assert served.process.wait(timeout=30) == 0
         log, _ = served.process.communicate()
@@ -102,12 +102,14 @@ def test_sigterm_lets_everyone_inside_have_an_answer(folder: Path, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_after_sigkill_nothing_is_left_and_a_new_one_starts(folder: Path, tmp_path: Path) -> None:
+def test_after_sigkill_no_files_are_left_and_a_new_server_starts(
+    folder: Path, tmp_path: Path
+) -> None:
     with serving(folder, tmp_path) as served:
         served.wait_until_ready()
-        with busy(served) as asked:
+        with busy(served) as futures:
             served.process.kill()
-            for future in asked:
+            for future in futures:
                 with pytest.raises(OSError):
                     future.result()
     assert list(tmp_path.iterdir()) == []
@@ -117,7 +119,7 @@ def test_after_sigkill_nothing_is_left_and_a_new_one_starts(folder: Path, tmp_pa
         assert served.ask("/predict", body)["predictions"][0]["duration"] == 1.0
 
 
-def test_without_a_model_it_ends_with_a_line(tmp_path: Path) -> None:
+def test_a_missing_model_ends_the_process_with_one_line(tmp_path: Path) -> None:
     with serving(tmp_path / "nothing", tmp_path) as served:
         log, _ = served.process.communicate(timeout=60)
     assert served.process.returncode == 1
@@ -125,9 +127,9 @@ def test_without_a_model_it_ends_with_a_line(tmp_path: Path) -> None:
     assert "AIP_STORAGE_URI" in critical["message"] and "no such folder" in critical["message"]
 
 
-def test_an_odd_environment_ends_with_a_line(tmp_path: Path) -> None:
+def test_an_invalid_variable_ends_the_process_with_one_line(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "amt.cli", "serve"]
-    odd = {**os.environ, "AMT_MAX_REQUESTS": "many"}
-    done = subprocess.run(words, env=odd, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "AMT_MAX_REQUESTS": "many"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "amt: AMT_MAX_REQUESTS='many': expected a number\n"

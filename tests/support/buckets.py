@@ -1,4 +1,4 @@
-"""Servers for tests: an emulator of Cloud Storage, and one that answers as it is told."""
+"""Servers for tests: an emulator of Cloud Storage, and an HTTP server with a given handler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUCKET = "takes"
 
 @contextmanager
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty Cloud Storage in memory, with a bucket, that the client is led to; its address."""
+    """Cloud Storage in memory with one empty bucket, configured for the client; its address."""
     server = create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)
     server.start()
     address = f"http://127.0.0.1:{server._api._httpd.server_port}"
@@ -28,12 +28,12 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @contextmanager
 def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[str]]]:
-    """A server on a free port whose every GET is answered by `answer`; its address, the paths."""
-    asked: list[str] = []
+    """A server that answers every GET by `answer`; its address, and the paths requested so far."""
+    paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            paths.append(self.path)
             answer(self)
 
         def log_message(self, format: str, *args: object) -> None:
@@ -43,7 +43,7 @@ def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tupl
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", paths
     finally:
         server.shutdown()
         server.server_close()

@@ -1,4 +1,4 @@
-"""A server with a small model, and recordings to send to it."""
+"""A server with a small model for tests, and audio files to send to it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from amt.serving.settings import Settings
 
 
 def model_folder(folder: Path) -> Path:
-    """A folder with weights in it, as AIP_STORAGE_URI may name it."""
+    """A folder with one file of weights, a valid value of AIP_STORAGE_URI."""
     folder.mkdir(parents=True, exist_ok=True)
     small_checkpoint(folder / "small.ckpt")
     return folder
 
 
 def clip(seconds: float = 1.0, seed: int = 0, kind: str = "WAV", rate: int = 16000) -> bytes:
-    """An audio file of noise."""
+    """The content of an audio file with noise."""
     noise = np.random.default_rng(seed).standard_normal(round(seconds * rate)) * 0.1
     data = io.BytesIO()
     soundfile.write(data, noise, rate, format=kind)
@@ -37,12 +37,13 @@ def clip(seconds: float = 1.0, seed: int = 0, kind: str = "WAV", rate: int = 160
 
 
 def encoded(data: bytes) -> dict[str, Any]:
+    """An instance with the audio file in base64."""
     return {"audio": {"b64": base64.b64encode(data).decode()}}
 
 
 @contextmanager
 def server(folder: Path | str, load: Load = load_model, **changes: Any) -> Iterator[TestClient]:
-    """A client of a server that is ready."""
+    """A test client of a server whose model is loaded."""
     settings = Settings(storage_uri=str(folder), **changes)
     with TestClient(create_app(settings, load)) as client:
         for _ in range(200):

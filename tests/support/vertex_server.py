@@ -1,6 +1,6 @@
-"""A Vertex AI for tests: the REST interface that the official client speaks, over HTTP.
+"""A fake Vertex AI for tests: the REST interface that the official client uses, over HTTP.
 
-Long-running operations are not done when they begin, but when they are first asked for.
+A long-running operation is unfinished in its first response, and done when it is first polled.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ PREDICTION = {"duration": 1.7, "notes": [{"pitch": 60}], "summary": {"note_count
 
 @dataclass
 class Vertex:
-    """What was asked (method, path, body), what there is, and what shall fail (by verb)."""
+    """The requests so far (method, path, body), the resources, and the verbs that shall fail."""
 
-    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -42,15 +42,15 @@ class Vertex:
     predictions: list[Any] = field(default_factory=lambda: [PREDICTION])
     dedicated: str = ""
 
-    def asked_for(self, ending: str) -> list[Any]:
-        """Bodies of the requests whose path ends so."""
-        return [body for method, path, body in self.asked if path.endswith(ending) and body]
+    def requests_to(self, ending: str) -> list[Any]:
+        """Bodies of the requests whose path ends in `ending`."""
+        return [body for method, path, body in self.requests if path.endswith(ending) and body]
 
     def answer(self, method: str, path: str, body: Any, tls: bool) -> tuple[int, Any]:
-        """Status and body of the answer; `tls`: at the address of a dedicated endpoint."""
+        """Status and body of the response; `tls`: the request came to a dedicated endpoint."""
         path, _, query = unquote(path[path.index("projects/") :]).partition("?")
         path = path.partition("@")[0]
-        self.asked.append((method, path, body))
+        self.requests.append((method, path, body))
         verb = re.split("[/:]", path)[-1] if method == "POST" else "get"
         if verb in self.failing:
             return self._error(*self.failing[verb])
@@ -67,8 +67,8 @@ class Vertex:
 
     def _get(self, path: str, query: str) -> tuple[int, Any]:
         if path.endswith("/endpoints"):
-            there = self.endpoints.values()
-            named = [one for one in there if f'display_name="{one["displayName"]}"' in query]
+            endpoints = self.endpoints.values()
+            named = [one for one in endpoints if f'display_name="{one["displayName"]}"' in query]
             return 200, {"endpoints": named}
         found = (self.endpoints | self.models).get(path)
         return (200, found) if found else self._error(404, path)
@@ -90,8 +90,8 @@ class Vertex:
     def _deployModel(self, path: str, body: Any) -> tuple[int, Any]:  # noqa: N802
         name = path.removesuffix(":deployModel")
         deployed = {**body["deployedModel"], "id": "9"}
-        there = self.endpoints[name].setdefault("deployedModels", [])
-        self.endpoints[name]["deployedModels"] = [*there, deployed]
+        existing = self.endpoints[name].setdefault("deployedModels", [])
+        self.endpoints[name]["deployedModels"] = [*existing, deployed]
         answer = {"@type": f"{TYPES}.DeployModelResponse", "deployedModel": deployed}
         return self._begin(name, answer)
 
@@ -113,24 +113,24 @@ class Vertex:
 
 @contextmanager
 def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vertex]:
-    """A Vertex AI that the official client is led to."""
+    """A fake Vertex AI, with the official client configured to use it."""
     state = Vertex()
     with _serving(state) as port:
-        led = {
+        configuration = {
             "credentials": AnonymousCredentials(),
             "api_endpoint": f"http://127.0.0.1:{port}",
             "api_transport": "rest",
             "project": None,
             "location": None,
         }
-        for name, value in led.items():  # and back again afterwards
+        for name, value in configuration.items():
             monkeypatch.setattr(initializer.global_config, f"_{name}", value)
         yield state
 
 
 @contextmanager
 def dedicated(state: Vertex, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An address of its own, over TLS, for the endpoints that ask for one."""
+    """A second address, over TLS, for dedicated endpoints."""
     certificate = _certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -171,7 +171,7 @@ def _serving(state: Vertex, tls: ssl.SSLContext | None = None) -> Iterator[int]:
 
 
 def _certificate(folder: Path) -> Path:
-    """A file with a key and a certificate for localhost, signed by itself."""
+    """A file with a key and a self-signed certificate for localhost."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
