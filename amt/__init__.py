@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Notes", "Transcriber", "read_midi", "write_midi"]
 
-# Imported when they are first used, so that `import amt` does not wait for torch.
+# The module of each public name, imported when the name is first used: `import amt` stays fast.
 _LAZY = {
     "Notes": "amt.notes",
     "Transcriber": "amt.inference.transcriber",

@@ -1,4 +1,4 @@
-"""The note table: notes and pedal of a reference or an estimate."""
+"""The note table: notes and pedal movements of a piece, a reference or an estimate."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SOSTENUTO = 66
 SOFT = 67
 PEDALS = (SUSTAIN, SOSTENUTO, SOFT)
 
-# The columns of a note table, in this order wherever a table is an array.
+# The columns of a note table, in this order wherever a table is an array or a file.
 COLUMNS = ("onset", "offset", "pitch", "velocity")
 PEDAL_COLUMNS = ("time", "controller", "value")
-# Tables for training have one column more, when the key was released; these are the indices.
+# Column indices. Note tables for training have a fifth column: when the key is released.
 ONSET, OFFSET, PITCH, VELOCITY, RELEASE = range(len(COLUMNS) + 1)
 
-# From this value of CC64 on the dampers are off the strings.
+# The sustain pedal counts as down from this value of its controller (CC64).
 PEDAL_DOWN = 64
 
 
@@ -51,7 +51,7 @@ class Notes:
     """A note table, sorted by onset, then pitch.
 
     onset, offset: (N,) seconds. pitch: (N,) MIDI numbers. velocity: (N,) 1-127.
-    Raises ValueError where columns differ in length, times are not finite or a note ends before it
+    Raises ValueError if columns differ in length, times are not finite or a note ends before it
     begins.
     """
 
@@ -85,8 +85,8 @@ class Notes:
     @staticmethod
     def empty() -> Notes:
         """A table without notes."""
-        nothing = np.zeros(0)
-        return Notes(nothing, nothing, nothing, nothing)
+        none = np.zeros(0)
+        return Notes(none, none, none, none)
 
     @property
     def end(self) -> float:
@@ -94,7 +94,7 @@ class Notes:
         return float(self.offset.max()) if len(self) else 0.0
 
     def select(self, index: np.ndarray) -> Notes:
-        """The notes at `index` (positions or a mask); the pedal stays whole."""
+        """The notes at `index` (positions or a mask), with all pedal movements."""
         return Notes(
             self.onset[index],
             self.offset[index],
@@ -109,21 +109,21 @@ class Notes:
         return Notes(self.onset + seconds, self.offset + seconds, self.pitch, self.velocity, pedal)
 
     def crop(self, start: float, stop: float) -> Notes:
-        """Notes that begin in [start, stop) seconds, ends cut at `stop`; times stay as they are."""
+        """Notes that begin in [start, stop) seconds, cut at `stop`; times are not shifted."""
         inside = self.select((self.onset >= start) & (self.onset < stop))
         movements = self.pedal.select((self.pedal.time >= start) & (self.pedal.time < stop))
         return replace(inside, offset=np.minimum(inside.offset, stop), pedal=movements)
 
 
 def has_sustain(notes: Notes) -> bool:
-    """Whether the table says anything of the sustain pedal, if only that it is up."""
+    """Whether the table contains movements of the sustain pedal, up or down."""
     return bool((notes.pedal.controller == SUSTAIN).any())
 
 
 def sustain_presses(notes: Notes, threshold: int = PEDAL_DOWN) -> np.ndarray:
-    """When the sustain pedal is down: (P, 2) seconds of press and release, in order.
+    """Intervals in which the sustain pedal is down: (P, 2) seconds of press and release, sorted.
 
-    One that is still down at the end lasts to the end of the table.
+    A pedal that is never released is down to the last offset or pedal movement.
     """
     movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
     if not len(movements):
@@ -137,17 +137,17 @@ def sustain_presses(notes: Notes, threshold: int = PEDAL_DOWN) -> np.ndarray:
 
 
 def pedal_from_presses(presses: np.ndarray) -> Pedal:
-    """Movements of the sustain pedal that give `presses` (P, 2) seconds."""
+    """The pedal movements of `presses` (P, 2) in seconds; the inverse of `sustain_presses`."""
     value = np.tile([127, 0], len(presses))
     return Pedal(presses.reshape(-1), np.full(len(value), SUSTAIN), value)
 
 
 def extend_sustain(notes: Notes, threshold: int = PEDAL_DOWN) -> Notes:
-    """Lengthen each note to the release of the sustain pedal that holds it.
+    """Lengthen each note to the release of the sustain pedal.
 
-    A note whose key is released while CC64 >= `threshold` rings until the pedal comes up, or until
-    the same pitch is struck again, whichever is first (the convention of Hawthorne et al. 2018).
-    The pedal movements stay in the table. Without sustain movements the notes come back unchanged.
+    A note whose key is released while CC64 >= `threshold` lasts until the pedal is released or the
+    next onset of the same pitch, whichever is first (as in Hawthorne et al. 2018, "Onsets and
+    Frames"). The pedal movements stay in the table. Without any the notes are returned unchanged.
     """
     movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
     if not len(notes) or not len(movements):
@@ -164,7 +164,7 @@ def extend_sustain(notes: Notes, threshold: int = PEDAL_DOWN) -> Notes:
 def _pedal_release(
     offset: np.ndarray, time: np.ndarray, down: np.ndarray, end: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the pedal is down at each offset, and when it next comes up (`end` if never)."""
+    """Whether the pedal is down at each offset, and when it is next released (`end` if never)."""
     last = np.searchsorted(time, offset, side="right") - 1
     held = (last >= 0) & down[np.maximum(last, 0)]
     ups = time[~down]
@@ -174,7 +174,7 @@ def _pedal_release(
 
 
 def next_onsets(notes: Notes) -> np.ndarray:
-    """(N,) onset of the next note of the same pitch in seconds, infinity where there is none."""
+    """(N,) onset of the next note of the same pitch in seconds, infinity if there is none."""
     following = np.full(len(notes), np.inf)
     order = np.lexsort((notes.onset, notes.pitch))
     same = notes.pitch[order][1:] == notes.pitch[order][:-1]

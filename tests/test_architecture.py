@@ -1,4 +1,4 @@
-"""Rules that can be read off the source: who imports whom, and what nobody does."""
+"""Rules about the source: directions of imports, sizes of files, no pickles, one way to notes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ KEPT_APART = {
     "onnx": {"amt.inference.backends.onnx"},
     "onnxruntime": {"amt.inference.backends.onnx"},
 }
-# What someone who only wants notes must not wait for.
+# Packages that transcribing must not import.
 TRAINING_ONLY = (
     "lightning",
     "hydra",
@@ -141,7 +141,7 @@ def test_packages_stay_where_they_belong(package: str) -> None:
         for name, tree in ALL_TREES.items()
         if any(imported.split(".")[0] == package for imported in imports(tree))
     }
-    assert users, f"nobody imports {package}: take it out of KEPT_APART"
+    assert users, f"no module imports {package}: remove it from KEPT_APART"
     assert users <= KEPT_APART[package], f"{package} is imported by {users - KEPT_APART[package]}"
 
 
@@ -153,6 +153,58 @@ def test_torchscript_stays_in_one_file(module: str) -> None:
         for node in ast.walk(ALL_TREES[module])
     ) or any(imported.startswith("torch.jit") for imported in imports(ALL_TREES[module]))
     assert uses == (module == "amt.inference.backends.torchscript")
+
+
+# Modules outside amt/decoding that may call a decoder: everything else uses Transcriber.run.
+MAY_DECODE = ("amt.inference.transcriber", "amt.evaluation.", "amt.training.module")
+
+
+@pytest.mark.parametrize("module", ALL_TREES)
+def test_only_the_transcriber_decodes(module: str) -> None:
+    """There is one way from a recording to notes; scores need decoders with other thresholds."""
+    if not module.startswith(("amt.decoding.", *MAY_DECODE)):
+        lines = list(decoder_calls(ALL_TREES[module]))
+        assert not lines, f"{module}:{lines}: use Transcriber.run"
+
+
+def test_the_transcriber_decodes() -> None:
+    assert list(decoder_calls(TREES["amt.inference.transcriber"]))
+
+
+def decoder_calls(tree: ast.AST) -> Iterator[int]:
+    """Lines that call or take the method `decode` of a decoder.
+
+    Not those of bytes: their encoding is given as a string, or nothing is.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _is_decode(node.func):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if not all(_is_text(argument) for argument in given):
+                yield node.lineno
+        elif isinstance(node, ast.Call):
+            yield from (argument.lineno for argument in node.args if _is_decode(argument))
+
+
+def _is_decode(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "decode"
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("self.decoder.decode(posteriors, rate)", 1),
+        ("decoder.decode(posteriors=p, frame_rate=31.25)", 1),
+        ("partial(decoder.decode, frame_rate=rate)", 1),
+        ("data.decode()", 0),
+        ("data.decode('utf-8', errors='replace')", 0),
+    ],
+)
+def test_calls_of_decoders_are_noticed(source: str, calls: int) -> None:
+    assert len(list(decoder_calls(ast.parse(source)))) == calls
 
 
 def test_transcribing_does_not_load_what_training_needs() -> None:

@@ -1,13 +1,10 @@
 """The note table and the sustain pedal."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.io.note_tables import read_table, write_table
 from amt.notes import SOFT, SUSTAIN, Notes, Pedal, extend_sustain
 
 
@@ -79,7 +76,7 @@ def test_the_pedal_must_be_down_when_the_key_comes_up() -> None:
     assert extend_sustain(notes).offset.tolist() == [3]
 
 
-def test_a_new_stroke_of_the_key_ends_the_ringing_note() -> None:
+def test_the_next_onset_of_the_pitch_ends_a_sustained_note() -> None:
     notes = table([(0, 1, 60, 64), (1, 1.5, 61, 64), (2, 2.5, 60, 64)], sustain((0, 127), (9, 0)))
     assert extend_sustain(notes).offset.tolist() == [2, 9, 9]
 
@@ -112,13 +109,13 @@ def test_unsorted_movements_are_taken_in_time() -> None:
 
 
 seconds = st.integers(0, 40).map(lambda tenths: tenths / 10)
-strokes = st.lists(
+rows = st.lists(
     st.tuples(seconds, seconds.filter(bool), st.integers(60, 62)), min_size=1, max_size=12
 )
 
 
 @settings(deadline=None)
-@given(strokes, st.lists(st.tuples(seconds, st.sampled_from([0, 63, 64, 127])), max_size=8))
+@given(rows, st.lists(st.tuples(seconds, st.sampled_from([0, 63, 64, 127])), max_size=8))
 def test_extension_against_its_definition(
     played: list[tuple[float, float, int]], movements: list[tuple[float, int]]
 ) -> None:
@@ -139,40 +136,3 @@ def test_extension_against_its_definition(
 
 def _rank(notes: Notes, index: int) -> int:
     return int((notes.pitch[:index] == notes.pitch[index]).sum())
-
-
-def test_table_files_round_trip(tmp_path: Path) -> None:
-    notes = table([(0.12344, 1.5, 21, 1), (2, 2.00005, 108, 127)])
-    write_table(tmp_path / "a.tsv", notes)
-    back = read_table(tmp_path / "a.tsv")
-    assert np.abs(back.onset - notes.onset).max() <= 0.5e-4 + 1e-12
-    assert np.abs(back.offset - notes.offset).max() <= 0.5e-4 + 1e-12
-    assert back.pitch.tolist() == [21, 108]
-    assert back.velocity.tolist() == [1, 127]
-    write_table(tmp_path / "b.tsv", Notes.empty())
-    assert len(read_table(tmp_path / "b.tsv")) == 0
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "onset\toffset\tpitch\n0\t1\t60\n",
-        "onset\toffset\tpitch\tvelocity\n0\t1\tC4\t64\n",
-        "onset\toffset\tpitch\tvelocity\n0\t1\t60\n",
-        "onset\toffset\tpitch\tvelocity\n1\t0\t60\t64\n",
-        "onset,offset,pitch,velocity\n0,1,60,64\n",
-        "onset\toffset\tpitch\tvelocity\n" + "9" * 200_000 + "\t1\t60\t64\n",
-    ],
-)
-def test_a_file_that_is_no_table_is_named(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "bad.tsv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"bad\.tsv: not a note table"):
-        read_table(path)
-
-
-def test_a_binary_file_is_no_table(tmp_path: Path) -> None:
-    (tmp_path / "bad.tsv").write_bytes(b"\xff\xfe\x00onset")
-    with pytest.raises(ValueError, match=r"bad\.tsv: not a note table"):
-        read_table(tmp_path / "bad.tsv")

@@ -1,1 +1,1 @@
-"""The commands of `amt`, a file each: its options, and what it does with them."""
+"""The commands of `amt`, one file per command: its options and what it runs."""

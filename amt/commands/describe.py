@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amt.commands.options import list_of
-from amt.commands.shared import add_model, add_output, load_transcriber
+from amt.commands.options import (
+    add_model_options,
+    add_output_option,
+    comma_separated,
+    load_transcriber,
+)
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -21,25 +25,25 @@ def add(commands: Any, words: Sequence[str]) -> None:
     )
     option = parser.add_argument
     option("inputs", nargs="+", type=Path, metavar="FILE", help="audio, MIDI, or folders of them")
-    add_output(parser, "descriptions")
+    add_output_option(parser, "descriptions")
     option(
         "--format",
-        type=list_of("html", "json"),
+        type=comma_separated("html", "json"),
         default=("html", "json"),
         metavar="LIST",
         help="html, a page to look at and to listen to; json, for programs (default: html,json)",
     )
-    add_model(parser)
+    add_model_options(parser)
     option("--piano", type=Path, metavar="FOLDER", help="sampled piano to play (default: built-in)")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.inference.batch import plan, run_jobs
+    from amt.inference.batch import plan_jobs, run_jobs
     from amt.inference.writers import load_player
     from amt.page.describe import SUFFIXES, describer, is_recording
 
-    jobs = plan(arguments.inputs, arguments.output, SUFFIXES)
+    jobs = plan_jobs(arguments.inputs, arguments.output, SUFFIXES)
     heard = any(is_recording(job.source) for job in jobs)
     transcriber = load_transcriber(arguments) if heard else None
     player = load_player(arguments.piano)

@@ -1,4 +1,4 @@
-"""Command-line options: from the fields of a dataclass, and lists of words."""
+"""Command-line options: those that several commands share, and options from dataclass fields."""
 
 from __future__ import annotations
 
@@ -7,54 +7,136 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amt.inference.transcriber import Transcriber
+
+# Shared options: output folder and model.
 
 
-def add_options(parser: argparse.ArgumentParser, made: type, without: Collection[str]) -> None:
-    """An option for every field of the dataclass `made` but those named in `without`."""
-    hints = typing.get_type_hints(made)
-    for field in dataclasses.fields(made):
+def add_output_option(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Add --output, a folder for the results; the default is `folder`."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(folder),
+        metavar="DIR",
+        help="folder for the results; existing results are replaced (default: %(default)s)",
+    )
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a model and how it is computed."""
+    from amt.inference.pretrained import DEFAULT, pretrained_names
+
+    names, add = pretrained_names(), parser.add_argument
+    add_weights = parser.add_mutually_exclusive_group().add_argument
+    add_weights(
+        "--model",
+        choices=names or None,
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"a pretrained model: {', '.join(names)} (default: %(default)s)",
+    )
+    own = "your own model: a checkpoint (.ckpt, .safetensors) or a folder of `amt export`"
+    add_weights("--ckpt", type=Path, metavar="PATH", help=own)
+    add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: cuda if available)")
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="precision of the network (default: bfloat16 on CPUs that multiply it in hardware)",
+    )
+    add(
+        "--backend",
+        choices=("auto", "torchscript", "onnx"),
+        default="auto",
+        help="for a folder of `amt export`: torchscript, which is faster (default), or onnx, which "
+        "cannot contain code",
+    )
+
+
+def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
+    """The transcriber that the options of `add_model_options` choose.
+
+    Raises CheckpointError or ValueError.
+    """
+    from amt.device import pick_device
+    from amt.inference.pretrained import pretrained_checkpoint
+    from amt.inference.transcriber import Transcriber
+
+    checkpoint = arguments.ckpt or pretrained_checkpoint(arguments.model)
+    device = pick_device(arguments.device)
+    return Transcriber.load(checkpoint, device, arguments.precision, arguments.backend)
+
+
+def comma_separated(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    """A `type` for argparse: one or more of the words `allowed`, separated by commas."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        words = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
+        if not set(words) <= set(allowed):
+            expected = ",".join(allowed)
+            raise argparse.ArgumentTypeError(f"{text!r}: expected one or more of {expected}")
+        return words
+
+    return parse
+
+
+# Options from the fields of a dataclass.
+
+
+def add_dataclass_options(
+    parser: argparse.ArgumentParser, cls: type, without: Collection[str]
+) -> None:
+    """Add an option for every field of the dataclass `cls` except those named in `without`."""
+    hints = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
         if field.name not in without:
-            _add_option(parser, field, hints[field.name])
+            _add_field_option(parser, field, hints[field.name])
 
 
-def build(parser: argparse.ArgumentParser, parsed: argparse.Namespace, made: type) -> Any:
-    """An instance of `made` from the options that were given; ends with usage if one is missing."""
-    fields = dataclasses.fields(made)
-    missing = [f for f in fields if f.default is dataclasses.MISSING and f.name not in parsed]
+def build_dataclass(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, cls: type
+) -> Any:
+    """An instance of `cls` from parsed arguments; exits with usage if a required one is missing."""
+    fields = dataclasses.fields(cls)
+    missing = [f for f in fields if f.default is dataclasses.MISSING and f.name not in arguments]
     if missing:
-        parser.error(f"give {' and '.join(map(_option, missing))}")
-    return made(**{f.name: getattr(parsed, f.name) for f in fields if f.name in parsed})
+        parser.error(f"give {' and '.join(map(_option_name, missing))}")
+    return cls(**{f.name: getattr(arguments, f.name) for f in fields if f.name in arguments})
 
 
-def _add_option(parser: argparse.ArgumentParser, field: dataclasses.Field, hint: Any) -> None:
-    alternatives = _alternatives(hint)
-    kinds = {_scalar(alternative) for alternative in alternatives} - {type(None)}
+def _add_field_option(parser: argparse.ArgumentParser, field: dataclasses.Field, hint: Any) -> None:
+    alternatives = _union_members(hint)
+    scalars = {_scalar_type(alternative) for alternative in alternatives} - {type(None)}
     settings: dict[str, Any] = {
-        # What is not given stays out, so that the field's own default counts.
+        # An option that is not given is absent from the namespace: the field's default applies.
         "default": argparse.SUPPRESS,
         "dest": field.name,
-        "help": f"(default: {_shown(field.default)})",
+        "help": f"(default: {_default_text(field.default)})",
     }
     if field.default is dataclasses.MISSING:
-        settings["help"] = "(needed)"
-    if kinds == {bool}:
-        parser.add_argument(_option(field), action=argparse.BooleanOptionalAction, **settings)
+        settings["help"] = "(required)"
+    if scalars == {bool}:
+        parser.add_argument(_option_name(field), action=argparse.BooleanOptionalAction, **settings)
         return
     if any(_is_sequence(alternative) for alternative in alternatives):
         settings["nargs"] = "+"
-    kind = kinds.pop() if len(kinds) == 1 else str
-    parser.add_argument(_option(field), type=kind, metavar=field.name.upper(), **settings)
+    scalar = scalars.pop() if len(scalars) == 1 else str
+    parser.add_argument(_option_name(field), type=scalar, metavar=field.name.upper(), **settings)
 
 
-def _option(field: dataclasses.Field) -> str:
+def _option_name(field: dataclasses.Field) -> str:
     return f"--{field.name.replace('_', '-')}"
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    """The members of a union; anything else alone."""
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return typing.get_args(hint) if union else (hint,)
+def _union_members(hint: Any) -> tuple[Any, ...]:
+    """The members of a union type; of another type the type itself."""
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if is_union else (hint,)
 
 
 def _is_sequence(hint: Any) -> bool:
@@ -62,25 +144,12 @@ def _is_sequence(hint: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Sequence)
 
 
-def _scalar(hint: Any) -> type:
-    """The type of one value: of the items for a sequence, of the choices for a Literal."""
+def _scalar_type(hint: Any) -> type:
+    """The type of one value: of the items of a sequence, of the choices of a Literal."""
     if _is_sequence(hint):
-        return _scalar(typing.get_args(hint)[0])
+        return _scalar_type(typing.get_args(hint)[0])
     return type(typing.get_args(hint)[0]) if typing.get_origin(hint) is typing.Literal else hint
 
 
-def _shown(default: Any) -> str:
+def _default_text(default: Any) -> str:
     return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
-
-
-def list_of(*known: str) -> Callable[[str], tuple[str, ...]]:
-    """A type for argparse: words of `known` with commas between, each once."""
-
-    def read(text: str) -> tuple[str, ...]:
-        chosen = tuple(dict.fromkeys(text.replace(" ", "").lower().split(",")))
-        if not set(chosen) <= set(known):
-            expected = ",".join(known)
-            raise argparse.ArgumentTypeError(f"{text!r}: expected one or more of {expected}")
-        return chosen
-
-    return read

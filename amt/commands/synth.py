@@ -1,4 +1,4 @@
-"""`amt synth`: notes to sound."""
+"""`amt synth`: render a MIDI file or note table to audio."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Any
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
-    """Add the command to those of `amt`."""
+    """Add the command to the parser."""
     parser = commands.add_parser(
-        "synth", help="notes to sound", description="Play a MIDI file or note table on a piano."
+        "synth",
+        help="render notes to audio",
+        description="Render a MIDI file or note table on a piano.",
     )
     option = parser.add_argument
     option("notes", type=Path, metavar="IN.mid", help="or a note table, .tsv")
     option("audio", type=Path, metavar="OUT.wav", help="or .flac, .ogg, .opus, .mp3")
-    option("--piano", type=Path, metavar="FOLDER", help="sampled piano (default: the built-in one)")
-    option("--seed", type=int, metavar="N", help="another built-in piano in another room")
+    option(
+        "--piano", type=Path, metavar="FOLDER", help="sampled piano (default: the built-in piano)"
+    )
+    option("--seed", type=int, metavar="N", help="draw a random built-in piano and room")
     parser.set_defaults(run=_run)
 
 
@@ -28,7 +32,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
     notes = read_notes(arguments.notes)
     if not len(notes):
-        raise ValueError(f"{arguments.notes} has no notes of a piano; there is nothing to play")
+        raise ValueError(
+            f"{arguments.notes} has no piano notes (MIDI 21 to 108); there is nothing to render"
+        )
     audio = load_player(arguments.piano, arguments.seed)(notes)
     save(arguments.audio, audio)
     print(f"{arguments.audio}: {len(notes)} notes, {len(audio) / SAMPLE_RATE:.1f} s")

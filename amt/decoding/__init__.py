@@ -1,1 +1,1 @@
-"""Posteriors to notes: peak picking, and a hidden Markov model for each key."""
+"""Decoding: posteriors to notes, by peak picking or by a hidden Markov model per key."""

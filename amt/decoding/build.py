@@ -1,19 +1,19 @@
-"""The decoder of a config."""
+"""Build a decoder from its settings in a checkpoint or a configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from amt.decoding.hmm import StateDecoder
+from amt.decoding.hmm import HmmDecoder
 from amt.decoding.peaks import Decoder
 
-AnyDecoder = Decoder | StateDecoder
+AnyDecoder = Decoder | HmmDecoder
 
 
 def build_decoder(config: Mapping[str, Any]) -> AnyDecoder:
-    """A `StateDecoder` where the config has its transition rates, else a `Decoder`.
+    """A `HmmDecoder` if the settings contain transition probabilities, else a `Decoder`.
 
-    Raises TypeError or ValueError where the settings fit neither.
+    Raises TypeError for an unknown setting, ValueError for a value that is not allowed.
     """
-    return StateDecoder(**config) if "attack" in config else Decoder(**config)
+    return HmmDecoder(**config) if "attack" in config else Decoder(**config)

@@ -1,4 +1,8 @@
-"""From posteriors to notes: peaks of the onset posterior, where each note ends, and the pedal."""
+"""Posteriors to notes by peak picking: onsets, the end of each note, velocity, and the pedal.
+
+Times are between frames, after Kong et al. 2021. scipy.signal.find_peaks is not used: it works on
+one key at a time, on the CPU, and gives whole frames.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +18,25 @@ from amt.notes import MIN_PITCH, NUM_KEYS, Notes, pedal_from_presses
 
 TARGETS = ("onset", "offset", "frame", "velocity")
 
-# Where a note ends: where its sound does, which the pedal may prolong, or where its key comes up.
+# A note ends where its sound ends, which the pedal may prolong, or where its key is released.
 Ends = Literal["sound", "key"]
 
-# An offset peak this close to the fall of the frame posterior is the same event; the peak knows its
-# time better, since only triangles keep what lies between two frames.
+# If an offset peak is at most this long after the fall of the frame posterior, both are the same
+# event, and the time of the peak is taken: a triangle around it gives the time between two frames,
+# which the frame posterior, a step, does not.
 SAME_EVENT_FRAMES = 2.0
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Thresholds and durations that turn posteriors into notes; plain numbers throughout.
+    """Peak picking with thresholds; its settings are plain numbers, stored in checkpoints.
 
-    onset_threshold, offset_threshold: height from which a peak counts.
+    onset_threshold, offset_threshold: the least height of a peak.
     frame_threshold: a note also ends where the frame posterior falls below it.
-    release_threshold: height from which a peak is the release of a key while the note sounds on.
-    pedal_threshold: the sustain pedal is down where its posterior reaches it.
-    min_interval: seconds; of two onsets of one key closer than this the higher stays.
-    min_duration: seconds; offsets sooner after the onset are not this note's.
+    release_threshold: the least height of a peak of the release posterior (the key comes up).
+    pedal_threshold: the sustain pedal is down where its posterior is at least this high.
+    min_interval: seconds; of two onsets of a key closer than this only the higher is kept.
+    min_duration: seconds; an offset sooner after the onset does not belong to this note.
     """
 
     onset_threshold: float = 0.5
@@ -47,12 +52,12 @@ class Decoder:
     ) -> Notes:
         """Notes in `posteriors`: onset, offset, frame, velocity, each (T, 88) in 0..1.
 
-        Notes end where their sound does. With `ends="key"` they end where their keys come up, if
-        `release` (T, 88) is among the posteriors, and if `pedal` (T, 1) is, the movements of the
-        sustain pedal come with them: what `amt.notes.extend_sustain` takes. Frame t stands at
-        t / `frame_rate` seconds. The dense comparisons run where the posteriors are and in their
-        type; only peaks and their neighbours come to the CPU.
-        Raises ValueError where a target is missing, has another shape or holds NaN.
+        Notes end where their sound ends. With `ends="key"` they end where their keys are released,
+        if `posteriors` has `release` (T, 88), and contain the sustain pedal, if it has `pedal`
+        (T, 1): the input of `amt.notes.extend_sustain`. Frame t is at t / `frame_rate` seconds.
+        Comparisons of whole (T, 88) tensors run on their device and in their type; only peaks and
+        their neighbours are copied to the CPU.
+        Raises ValueError if a target is missing, has another shape or contains NaN.
         """
         check_posteriors(posteriors)
         length = posteriors["onset"].shape[0]
@@ -79,21 +84,21 @@ class Decoder:
     def _ends(
         self, posteriors: Mapping[str, Tensor], onsets: _Peaks, earliest: np.ndarray
     ) -> np.ndarray:
-        """Where each note's sound ends, in frames; infinity where nothing ends it."""
+        """Where each note's sound ends, in frames; infinity if it does not end."""
         offsets = _peaks(posteriors["offset"], self.offset_threshold)
         peak = _next_event(offsets.key, offsets.time, onsets.key, earliest)
         fall = _fall_after(posteriors["frame"], onsets, self.frame_threshold)
         return np.where(peak <= fall + SAME_EVENT_FRAMES, peak, fall)
 
     def _releases(self, values: Tensor, onsets: _Peaks, earliest: np.ndarray) -> np.ndarray:
-        """Where each note's key comes up, in frames; infinity where nothing says so."""
+        """Where each note's key is released, in frames; infinity if there is no such peak."""
         releases = _peaks(values, self.release_threshold)
         return _next_event(releases.key, releases.time, onsets.key, earliest)
 
 
 @dataclass(frozen=True)
 class _Peaks:
-    """Local maxima sorted by key, then time: frame index, time in (fractional) frames, height."""
+    """Local maxima, sorted by key, then time: frame index, time in fractional frames, height."""
 
     key: np.ndarray
     frame: np.ndarray
@@ -105,7 +110,7 @@ class _Peaks:
 
 
 def check_posteriors(posteriors: Mapping[str, Tensor]) -> None:
-    """Raises ValueError where a target is missing, has another shape or holds NaN."""
+    """Raises ValueError if a target is missing, has another shape or contains NaN."""
     missing = [name for name in TARGETS if name not in posteriors]
     if missing:
         raise ValueError(f"posteriors need {', '.join(TARGETS)}; missing: {', '.join(missing)}")
@@ -116,16 +121,18 @@ def check_posteriors(posteriors: Mapping[str, Tensor]) -> None:
     broken = [name for name, values in posteriors.items() if bool(values.isnan().any())]
     if broken:
         raise ValueError(
-            f"posteriors hold NaN in {', '.join(broken)}: the model or audio is broken"
+            f"posteriors contain NaN in {', '.join(broken)}: check the model and the audio"
         )
 
 
 def _peaks(values: Tensor, threshold: float) -> _Peaks:
     """Local maxima over time of `values` (T, 88) at or above `threshold`, with sub-frame times.
 
-    A plateau is one peak, at its middle, if the values fall on both sides; the ends of the roll
-    count as falls. Each plateau has a start (a rise before it) and an end (a fall after it); the
-    next end after a start is higher than the start exactly where the plateau was only a shoulder.
+    Posteriors in half precision often have equal neighbours, so that a peak may be a plateau: equal
+    values with lower ones on both sides, or with an end of the recording. It counts as one peak, at
+    its middle. A plateau starts after a rise and ends before a fall. A flat part of a rising slope
+    starts after a rise too, but the next end on its key belongs to the higher peak that follows: so
+    a start is that of a peak exactly if the next end has the same height.
     """
     high = values >= threshold
     rise = torch.ones_like(high)
@@ -148,12 +155,13 @@ def _peaks(values: Tensor, threshold: float) -> _Peaks:
 
 
 def _refinement(values: Tensor, first: np.ndarray, last: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """Distance, within half a frame, from the middle of each peak to the tip of its triangle.
+    """Distance in frames, at most 0.5, from the middle of each peak to the tip of its triangle.
 
-    Kong et al. 2021, "High-resolution Piano Transcription with Pedals by Regressing Onset and
-    Offset Times", equation 9: exact for any isosceles triangle with a half base of at least 1.5
-    frames, whatever its height. At an end of the roll the missing neighbour follows from the slope
-    of the other side.
+    Targets are triangles around the exact time of an event, so three values of the peak give its
+    time between the frames: Kong et al. 2021, "High-resolution Piano Transcription with Pedals by
+    Regressing Onset and Offset Times", equation 9. It is exact for isosceles triangles of any
+    height whose half base is at least 1.5 frames. At the first and last frame the missing neighbour
+    is extrapolated from the slope of the other side.
     """
     peak = _gather(values, first, key)
     before, after = _gather(values, first - 1, key), _gather(values, last + 1, key)
@@ -168,7 +176,7 @@ def _refinement(values: Tensor, first: np.ndarray, last: np.ndarray, key: np.nda
 
 
 def _presses(values: Tensor, threshold: float) -> np.ndarray:
-    """Presses (P, 2) in frames: where `values` (T,) cross `threshold`, between two frames."""
+    """Pedal presses (P, 2) in frames: where `values` (T,) cross `threshold`, interpolated."""
     pedal = values.float().cpu().numpy().astype(np.float64)
     down = np.concatenate([[False], pedal >= threshold, [False]])
     edge = np.flatnonzero(down[1:] != down[:-1])
@@ -182,8 +190,8 @@ def _presses(values: Tensor, threshold: float) -> np.ndarray:
 def _highest(peaks: _Peaks, interval: float) -> np.ndarray:
     """Mask of the peaks with no higher peak of their key within `interval` frames.
 
-    Of equal peaks the first stays. Peaks lie at least a frame apart, so that only a few neighbours
-    need to be looked at.
+    Of equal peaks the first is kept. Peaks of a key are at least one frame apart, so that only the
+    next ceil(interval) peaks have to be compared.
     """
     keep = np.ones(len(peaks.key), dtype=bool)
     for distance in range(1, min(int(np.ceil(interval)) + 1, len(keep))):
@@ -196,7 +204,7 @@ def _highest(peaks: _Peaks, interval: float) -> np.ndarray:
 
 
 def _next_onset(onsets: _Peaks) -> np.ndarray:
-    """Time of the next onset of the same key; infinity where there is none."""
+    """Time of the next onset of the same key; infinity if there is none."""
     following = np.full(len(onsets.time), np.inf)
     same = onsets.key[1:] == onsets.key[:-1]
     following[:-1][same] = onsets.time[1:][same]
@@ -204,12 +212,12 @@ def _next_onset(onsets: _Peaks) -> np.ndarray:
 
 
 def _fall_after(frames: Tensor, onsets: _Peaks, threshold: float) -> np.ndarray:
-    """Time at which the frame posterior falls below `threshold` after each onset."""
+    """Time at which the frame posterior falls below `threshold` after each onset, interpolated."""
     low = frames < threshold
     frame, key = _where(low[1:] & ~low[:-1])
     upper, lower = _gather(frames, frame, key), _gather(frames, frame + 1, key)
     crossing = frame + (upper - threshold) / np.where(upper > lower, upper - lower, 1.0)
-    # The frame at the peak may lie before the onset itself, where the note does not sound yet.
+    # Not the peak's own frame: it may lie just before the onset, where the note is still silent.
     first = onsets.frame + 1
     silent = _gather(frames, first, onsets.key) < threshold
     index = _next_index(key, frame, onsets.key, first)
@@ -220,14 +228,17 @@ def _fall_after(frames: Tensor, onsets: _Peaks, threshold: float) -> np.ndarray:
 def _next_event(
     key: np.ndarray, time: np.ndarray, query_key: np.ndarray, query_time: np.ndarray
 ) -> np.ndarray:
-    """The first `time` of the same key at or after each query; infinity where there is none."""
+    """The first `time` of the same key at or after each query; infinity if there is none."""
     return np.append(time, np.inf)[_next_index(key, time, query_key, query_time)]
 
 
 def _next_index(
     key: np.ndarray, time: np.ndarray, query_key: np.ndarray, query_time: np.ndarray
 ) -> np.ndarray:
-    """Index into `time` (sorted by key, then time) of that event; len(time) where there is none."""
+    """Index of that event in `time` (sorted by key, then time); len(time) if there is none.
+
+    One sorted search over all keys: each key's times are moved to a range of their own.
+    """
     span = 1.0 + max(time.max(initial=0), query_time.max(initial=0))
     index = np.searchsorted(key * span + time, query_key * span + query_time)
     same = np.append(key, -1)[index] == query_key
@@ -241,7 +252,7 @@ def _where(mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gather(values: Tensor, frame: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """`values` (T, 88) at the given places as float64 on the CPU; NaN outside the roll."""
+    """`values` (T, 88) at the given frames and keys as float64 on the CPU; NaN outside 0..T-1."""
     inside = (frame >= 0) & (frame < values.shape[0])
     index = torch.from_numpy(np.where(inside, frame, 0) * values.shape[1] + key)
     found = torch.take(values, index.to(values.device)).float().cpu().numpy().astype(np.float64)

@@ -1,4 +1,4 @@
-"""Scores of whole pieces against the original note times."""
+"""Evaluate a transcriber: scores of whole pieces against the original note times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from amt.notes import extend_sustain as extend
 
 
 class TranscriberLike(Protocol):
-    """What goes from a waveform to notes."""
+    """The part of `amt.inference.transcriber.Transcriber` that `evaluate` uses."""
 
     @property
     def decoder(self) -> AnyDecoder: ...
@@ -34,9 +34,8 @@ class TranscriberLike(Protocol):
 class Evaluation:
     """Scores of a set of pieces.
 
-    rows: one a piece, in order: its name, the `seconds` of audio, the seconds that transcribing
-    `took`, and its scores as `amt.evaluation.metrics.note_scores` names them. remarks: what else there is to
-    say, below a table of the rows.
+    rows: one per piece: `name`, `seconds` (of audio), `took` (seconds of computing), and the scores
+    with their names in `amt.evaluation.metrics`. remarks: text to print below a table of the rows.
     """
 
     rows: list[dict[str, float | str]]
@@ -44,9 +43,9 @@ class Evaluation:
 
     @property
     def means(self) -> dict[str, float]:
-        """Each score averaged by piece, a short piece counting as much as a long one.
+        """Each score averaged over pieces, whatever their length.
 
-        A score that only some pieces have (the pedal's) is averaged over these.
+        A score that only some pieces have (such as pedal_f1) is averaged over these.
         """
         names = dict.fromkeys(name for row in self.rows for name in row)
         numbers = [name for name in names if name not in ("name", "seconds", "took")]
@@ -57,7 +56,7 @@ class Evaluation:
 
     @property
     def speed(self) -> float:
-        """Seconds of audio transcribed in a second."""
+        """Seconds of audio per second of computing."""
         seconds, took = (sum(float(row[key]) for row in self.rows) for key in ("seconds", "took"))
         return seconds / took if took else 0.0
 
@@ -70,10 +69,10 @@ def evaluate(
 ) -> Evaluation:
     """Transcribe and score each recording: its name, audio (S,) at 16 kHz, and reference notes.
 
-    References end where the keys come up. The scores count them to the release of the pedal that
-    holds them, unless `extend_sustain` is off; `note_release_*` counts them as they are, where the
-    reference holds pedal movements. With `first_seconds` only the beginning of each recording is
-    transcribed and scored.
+    Reference notes end where their keys are released. With `extend_sustain` they are first
+    lengthened to the release of the sustain pedal, as usual for MAESTRO and MAPS; `note_release_*`
+    scores them as they are, if the reference contains the pedal. first_seconds: transcribe and
+    score only the beginning of each recording.
     """
     bar = tqdm(recordings, desc="evaluate", unit="piece")
     rows = []
@@ -88,10 +87,10 @@ def evaluate(
 
 @dataclass(frozen=True)
 class References:
-    """What one recording is compared with.
+    """The reference notes of one recording, with both kinds of offsets.
 
-    sound: notes that end where they stop sounding. key: where their keys come up; None where the
-    recording says nothing of its pedal.
+    sound: notes end where they stop sounding. key: notes end where their keys are released; None if
+    the reference does not contain the sustain pedal.
     """
 
     sound: Notes
@@ -99,6 +98,7 @@ class References:
 
     @staticmethod
     def of(notes: Notes, seconds: float | None, extend_sustain: bool) -> References:
+        """Both from reference notes and pedal, cut at `seconds`."""
         sound = extend(notes) if extend_sustain else notes
         end = np.inf if seconds is None else seconds
         return References(sound.crop(0, end), notes.crop(0, end) if has_sustain(notes) else None)

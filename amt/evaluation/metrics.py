@@ -1,20 +1,20 @@
-"""Scores of a transcription: the one adapter to mir_eval.
+"""Metrics of a transcription, all computed with mir_eval. No other module uses mir_eval.
 
-A note of the estimate is right if its onset lies within 50 ms of a note of the reference and its
-pitch within a quarter tone; each note is matched once at most. Further demands:
-
-note_100ms            onset within 100 ms instead
-note_offset           offset within 20 % of the reference's duration, at least 50 ms
-note_velocity         velocity within 0.1 after mir_eval's rescaling (Hawthorne et al. 2018)
+note                  an estimated note is correct if its onset is within 50 ms of a reference note
+                      and its pitch within 50 cents; each note is matched at most once
+note_100ms            the same with onsets within 100 ms
+note_offset           also the offset within 20 % of the reference's duration, at least 50 ms
+note_velocity         also the velocity within 0.1 after mir_eval's rescaling (Hawthorne et al.
+                      2018)
 note_offset_velocity  both
-note_release          offset as for note_offset, where offsets are releases of keys, whatever the
-                      pedal holds; `release_scores`
-frame                 keys sounding at 0, 10, 20 ms ...: at time t, onset <= t < offset
-pedal                 intervals of sustain (CC64 >= 64), onset and offset tolerances as for notes;
-                      only where both tables hold sustain movements and one presses
+note_release          as note_offset, where notes end when their keys are released, without
+                      extension by the pedal; `release_scores`
+frame                 pitches sounding at 0, 10, 20 ms ...; a note sounds where onset <= t < offset
+pedal                 intervals of the sustain pedal (CC64 >= 64), tolerances as for note_offset;
+                      only if both tables contain CC64 and one of them a press
 
-Each comes as NAME_f1, NAME_precision and NAME_recall, between 0 and 1. As in mir_eval, all are 0
-where the reference or the estimate is empty.
+Each is given as NAME_f1, NAME_precision and NAME_recall in 0..1. As in mir_eval, all are 0 if the
+reference or the estimate is empty.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ VELOCITY_TOLERANCE = 0.1
 FRAME_SECONDS = 0.01
 MIDI_PITCHES = 128
 
-# mir_eval takes no notes without duration.
+# Seconds; mir_eval does not accept notes of duration 0.
 MIN_DURATION = 1e-3
 
-# Notes of one pitch are matched in blocks of about this many, so that the distance matrices of
-# mir_eval stay small.
-BLOCK = 512
+# Notes of one pitch are matched in blocks of about this many, which keeps mir_eval's distance
+# matrices small.
+BLOCK_NOTES = 512
 
 
 def note_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
-    """All scores of `estimate` against `reference`, as the module's head defines them."""
+    """All scores of `estimate` against `reference` but note_release; see the module's docstring."""
     onsets = match(reference, estimate)
     offsets = match(reference, estimate, offset_ratio=OFFSET_RATIO)
     hits = {
@@ -59,13 +59,13 @@ def note_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
 
 
 def note_f1(reference: Notes, estimate: Notes, offset_ratio: float | None = None) -> float:
-    """note_f1 alone, or note_offset_f1 with an `offset_ratio`."""
+    """note_f1 alone; with an `offset_ratio`, note_offset_f1."""
     count = len(match(reference, estimate, offset_ratio=offset_ratio))
     return _scores("note", count, len(reference), len(estimate))["note_f1"]
 
 
 def release_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
-    """note_release_f1, _precision and _recall of tables whose notes end where the key comes up."""
+    """note_release_f1, _precision and _recall of notes that end where their keys are released."""
     hits = len(match(reference, estimate, offset_ratio=OFFSET_RATIO))
     return _scores("note_release", hits, len(reference), len(estimate))
 
@@ -73,13 +73,13 @@ def release_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
 def frame_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
     """frame_f1, frame_precision and frame_recall on a grid of 10 ms."""
     frames = int(max(reference.end, estimate.end) / FRAME_SECONDS) + 1
-    truth, guess = _sounding(reference, frames), _sounding(estimate, frames)
+    truth, guess = _sounding_pitches(reference, frames), _sounding_pitches(estimate, frames)
     hits, in_truth, in_guess = (int(roll.sum()) for roll in (truth & guess, truth, guess))
     return _scores("frame", hits, in_truth, in_guess)
 
 
 def pedal_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
-    """pedal_f1, pedal_precision and pedal_recall; nothing without sustain in both."""
+    """pedal_f1, pedal_precision and pedal_recall; empty unless both contain the sustain pedal."""
     if not (has_sustain(reference) and has_sustain(estimate)):
         return {}
     truth, guess = _pedal_notes(reference), _pedal_notes(estimate)
@@ -95,11 +95,11 @@ def match(
     onset_tolerance: float = ONSET_TOLERANCE,
     offset_ratio: float | None = None,
 ) -> np.ndarray:
-    """The pairs (M, 2) of positions in `reference` and `estimate` that mir_eval matches.
+    """The pairs (M, 2) of indices into `reference` and `estimate` that mir_eval matches.
 
-    Notes of different keys lie at least a semitone apart, and notes of one key with a long gap
-    between them are no candidates either: matching by key and stretch of time finds the pairs that
-    matching all at once would, without its N x M matrices.
+    Notes of different pitch, or further apart in time than the tolerance, can never match. So notes
+    are matched in blocks by pitch and time. The result is that of one call of mir_eval, which would
+    need matrices of all notes times all notes: gigabytes for a long recital.
     """
     truths, guesses = intervals(reference), intervals(estimate)
     truth_hertz, guess_hertz = frequency(reference.pitch), frequency(estimate.pitch)
@@ -118,26 +118,26 @@ def match(
 
 
 def frequency(pitch: np.ndarray) -> np.ndarray:
-    """Hertz of MIDI numbers: mir_eval measures pitch in cents between frequencies."""
+    """Frequencies in Hz of MIDI pitches: mir_eval compares frequencies, not MIDI numbers."""
     return 440.0 * 2.0 ** ((pitch - 69) / 12)
 
 
 def intervals(notes: Notes) -> np.ndarray:
-    """Onsets and offsets (N, 2), every note with some duration."""
+    """Onsets and offsets (N, 2) in seconds, every note at least `MIN_DURATION` long."""
     return np.stack([notes.onset, np.maximum(notes.offset, notes.onset + MIN_DURATION)], axis=1)
 
 
 def _blocks(
     reference: Notes, estimate: Notes, tolerance: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions in both tables of the notes that may match each other, in their own order."""
+    """Indices into both tables of notes that may match each other, block by block."""
     pitch = np.concatenate([reference.pitch, estimate.pitch])
     onset = np.concatenate([reference.onset, estimate.onset])
     order = np.lexsort((onset, pitch))
     other_key = np.diff(pitch[order]) != 0
     # mir_eval rounds distances to a tenth of a millisecond before it compares them.
     apart = np.flatnonzero(other_key | (np.diff(onset[order]) > tolerance + 1e-3)) + 1
-    after_block = np.searchsorted(apart, np.arange(BLOCK, len(order), BLOCK))
+    after_block = np.searchsorted(apart, np.arange(BLOCK_NOTES, len(order), BLOCK_NOTES))
     cuts = apart[after_block[after_block < len(apart)]]
     for block in np.split(order, np.union1d(np.flatnonzero(other_key) + 1, cuts)):
         is_truth = block < len(reference)
@@ -149,8 +149,9 @@ def _blocks(
 def _velocity_hits(reference: Notes, estimate: Notes, pairs: np.ndarray) -> int:
     """How many of the matched `pairs` agree in velocity too.
 
-    As mir_eval.transcription_velocity.match_notes, which would match all over again: reference
-    velocities scaled to 0..1, the estimate's fitted to them by least squares over all pairs.
+    The definition of mir_eval.transcription_velocity.match_notes, without its second matching:
+    reference velocities are scaled to 0..1, and those of the estimate fitted to them by least
+    squares over all pairs.
     """
     if not len(pairs):
         return 0
@@ -169,18 +170,18 @@ def _scores(name: str, hits: int, in_reference: int, in_estimate: int) -> dict[s
     return {f"{name}_f1": f1, f"{name}_precision": precision, f"{name}_recall": recall}
 
 
-def _sounding(notes: Notes, frames: int) -> np.ndarray:
-    """Whether each pitch sounds at each point of the grid: (frames, 128) booleans."""
+def _sounding_pitches(notes: Notes, frames: int) -> np.ndarray:
+    """Whether each pitch sounds at each time of the 10 ms grid: (frames, 128) booleans."""
     steps = np.zeros((frames + 1, MIDI_PITCHES), dtype=np.int16)
     for times, step in ((notes.onset, 1), (notes.offset, -1)):
-        # Decimal times divide to just above a whole number, as 0.07 / 0.01 does.
+        # 0.07 / 0.01 gives 7.000000000000001: a time on the grid must not be rounded up.
         first = np.ceil(times / FRAME_SECONDS - 1e-6).astype(np.int64).clip(0, frames)
         np.add.at(steps, (first, notes.pitch), step)
     return np.cumsum(steps, axis=0, out=steps)[:-1] > 0
 
 
 def _pedal_notes(notes: Notes) -> Notes:
-    """Each press of the sustain pedal as a note."""
+    """Each press of the sustain pedal as a note of the same pitch, so that notes' metrics apply."""
     pressed, released = sustain_presses(notes).T
     same = np.ones(len(pressed), dtype=np.int64)
     return Notes(pressed, released, MIN_PITCH * same, same)

@@ -1,7 +1,7 @@
 """Piano-roll plots.
 
-Figures are matplotlib objects drawn by Agg; pyplot's global state is never touched. Colours stay
-apart for colour-blind eyes (Okabe and Ito's palette; viridis for velocity).
+Figures are created without pyplot, so that its global state and the display are not needed. Colours
+can be told apart by colour-blind readers (Okabe and Ito's palette; viridis for velocity).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from amt.io.atomic import atomic_write
-from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes
+from amt.notes import MAX_PITCH, MIN_PITCH, PEDAL_DOWN, SUSTAIN, Notes
 
-FOUND, WRONG, PEDAL = "#0072B2", "#D55E00", "#999999"
+MATCHED_COLOUR, UNMATCHED_COLOUR, PEDAL_COLOUR = "#0072B2", "#D55E00", "#999999"
 _DPI = 110
-_LOUDEST = 127
-_MIN_SPAN = 24
+_MAX_VELOCITY = 127
+_MIN_SEMITONES = 24
 _ROW_SECONDS = (10, 20, 30)
-_ROWS = 12
-_MOST_ROWS = 240
+_FEW_ROWS = 12
+_MAX_ROWS = 240
 
 
 def comparison_figure(
@@ -35,13 +35,15 @@ def comparison_figure(
 ) -> Figure:
     """Seconds `start` to `stop`: the spectrogram, the reference and the estimate below each other.
 
-    spec: log spectrogram (F, T) of just these seconds. Notes that the reference has and the
-    estimate has at the same time (50 ms) and pitch are blue in both; all others are orange.
-    Without a reference the estimate is coloured by velocity.
+    spec: log spectrogram (F, T) of these seconds. Notes that match (same pitch, onsets within
+    50 ms) are blue in both rolls, missed and added notes are orange. Without a reference the
+    estimate is coloured by velocity.
     """
     tables = {"reference": reference, "estimate": estimate}
     rolls = {
-        name: _sounding(table, start, stop) for name, table in tables.items() if table is not None
+        name: _notes_between(table, start, stop)
+        for name, table in tables.items()
+        if table is not None
     }
     heights = [1.2] * (spec is not None) + [1.0] * len(rolls)
     figure = Figure(figsize=(12, 0.6 + 2.4 * len(heights)), dpi=_DPI, layout="constrained")
@@ -61,7 +63,7 @@ def comparison_figure(
 
 
 def piano_roll_figure(notes: Notes, seconds: float, title: str = "") -> Figure:
-    """A whole piece of `seconds` as a piano roll in rows, coloured by velocity, pedal below."""
+    """A whole piece of `seconds` as a piano roll in rows, coloured by velocity, with the pedal."""
     seconds = max(seconds, notes.end, 1.0)
     rows = math.ceil(seconds / row_seconds(seconds))
     width = row_seconds(seconds) if rows > 1 else seconds
@@ -72,7 +74,7 @@ def piano_roll_figure(notes: Notes, seconds: float, title: str = "") -> Figure:
     for row, axis in enumerate(axes):
         start = row * width
         _style_roll(axis, limits, start, start + width)
-        drawn = _draw_velocities(axis, _sounding(notes, start, start + width))
+        drawn = _draw_velocities(axis, _notes_between(notes, start, start + width))
         _draw_pedal(axis, notes, limits)
     figure.suptitle(f"{title}  {len(notes)} notes".strip(), fontsize=11, x=0.01, ha="left")
     _add_colorbar(figure, drawn, list(axes[:1]) if rows > 1 else list(axes))
@@ -80,25 +82,25 @@ def piano_roll_figure(notes: Notes, seconds: float, title: str = "") -> Figure:
 
 
 def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure in the form that the suffix names; whole or not at all."""
+    """Write a figure in the format of the suffix, completely or not at all."""
     with atomic_write(path) as part:
         figure.savefig(part)
 
 
 def row_seconds(seconds: float) -> int:
-    """How much of a piece one row shows: the less the better, as long as the rows stay few."""
+    """Seconds of a piece in one row: as few as the number of rows allows."""
     for width in _ROW_SECONDS:
-        if seconds <= width * _ROWS:
+        if seconds <= width * _FEW_ROWS:
             return width
-    return 60 * math.ceil(seconds / 60 / _MOST_ROWS)
+    return 60 * math.ceil(seconds / 60 / _MAX_ROWS)
 
 
-def _sounding(notes: Notes, start: float, stop: float) -> Notes:
+def _notes_between(notes: Notes, start: float, stop: float) -> Notes:
     return notes.select((notes.offset > start) & (notes.onset < stop))
 
 
 def _draw_spectrogram(axis: Axes, spec: np.ndarray, start: float, stop: float) -> None:
-    """The loudest 60 dB; below that lies what nobody hears."""
+    """Draw the loudest 60 dB (3 in log10 of amplitude)."""
     loudest = float(spec.max(initial=-1.0))
     axis.imshow(
         spec,
@@ -115,7 +117,7 @@ def _draw_spectrogram(axis: Axes, spec: np.ndarray, start: float, stop: float) -
 
 
 def _style_roll(axis: Axes, limits: tuple[int, int], start: float, stop: float) -> None:
-    """Octaves as faint lines at each C, time as minutes and seconds."""
+    """Grid lines and labels at each C, time in minutes and seconds."""
     octaves = [pitch for pitch in range(limits[0], limits[1] + 1) if pitch % 12 == 0]
     axis.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves], fontsize=8)
     axis.set_ylim(limits[0] - 0.5, limits[1] + 0.5)
@@ -131,7 +133,10 @@ def _style_roll(axis: Axes, limits: tuple[int, int], start: float, stop: float) 
 
 def _draw_velocities(axis: Axes, notes: Notes) -> PolyCollection:
     drawn = PolyCollection(
-        _boxes(notes), cmap=_velocity_colours(), norm=Normalize(1, _LOUDEST), linewidths=0
+        _note_rectangles(notes),
+        cmap=_velocity_colours(),
+        norm=Normalize(1, _MAX_VELOCITY),
+        linewidths=0,
     )
     drawn.set_array(notes.velocity.astype(float))
     axis.add_collection(drawn)
@@ -139,52 +144,52 @@ def _draw_velocities(axis: Axes, notes: Notes) -> PolyCollection:
 
 
 def _draw_comparison(axes: Sequence[Axes], reference: Notes, estimate: Notes) -> None:
-    """Found notes blue; missed ones (above) and added ones (below) orange."""
-    # Here, since it brings SciPy: the picture of a transcription alone need not wait for it.
+    """Matched notes blue; missed ones (reference) and added ones (estimate) orange."""
+    # Imported here because it loads SciPy, which `amt transcribe --format png` does not need.
     from amt.evaluation.metrics import match
 
     pairs = match(reference, estimate)
-    for axis, table, matched, word in zip(
+    for axis, table, indices, word in zip(
         axes, (reference, estimate), pairs.T, ("missed", "added"), strict=True
     ):
-        found = np.zeros(len(table), dtype=bool)
-        found[matched] = True
-        for mask, colour in ((found, FOUND), (~found, WRONG)):
-            boxes = PolyCollection(_boxes(table.select(mask)), facecolors=colour, linewidths=0)
-            axis.add_collection(boxes)
+        matched = np.zeros(len(table), dtype=bool)
+        matched[indices] = True
+        for mask, colour in ((matched, MATCHED_COLOUR), (~matched, UNMATCHED_COLOUR)):
+            rectangles = _note_rectangles(table.select(mask))
+            axis.add_collection(PolyCollection(rectangles, facecolors=colour, linewidths=0))
         axis.set_title(
-            f"{axis.get_title('left')}, {int((~found).sum())} {word}", loc="left", fontsize=10
+            f"{axis.get_title('left')}, {int((~matched).sum())} {word}", loc="left", fontsize=10
         )
 
 
 def _draw_pedal(axis: Axes, notes: Notes, limits: tuple[int, int]) -> None:
-    """The sustain pedal as a strip at the foot of the roll."""
+    """The sustain pedal as a grey bar at the bottom of the roll."""
     movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
     if not len(movements):
         return
     stop = np.append(movements.time[1:], max(notes.end, movements.time[-1]))
-    down = movements.value >= 64
+    down = movements.value >= PEDAL_DOWN
     spans = list(zip(movements.time[down], (stop - movements.time)[down], strict=True))
-    axis.broken_barh(spans, (limits[0] - 0.5, 1.5), facecolors=PEDAL, linewidths=0)
+    axis.broken_barh(spans, (limits[0] - 0.5, 1.5), facecolors=PEDAL_COLOUR, linewidths=0)
 
 
-def _boxes(notes: Notes) -> list[np.ndarray]:
-    """A rectangle (4, 2) in seconds and keys for each note."""
+def _note_rectangles(notes: Notes) -> list[np.ndarray]:
+    """The corners (4, 2) of each note's rectangle, in seconds and semitones."""
     low, high = notes.pitch - 0.5, notes.pitch + 0.5
     corners = [(notes.onset, low), (notes.offset, low), (notes.offset, high), (notes.onset, high)]
     return list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1))
 
 
 def _pitch_limits(pitch: np.ndarray) -> tuple[int, int]:
-    """Lowest and highest pitch to show: those played, some air, two octaves at least."""
+    """Lowest and highest pitch to show: those of the notes and a margin, at least two octaves."""
     low, high = (int(pitch.min()), int(pitch.max())) if len(pitch) else (60, 60)
-    missing = max(0, _MIN_SPAN - (high - low))
+    missing = max(0, _MIN_SEMITONES - (high - low))
     low, high = low - missing // 2 - 2, high + missing // 2 + 2
     return max(low, MIN_PITCH - 1), min(high, MAX_PITCH + 1)
 
 
 def _velocity_colours() -> Colormap:
-    """Viridis from soft to loud, without its palest part, which would vanish on white."""
+    """Viridis from soft to loud, without its palest part, which is hardly visible on white."""
     from matplotlib import colormaps
 
     return LinearSegmentedColormap.from_list(
@@ -200,7 +205,7 @@ def _add_colorbar(figure: Figure, drawn: ScalarMappable, axes: list[Axes]) -> No
 
 
 def _clock(seconds: float, _position: int | None = None) -> str:
-    """1:05 for 65 seconds, 1.5 within the first minute where ticks lie closer than a second."""
+    """1:05 for 65 seconds; with tenths (0:01.5) where ticks are less than a second apart."""
     minutes, rest = divmod(round(seconds, 3), 60)
     text = f"{rest:04.1f}" if rest % 1 else f"{int(rest):02d}"
     return f"{int(minutes)}:{text}"

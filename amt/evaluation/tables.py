@@ -1,4 +1,4 @@
-"""Score tables: Markdown to read, CSV to compute with."""
+"""Score tables in Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from amt.evaluation.evaluate import Evaluation
 from amt.io.atomic import atomic_write
 
-# Columns of a table of pieces that were transcribed; the CSV holds all scores.
+# The columns of the Markdown table; the CSV has all scores.
 COLUMNS = (
     "note_f1",
     "note_precision",
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def write_report(folder: Path, evaluation: Evaluation, split: str) -> str:
-    """The table of pieces, which comes back, as FOLDER/SPLIT.md; all their scores as SPLIT.csv."""
+    """Write the scores of all pieces to FOLDER/SPLIT.md and SPLIT.csv; returns the .md table."""
     columns = COLUMNS if COLUMNS[0] in evaluation.means else tuple(evaluation.means)
     table = score_table(evaluation.rows, evaluation.means, columns)
     if evaluation.remarks:
@@ -37,7 +37,7 @@ def write_report(folder: Path, evaluation: Evaluation, split: str) -> str:
 
 
 def write_rows(path: Path, evaluation: Evaluation) -> None:
-    """All scores of all pieces as CSV."""
+    """Write all scores of all pieces to a CSV file."""
     columns = list(dict.fromkeys(name for row in evaluation.rows for name in row))
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
@@ -48,9 +48,9 @@ def write_rows(path: Path, evaluation: Evaluation) -> None:
 def score_table(
     rows: Sequence[Mapping[str, float | str]], means: Mapping[str, float], columns: Sequence[str]
 ) -> str:
-    """A markdown table, aligned so that it reads as text too: a line a piece, then the means.
+    """A Markdown table with aligned columns: a line per piece, then the means.
 
-    A score that a row lacks is a dash.
+    A missing score is shown as a dash.
     """
     table = [["piece", *columns]]
     table += [[str(row["name"]), *(_cell(row.get(name)) for name in columns)] for row in rows]

@@ -1,1 +1,1 @@
-"""Recordings to notes: whole files of any length, many files, export to other runtimes."""
+"""Recordings to notes: recordings of any length, many files, export to other runtimes."""

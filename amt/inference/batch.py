@@ -1,4 +1,4 @@
-"""Many recordings to transcriptions: what to read, where to write, and going on after a failure."""
+"""Transcribe many recordings: find the files, choose the output paths, continue after a failure."""
 
 from __future__ import annotations
 
@@ -11,58 +11,57 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from amt.data.pieces import AUDIO_SUFFIXES
 from amt.decoding.peaks import Ends
 from amt.inference.transcriber import Options, Progress, Transcriber
 from amt.inference.writers import Player, write
-from amt.io.audio import AudioError
+from amt.io.audio import AUDIO_SUFFIXES, AudioError
 
-# Errors of the output, which the next file would meet as well.
-_FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+# Errors of the output folder (disk full, quota, read-only), which every further file would meet.
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _BAR = "{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{remaining} left]"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A recording to read, and the path of its results without a suffix."""
+    """A file to read, and the path of its results without a suffix."""
 
     source: Path
     target: Path
 
 
-# Writes the results of a source (a path) to targets, and reports in a few words; the label is for
-# its progress bars.
-Work = Callable[[Path, Sequence[Path], str], str]
+# Reads a source and writes the targets; returns a short report. The string is a label for progress
+# bars.
+JobFunction = Callable[[Path, Sequence[Path], str], str]
 
 
-def find_recordings(
+def find_files(
     inputs: Sequence[Path], suffixes: Sequence[str] = AUDIO_SUFFIXES
 ) -> Iterator[tuple[Path, Path]]:
-    """Each recording once, with its place below the folder that was given (or just its name).
+    """Each file of `inputs` once, and its path relative to the folder that was given (or its name).
 
-    Files are taken as they are given; folders are searched for `suffixes`. A folder without any
-    comes back itself, so that reading it fails and is reported.
+    Files are taken whatever their suffix; folders are searched for `suffixes`. A folder without
+    such files is returned itself, so that reading it fails and is reported.
     """
     seen: set[Path] = set()
     for given in inputs:
-        found = _recordings_in(given, suffixes) if given.is_dir() else [given]
+        found = _files_in(given, suffixes) if given.is_dir() else [given]
         for path in found or [given]:
             if path.resolve() not in seen:
                 seen.add(path.resolve())
                 yield path, path.relative_to(given) if path != given else Path(path.name)
 
 
-def plan(
+def plan_jobs(
     inputs: Sequence[Path], output: Path, suffixes: Sequence[str] = AUDIO_SUFFIXES
 ) -> list[Job]:
-    """A job for every recording; no two write the same files.
+    """A job for each file of `inputs`; no two write to the same path below `output`.
 
-    Of recordings with the same name the second is written as NAME_2, and so on: `Job.target` tells.
+    The results of a second file of the same name are called NAME_2, of a third NAME_3.
     """
     taken: set[str] = set()
     jobs = []
-    for source, place in find_recordings(inputs, suffixes):
-        target = output / place.with_suffix("")
+    for source, relative in find_files(inputs, suffixes):
+        target = output / relative.with_suffix("")
         stem, number = target.name, 1
         while str(target).casefold() in taken:
             number += 1
@@ -79,16 +78,17 @@ def transcribe_jobs(
     player: Player,
     ends: Ends = "sound",
 ) -> int:
-    """Transcribe all jobs as `run_jobs` does them; returns how many failed.
+    """Transcribe the recordings of all jobs with `run_jobs`; returns how many failed.
 
-    ends: notes end with their sound, without a pedal that would prolong them once more, or with
-    their keys, and the pedal comes along.
+    ends: notes end where they stop sounding; or where their keys are released ("key"), and the
+    results contain the sustain pedal.
     """
 
     def transcribe(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
         with progress_bar(f"{label}: reading") as bar:
-            result = transcriber.run(checked(source), Options(ends), bar_progress(bar, label))
+            report = bar_progress(bar, label)
+            result = transcriber.run(require_file(source), Options(ends), report)
         for target in targets:
             write(target, result.notes, result.seconds, player)
         return _report(len(result.notes), result.seconds, time.perf_counter() - begin)
@@ -96,24 +96,27 @@ def transcribe_jobs(
     return run_jobs(jobs, formats, transcribe)
 
 
-def run_jobs(jobs: Sequence[Job], formats: Sequence[str], work: Work) -> int:
-    """Do all jobs with a line for each; returns how many failed. A full disk ends it at once."""
+def run_jobs(jobs: Sequence[Job], formats: Sequence[str], function: JobFunction) -> int:
+    """Run `function` on all jobs and print a line for each; returns how many failed.
+
+    A job that fails does not stop the others, unless the output folder cannot be written to.
+    """
     sources = {job.source.resolve() for job in jobs}
     failed = 0
     for number, job in enumerate(jobs, start=1):
         try:
-            targets = [job.target.with_name(f"{job.target.name}.{kind}") for kind in formats]
-            _protect(sources, targets)
-            report = work(job.source, targets, f"{number}/{len(jobs)} {job.source.name}")
-            tqdm.write(f"{job.source}: {report} -> {_listing(targets)}")
-        except Exception as error:  # One odd file must not cost the others their results.
+            targets = [job.target.with_name(f"{job.target.name}.{suffix}") for suffix in formats]
+            _refuse_to_overwrite(sources, targets)
+            report = function(job.source, targets, f"{number}/{len(jobs)} {job.source.name}")
+            tqdm.write(f"{job.source}: {report} -> {_target_names(targets)}")
+        except Exception as error:  # One unusual file must not stop the others.
             failed += 1
             tqdm.write(f"amt: {error_line(error, job.source)}", file=sys.stderr)
-            if _is_fatal(error):
-                left = len(jobs) - number
-                if left:
-                    tqdm.write(f"amt: stopped; not done: {left} more", file=sys.stderr)
-                return failed + left
+            if _is_output_error(error):
+                remaining = len(jobs) - number
+                if remaining:
+                    tqdm.write(f"amt: stopped; not done: {remaining} more", file=sys.stderr)
+                return failed + remaining
     return failed
 
 
@@ -127,8 +130,8 @@ def error_line(error: Exception, source: Path) -> str:
     return text if str(source) in text else f"{source}: {text}"
 
 
-def checked(source: Path) -> Path:
-    """`source`, if it is no folder. Raises AudioError."""
+def require_file(source: Path) -> Path:
+    """`source`, if it is not a folder. Raises AudioError."""
     if source.is_dir():
         raise AudioError(f"{source}: no audio in this folder ({', '.join(AUDIO_SUFFIXES)})")
     return source
@@ -140,15 +143,15 @@ def _report(notes: int, seconds: float, took: float) -> str:
 
 
 def progress_bar(label: str) -> tqdm:
-    """A progress bar that vanishes when done, and is only drawn on a terminal.
+    """A progress bar that disappears when it is closed, and is only drawn on a terminal.
 
-    Without a total it shows what is going on; `bar_progress` gives it the seconds of audio.
+    At first it shows `label` alone; `bar_progress` gives it the duration of the audio.
     """
     return tqdm(desc=label, bar_format="{desc}", leave=False, disable=None)
 
 
 def bar_progress(bar: tqdm, label: str) -> Progress:
-    """Reports the seconds of a transcription to `bar`, which is called `label` from then on."""
+    """A `Progress` function that shows the seconds of audio transcribed in `bar`, named `label`."""
 
     def report(done: float, seconds: float) -> None:
         if not done:
@@ -160,7 +163,8 @@ def bar_progress(bar: tqdm, label: str) -> Progress:
     return report
 
 
-def _recordings_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+def _files_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Files with one of `suffixes` anywhere below `folder`, sorted; none of hidden folders."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -170,20 +174,23 @@ def _recordings_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     )
 
 
-def _protect(sources: set[Path], targets: Sequence[Path]) -> None:
-    """Refuse to write over a recording."""
+def _refuse_to_overwrite(sources: set[Path], targets: Sequence[Path]) -> None:
+    """Raises ValueError if one of `targets` is a recording that is to be read."""
     for target in targets:
         if target.resolve() in sources:
-            raise ValueError(f"{target} is a recording itself; choose another folder by --output")
+            raise ValueError(
+                f"{target} is one of the recordings; choose another folder with --output"
+            )
 
 
-def _listing(targets: Sequence[Path]) -> str:
+def _target_names(targets: Sequence[Path]) -> str:
     return ", ".join([str(targets[0]), *(target.suffix for target in targets[1:])])
 
 
-def _is_fatal(error: BaseException | None) -> bool:
+def _is_output_error(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, is among `_OUTPUT_ERRORS`."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FATAL:
+        if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
             return True
         error = error.__cause__
     return False

@@ -1,4 +1,4 @@
-"""What is known of a checkpoint - data, licence, scores - and the model card that tells it."""
+"""Name, training data, licence and scores of a checkpoint, and the model card of an export."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Any
 
 from amt.models.checkpoint import WEIGHTS_SUFFIX, read_checkpoint
 
-UNKNOWN = "not stated; that of the data it was trained on holds"
+UNKNOWN = "not stated; the licence of the training data applies"
 SPLITS = ("test", "validation")
-# Of one file of amt to another, which an export does not bring along.
+# Markdown links to files of this repository, which an exported folder does not contain.
 _LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]*\)")
 
 
 @dataclass(frozen=True)
-class ModelFacts:
-    """name: of the model. data: what it was trained on. metrics: scores, by what they are of.
+class ModelInfo:
+    """Facts about a model for its card.
 
-    card: a whole model card in Markdown, if its makers wrote one.
+    data: what it was trained on. metrics: scores by name, for each set of pieces. card: the text of
+    a model card in Markdown that lies beside the weights, or nothing.
     """
 
     name: str
@@ -32,84 +33,84 @@ class ModelFacts:
     card: str = ""
 
 
-def model_facts(checkpoint: Path, licence: str | None = None) -> ModelFacts:
-    """What a checkpoint and the files beside it tell; `licence` comes before what they say.
+def model_info(checkpoint: Path, licence: str | None = None) -> ModelInfo:
+    """What a checkpoint and the files beside it say; `licence` replaces the licence they state.
 
-    Weights that are shipped have a card of their own beside them; a training run leaves tables of
-    scores, and its configuration in the checkpoint. Raises CheckpointError.
+    Shipped weights have a model card (NAME.md) beside them. A training run writes its configuration
+    into the checkpoint and tables of scores (test.csv, validation.csv) into its folder. Raises
+    CheckpointError.
     """
     settings = read_checkpoint(checkpoint).get("hyper_parameters", {})
-    written = checkpoint.with_suffix(".md")
-    if checkpoint.suffix == WEIGHTS_SUFFIX and written.is_file():
-        text = written.read_text("utf-8")
-        rows = _rows(text)
+    licence = licence or str(settings.get("licence", UNKNOWN))
+    card_path = checkpoint.with_suffix(".md")
+    if checkpoint.suffix == WEIGHTS_SUFFIX and card_path.is_file():
+        text = card_path.read_text("utf-8")
+        rows = _table_rows(text)
         data = next((row[1] for row in rows if row[0] == "trained on"), "see the card")
-        told = str(settings.get("licence", UNKNOWN))
-        name, text = str(settings["name"]), _LINK.sub(r"\1", text)
-        return ModelFacts(name, data, licence or told, _scores(rows), text)
+        text = _LINK.sub(r"\1", text)
+        return ModelInfo(str(settings["name"]), data, licence, _scores_in(rows), text)
     recipe = settings.get("recipe", {})
     data = ", ".join(recipe.get("data", {}).get("sources", ())) or "not stated"
-    run = checkpoint.resolve().parent.parent
+    run_folder = checkpoint.resolve().parent.parent
     name = str(settings.get("name", recipe.get("name", checkpoint.stem)))
-    told = str(settings.get("licence", UNKNOWN))
-    return ModelFacts(name, data, licence or told, _means(run))
+    return ModelInfo(name, data, licence, _mean_scores(run_folder))
 
 
-def card(facts: ModelFacts, described: Mapping[str, Any]) -> str:
-    """A model card in Markdown: how the programs are used, and what is known of the model.
+def model_card(info: ModelInfo, description: Mapping[str, Any]) -> str:
+    """The model card of an export in Markdown: how to use the files, training data, scores.
 
-    described: what model.json says.
+    description: the contents of model.json.
     """
-    widths, files = described["outputs"], described["files"]
+    widths, files = description["outputs"], description["files"]
     outputs = ", ".join(f"`{name}` (B, T, {width})" for name, width in widths.items())
-    sums = "\n".join(f"- SHA-256 of {name}: {found}" for name, found in files.items())
-    known = facts.card or _table(facts)
-    parity = ", ".join(f"{backend} {value:.1g}" for backend, value in described["parity"].items())
+    sums = "\n".join(f"- SHA-256 of {name}: {value}" for name, value in files.items())
+    about = info.card or _score_list(info)
+    parity = ", ".join(f"{backend} {value:.1g}" for backend, value in description["parity"].items())
     return _CARD.format_map(
-        {**described, "outputs": outputs, "sums": sums, "known": known, "parity": parity}
+        {**description, "outputs": outputs, "sums": sums, "about": about, "parity": parity}
     )
 
 
 _CARD = """# {name}, exported
 
-From the waveform of a piano to posteriors of its notes, written by amt {version}.
+Waveform of a piano recording to posteriors of its notes, exported by amt {version}.
 
 - Licence: {licence}
-- Input: `audio` (B, S), mono samples in float32 from -1 to 1, {sample_rate} a second; any B and S
-- Outputs, from 0 to 1: {outputs}
+- Input: `audio` (B, S), mono, float32 in -1..1, {sample_rate} samples per second; any B and S
+- Outputs, in 0..1: {outputs}
 - Frame t is centred at sample {hop_length} t, and T = ceil(S / {hop_length}); column k is the MIDI
   pitch 21 + k
-- Largest difference to the posteriors of the checkpoint: {parity}
+- Largest difference from the posteriors of the checkpoint: {parity}
 {sums}
 
 ```python
 posteriors = torch.jit.load("model.pt")(audio)                   # a dict by name
 posteriors = onnxruntime.InferenceSession("model.onnx").run(None, {{"audio": audio}})
-notes = amt.inference.transcriber.Transcriber.load("DIR").transcribe("song.mp3")  # of any length
+notes = amt.Transcriber.load("DIR").transcribe("song.mp3")       # a recording of any length
 ```
 
-`model.json` says the same to programs, with the thresholds of the decoder. Load `model.pt` only
-from someone you trust, since TorchScript can run code; `model.onnx` cannot.
+`model.json` holds the same facts in JSON, and the settings of the decoder. Load `model.pt` only if
+you trust its author, since TorchScript files can run code; `model.onnx` cannot.
 
-{known}
+{about}
 """
 
 
-def _table(facts: ModelFacts) -> str:
-    lines = [f"Trained on: {facts.data}.", "", "| scores | | |", "|---|---|---|"]
-    for source, scores in facts.metrics.items():
+def _score_list(info: ModelInfo) -> str:
+    lines = [f"Trained on: {info.data}.", "", "| scores | | |", "|---|---|---|"]
+    for source, scores in info.metrics.items():
         lines += [f"| {source} | {name} | {value:.3f} |" for name, value in scores.items()]
-    return "\n".join(lines if facts.metrics else lines[:1])
+    return "\n".join(lines if info.metrics else lines[:1])
 
 
-def _rows(markdown: str) -> list[list[str]]:
-    """The cells of all rows of all tables."""
+def _table_rows(markdown: str) -> list[list[str]]:
+    """The cells of all rows of all tables in a Markdown text."""
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
 
 
-def _scores(rows: list[list[str]]) -> dict[str, dict[str, float]]:
-    """Rows of numbers, by what stands before them and by the heads of their columns."""
+def _scores_in(rows: list[list[str]]) -> dict[str, dict[str, float]]:
+    """The table rows that hold numbers only: by their first cell, then by column name."""
     scores, head = {}, [""]
     for first, *cells in rows:
         try:
@@ -122,11 +123,11 @@ def _scores(rows: list[list[str]]) -> dict[str, dict[str, float]]:
     return scores
 
 
-def _means(run: Path) -> dict[str, dict[str, float]]:
-    """The means of the pieces in the tables that a training run leaves in its folder."""
+def _mean_scores(run_folder: Path) -> dict[str, dict[str, float]]:
+    """F1 scores averaged by piece, from the CSV tables in the folder of a training run."""
     means = {}
     for split in SPLITS:
-        path = run / f"{split}.csv"
+        path = run_folder / f"{split}.csv"
         if path.is_file():
             with path.open(encoding="utf-8", newline="") as file:
                 rows = list(csv.DictReader(file))

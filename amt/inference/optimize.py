@@ -1,4 +1,4 @@
-"""A trained network made quicker for use; what it computes stays the same but for rounding."""
+"""Make a trained network faster for inference; its outputs stay the same but for rounding."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ _NORMS = ("BatchNorm2d", "LayerNorm")
 
 
 def optimize_for_inference(network: nn.Module, precision: torch.dtype) -> None:
-    """Prepare a network, in evaluation mode, to run under autocast to `precision`; in place.
+    """Prepare a network in evaluation mode to run under autocast to `precision`; in place.
 
-    Weights are rounded once instead of in every call. Norms stay in 32 bits, and with the first of
-    them the input, whose quiet partials half precision would blur.
+    Weights are rounded once instead of in every call. Norms stay in 32 bits. So the first of them
+    reads the spectrogram in 32 bits: half precision would lose its quiet partials.
     """
     fold_norms(network)
     round_weights(network, precision)
 
 
 def round_weights(network: nn.Module, precision: torch.dtype) -> None:
-    """Round all weights but those of norms to `precision`; in place, also of a TorchScript."""
+    """Round all weights but those of norms to `precision`; in place. Works on TorchScript too."""
     for module in network.modules():
-        if _name(module) not in _NORMS:
+        if _class_name(module) not in _NORMS:
             for parameter in module.parameters(recurse=False):
                 parameter.data = parameter.data.to(precision)
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Merge each batch norm that follows a convolution, or several, in a sequence into the last."""
+    """Merge each batch norm that follows a convolution in an `nn.Sequential` into the convolution.
+
+    The convolution may itself be a sequence (`SeparableConv2d`); then the last one of it counts.
+    """
     for module in list(network.modules()):
         if isinstance(module, nn.Sequential):
             for index, (first, second) in enumerate(list(pairwise(module))):
@@ -41,6 +44,6 @@ def fold_norms(network: nn.Module) -> None:
                     module[index + 1] = nn.Identity()
 
 
-def _name(module: nn.Module) -> str:
-    """Of a module's class; TorchScript remembers it as the original name."""
+def _class_name(module: nn.Module) -> str:
+    """The name of a module's class; TorchScript keeps it as `original_name`."""
     return getattr(module, "original_name", type(module).__name__)

@@ -1,4 +1,4 @@
-"""Independent pieces of work on several cores."""
+"""A parallel `map` for PyTorch computations on a CPU."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ Result = TypeVar("Result")
 def parallel_map(
     function: Callable[[Item], Result], items: Sequence[Item], threads: int
 ) -> Iterator[Result]:
-    """function(item) of each item, in order; each is computed by one of `threads` threads alone.
+    """`function(item)` of each item, in order, computed by `threads` threads of Python.
 
-    Torch's own threads share every single operation instead and wait for each other after it, in an
-    LSTM after each step. Torch holds no lock while it computes, so that threads of Python do.
+    Each of them uses one thread of torch. Torch's own threads instead split every single operation
+    and wait for each other after it, in an LSTM after each time step. Threads of Python are enough
+    since torch releases the interpreter lock while it computes.
     """
     if min(threads, len(items)) < 2:
         yield from map(function, items)
@@ -29,5 +30,5 @@ def parallel_map(
         yield from pool.map(function, items)
     finally:
         pool.shutdown(cancel_futures=True)
-        # A part of what the workers set holds for the whole process.
+        # set_num_threads in a worker thread also changes the setting of the process.
         torch.set_num_threads(before)

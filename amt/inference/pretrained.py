@@ -1,4 +1,4 @@
-"""The models that come with the package: which there are, and that they are as they were made."""
+"""The pretrained models that are part of the package: names, files, licences, checksums."""
 
 from __future__ import annotations
 
@@ -14,26 +14,24 @@ CHECKSUMS = "SHA256SUMS"
 
 
 def pretrained_names() -> list[str]:
-    """Names of the models that come along, in alphabetical order."""
+    """Names of the pretrained models, in alphabetical order."""
     return sorted(path.stem for path in WEIGHTS.glob(f"*{WEIGHTS_SUFFIX}"))
 
 
 def pretrained_checkpoint(name: str = DEFAULT) -> Path:
-    """The file of the model called `name`.
+    """The file of the pretrained model `name`.
 
-    Raises CheckpointError where there is none, or it differs from its checksum.
+    Raises CheckpointError if there is no such model or the file differs from its checksum.
     """
     names = pretrained_names()
     if not names:
         raise CheckpointError(
-            "no trained weights come with this version; train some with "
-            "`python train.py model=lstm` and pass them as --ckpt PATH"
+            "this version contains no pretrained models; train one with "
+            "`python train.py model=lstm` and pass it as --ckpt PATH"
         )
     if name not in names:
         known = ", ".join(names)
-        raise CheckpointError(
-            f"no model called {name!r} comes with this version; use one of {known}"
-        )
+        raise CheckpointError(f"no pretrained model is called {name!r}; use one of {known}")
     path = WEIGHTS / f"{name}{WEIGHTS_SUFFIX}"
     if read_checksums(WEIGHTS).get(path.name) != checksum(path):
         advice = "it was damaged or changed; install amt again"
@@ -42,25 +40,28 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
 
 
 def pretrained_licence(name: str) -> str:
-    """What the model was trained on and what for it may be used. Raises CheckpointError."""
+    """Training data and permitted use of the pretrained model `name`. Raises CheckpointError."""
     return str(read_settings(WEIGHTS / f"{name}{WEIGHTS_SUFFIX}").get("licence", "?"))
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """The SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_checksums(folder: Path) -> dict[str, str]:
-    """Checksums by file name, of a folder whose SHA256SUMS `sha256sum` wrote; none without it."""
+    """Checksums by file name from the SHA256SUMS of a folder (the format of `sha256sum`).
+
+    Empty if there is no such file.
+    """
     path = folder / CHECKSUMS
     lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-    return {name: found for found, name in (line.split(maxsplit=1) for line in lines)}
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def record_checksum(path: Path) -> None:
-    """Note the checksum of a file in SHA256SUMS beside it, in place of an older one."""
+    """Write the checksum of a file into the SHA256SUMS beside it; an older one is replaced."""
     sums = {**read_checksums(path.parent), path.name: checksum(path)}
     with atomic_write(path.with_name(CHECKSUMS)) as temporary:
-        lines = [f"{found}  {name}\n" for name, found in sorted(sums.items())]
+        lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
         temporary.write_text("".join(lines), "utf-8")

@@ -1,4 +1,4 @@
-"""Recordings to notes: audio of any length, window by window."""
+"""Recordings to notes: read audio, compute posteriors window by window, decode them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from amt.decoding.build import AnyDecoder, build_decoder
 from amt.decoding.peaks import Decoder, Ends
 from amt.device import pick_precision
+from amt.errors import one_line
 from amt.features.frontends import num_frames
 from amt.inference.backends.exported import Backend, load_exported
 from amt.inference.backends.pytorch import PosteriorModel, PyTorchModel
@@ -22,12 +23,13 @@ from amt.inference.optimize import optimize_for_inference
 from amt.inference.parallel import parallel_map
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
 from amt.io.audio import load, load_bytes
-from amt.models.build import load_network, unfit
+from amt.models.build import incompatible, load_network
+from amt.models.checkpoint import CheckpointError
 from amt.notes import Notes
 
-# Samples (S,) at the transcriber's sample rate, an audio file, or the contents of one.
+# Samples (S,) at the transcriber's sample rate, the path of an audio file, or its contents.
 Recording = np.ndarray | Path | str | bytes
-# Called with the seconds of audio transcribed so far and in all, first with 0 when it is decoded.
+# Called with the seconds transcribed so far and the duration, first with 0 once the audio is read.
 Progress = Callable[[float, float], object]
 
 
@@ -35,9 +37,9 @@ Progress = Callable[[float, float], object]
 class Options:
     """How one recording is transcribed.
 
-    ends: notes end where they stop sounding, or where their keys are released ("key"), with the
-    sustain pedal beside them. onset_threshold: in place of the decoder's own. threads: on a CPU, in
-    place of those of `Windowing`. max_seconds: longer audio raises TooLongError.
+    ends: notes end where they stop sounding; or where their keys are released ("key"), and the
+    notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
+    replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
     """
 
     ends: Ends = "sound"
@@ -56,13 +58,13 @@ class Transcription:
 
 @dataclass(frozen=True)
 class Windowing:
-    """How a recording is cut into windows; durations in seconds.
+    """How a recording is divided into windows; durations in seconds.
 
-    Windows last at most `seconds` and overlap by twice `margin`; the outputs in a margin are
-    discarded, so that every frame kept was computed with at least that much context on both sides.
-    With 1.5 s trained networks give the same notes as without windows. `batch` windows are computed
-    at once; on a CPU more than one only takes more memory. There, `threads` batches are computed
-    in parallel, by default as many as torch has threads.
+    Windows last at most `seconds` and overlap by twice `margin`. Posteriors in a margin are
+    discarded, so that every frame kept has at least that much context on both sides. With 1.5 s the
+    trained networks give the same notes as for the recording as a whole. `batch`: windows in one
+    batch; more than one does not help on a CPU. `threads`: batches computed in parallel on a CPU,
+    by default as many as torch has threads.
     """
 
     seconds: float = 20.0
@@ -73,26 +75,27 @@ class Windowing:
     def starts(
         self, frames: int, frame_rate: float, workers: int = 1
     ) -> tuple[list[int], int, int]:
-        """First frames of the windows over `frames` frames, their length and margin in frames.
+        """First frame of each window of `frames` frames, and length and margin of all in frames.
 
-        All windows are equally long; the last is moved back to end with the recording. There are as
-        many for each of `workers`, unless margins would then be the greater part of them.
+        All windows have the same length; the last one is moved back to end with the recording.
+        Their number is a multiple of `workers`, unless margins would take up most of each window.
         """
         longest = min(frames, max(1, round(self.seconds * frame_rate)))
         margin = min(round(self.margin * frame_rate), (longest - 1) // 2)
         inner = frames - 2 * margin
         count = math.ceil(inner / (longest - 2 * margin))
-        shared = math.ceil(count / workers) * workers
-        count = max(count, min(shared, inner // max(2 * margin, 1)))
+        multiple = math.ceil(count / workers) * workers
+        count = max(count, min(multiple, inner // max(2 * margin, 1)))
         step = math.ceil(inner / count)
         return [*range(0, inner - step, step), inner - step], step + 2 * margin, margin
 
 
 @dataclass(frozen=True, eq=False)
 class Transcriber:
-    """A model, which computes posteriors of audio, and a decoder, which reads notes off them.
+    """A model, which computes posteriors of audio, and a decoder, which turns them into notes.
 
-    dtype: of the posteriors of a whole recording; in half precision an hour takes 80 MB.
+    dtype: the type in which the posteriors of a whole recording are stored; in half precision they
+    take 80 MB per hour.
     """
 
     model: PosteriorModel
@@ -102,17 +105,17 @@ class Transcriber:
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.model.sample_rate / self.model.hop_length
 
     @property
     def sample_rate(self) -> int:
-        """The rate of the samples that `posteriors` and `transcribe` take."""
+        """The sample rate that `posteriors`, `transcribe` and `run` expect of samples, in Hz."""
         return self.model.sample_rate
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """The device on which the model computes."""
         return self.model.device
 
     @staticmethod
@@ -122,11 +125,11 @@ class Transcriber:
         precision: str = "auto",
         backend: Backend = "auto",
     ) -> Transcriber:
-        """The transcriber of a training checkpoint (.ckpt), of weights (.safetensors), or of a
-        folder that `amt export` wrote.
+        """Load a training checkpoint (.ckpt), weights (.safetensors) or a folder of `amt export`.
 
-        precision: float32, bfloat16, or auto: bfloat16 on processors that multiply it in hardware.
-        backend: of an exported folder, what computes it. Raises CheckpointError, ValueError.
+        precision: float32, bfloat16, or auto: bfloat16 on CPUs that multiply it in hardware.
+        backend: auto, torchscript or onnx, for an exported folder only. Raises CheckpointError if
+        the model cannot be used, ValueError for an unknown device, precision or backend.
         """
         path, device = Path(path), torch.device(device)
         model: PosteriorModel
@@ -136,7 +139,7 @@ class Transcriber:
             model, settings = _load_pytorch(path, device, precision)
         else:
             raise ValueError(
-                f"backend {backend}: only folders of `amt export` have it; leave it out"
+                f"backend {backend}: only for folders that `amt export` wrote; omit it for {path}"
             )
         windowing = Windowing() if device.type == "cpu" else Windowing(seconds=16.0, batch=16)
         return Transcriber(model, _decoder(path, settings), windowing)
@@ -145,16 +148,19 @@ class Transcriber:
     def from_pretrained(
         name: str = DEFAULT, device: str | torch.device = "cpu", precision: str = "auto"
     ) -> Transcriber:
-        """The pretrained model called `name` that comes with amt. Raises CheckpointError."""
+        """Load a pretrained model, by default the most accurate one. Raises CheckpointError.
+
+        name: one of `amt.inference.pretrained.pretrained_names()`.
+        """
         return Transcriber.load(pretrained_checkpoint(name), device, precision)
 
     def transcribe(
         self, recording: Recording, progress: Progress | None = None, ends: Ends = "sound"
     ) -> Notes:
-        """The notes of a recording; `run` says more.
+        """The notes of a recording; `run` has more options.
 
-        They end where they stop sounding or, with `ends="key"`, where their keys are released, and
-        the sustain pedal comes with them. Raises AudioError where audio cannot be decoded.
+        Notes end where they stop sounding; with `ends="key"` they end where their keys are released
+        and contain the sustain pedal. Raises AudioError if the audio cannot be read.
         """
         return self.run(recording, Options(ends), progress).notes
 
@@ -165,10 +171,11 @@ class Transcriber:
         progress: Progress | None = None,
         check: Callable[[], object] | None = None,
     ) -> Transcription:
-        """A recording to notes: the one way that Python, the command and the server take.
+        """Transcribe a recording. The Python interface, the commands and the server all use this.
 
-        check: called after every block of audio and every window; what it raises ends the work.
-        Raises AudioError where audio cannot be decoded, TooLongError beyond `options.max_seconds`.
+        progress: called before the first window and after each. check: called after every block of
+        audio read and before `progress`; an exception that it raises ends the transcription. Raises
+        AudioError if the audio cannot be read, TooLongError if it exceeds `options.max_seconds`.
         """
         options = options or Options()
         audio = self._samples(recording, options.max_seconds, check)
@@ -182,7 +189,7 @@ class Transcriber:
 
         report(0.0)
         posteriors = self.posteriors(audio, report, options.threads)
-        del audio  # An hour of audio takes 230 MB, which decoding can use.
+        del audio  # Frees 230 MB per hour of audio before decoding needs memory.
         decoder = self.decoder
         if options.onset_threshold is not None:
             decoder = replace(decoder, onset_threshold=options.onset_threshold)
@@ -194,10 +201,10 @@ class Transcriber:
         progress: Callable[[float], object] | None = None,
         threads: int | None = None,
     ) -> dict[str, Tensor]:
-        """Posteriors of samples (S,), 0..1, on the CPU: (T, 88) each, the pedal's (T, 1).
+        """Posteriors of samples (S,), in 0..1, on the CPU: (T, 88) each, the pedal's (T, 1).
 
-        T is the number of frames of the front end, at least 1. `progress` is called with the
-        seconds of audio done after each window. Raises ValueError for audio of another shape.
+        T is the number of frames of the front end, at least 1. progress: called after each window
+        with the seconds of audio done. Raises ValueError for audio of another shape.
         """
         if audio.ndim != 1:
             raise ValueError(f"expected samples (S,), got {audio.shape}; mix to mono first")
@@ -210,7 +217,8 @@ class Transcriber:
             for name, values in window.items():
                 posteriors[name][first:last] = values[: last - first]
             if progress:
-                progress(last / self.frame_rate)
+                # The last frame may end after the last sample.
+                progress(min(last / self.frame_rate, len(audio) / self.sample_rate))
         return posteriors
 
     def _samples(
@@ -224,7 +232,7 @@ class Transcriber:
     def _windows(
         self, audio: np.ndarray, frames: int, threads: int | None
     ) -> Iterator[tuple[dict[str, Tensor], int, int]]:
-        """Posteriors of each window without its margins, and the frames [first, last) they are."""
+        """Posteriors of each window without its margins, and their frames [first, last)."""
         workers = 1
         if self.device.type == "cpu":
             workers = threads or self.windowing.threads or torch.get_num_threads()
@@ -255,4 +263,7 @@ def _decoder(path: Path, settings: Mapping[str, Any]) -> AnyDecoder:
     try:
         return build_decoder(settings)
     except (TypeError, ValueError) as error:
-        raise unfit(path, error) from error
+        if path.is_dir():
+            reason = f"its decoder does not fit this version of amt ({one_line(error)})"
+            raise CheckpointError(f"{path}: {reason}; export the checkpoint again") from error
+        raise incompatible(path, error) from error

@@ -1,4 +1,4 @@
-"""A transcription in the forms people use: MIDI, JSON, tables, a picture, a sound."""
+"""Write a transcription to a file: MIDI, JSON, CSV, TSV, a piano-roll image or audio."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Player = Callable[[Notes], np.ndarray]
 
 
 def write(path: Path, notes: Notes, seconds: float, player: Player) -> None:
-    """Write the notes of a recording of `seconds` in the form that the suffix names, of FORMATS.
+    """Write the notes of a recording of `seconds` in the format of the suffix, one of `FORMATS`.
 
-    The file is written whole or not at all. Raises OSError, MidiError or AudioError otherwise.
+    The file is written completely or not at all. Raises OSError, MidiError or AudioError.
     """
     _WRITERS[path.suffix.removeprefix(".")](path, notes, seconds, player)
 
 
 def load_player(piano: Path | None, seed: int | None = None) -> Player:
-    """Something that plays notes: the sampled piano in a folder, or the built-in one.
+    """A function that renders notes: with the sampled piano in a folder, or the built-in piano.
 
-    A seed gives the built-in piano another character and another room. Raises SampleMapError or
-    AudioError where a sampled piano cannot be read.
+    With a seed the built-in piano gets random properties and a random room. Raises SampleMapError
+    or AudioError if the sampled piano cannot be read.
     """
     rng = np.random.default_rng(0 if seed is None else seed)
     if piano is not None:

@@ -1,5 +1,5 @@
-"""Networks: a trunk (what it sees), a temporal part (how it listens over time), heads.
+"""Networks: a trunk (features of each frame), a temporal model (context over time), output heads.
 
-Inside, features are (B, D, T, G): G is 88 where one vector a key is kept and the same weights serve
-every key, or 1 where one vector stands for the whole frame.
+Features inside a network are (B, D, T, G). With G = 88 there is one vector per key, and all keys
+share the same weights; with G = 1 there is one vector per frame.
 """

@@ -1,4 +1,4 @@
-"""Front end and network, from checkpoints and from the plain dictionaries of configs."""
+"""Build front end and network from the model configuration of a checkpoint or of a training run."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from amt.models.heads import VelocityHead
 from amt.models.linear import LinearKeys
 from amt.models.network import Network
 
-# Modules whose classes a checkpoint may name.
+# The modules whose classes may be named as `_target_`.
 TARGETS = (
     "amt.features.frontends",
     "amt.models.trunk",
     "amt.models.temporal",
     "amt.models.linear",
 )
-# Options of the network as a whole that a config may leave out.
+# Optional arguments of `Network` that a configuration may contain.
 OPTIONS = ("pedal", "global_context", "skip_heads")
 
 
 def load_network(path: Path) -> tuple[FrontEnd, Network | LinearKeys, dict[str, Any]]:
     """Front end and network of a checkpoint, in evaluation mode, and its decoder's settings.
 
-    Raises CheckpointError where the file is no checkpoint that transcribes.
+    Raises CheckpointError if the file is not a checkpoint of a transcription model.
     """
     checkpoint = read_checkpoint(path)
     if is_slice_classifier(checkpoint):
         advice = f"score it: python evaluate.py ckpt={path}"
-        raise CheckpointError(f"{path}: classifies slices and cannot transcribe; {advice}")
+        raise CheckpointError(f"{path}: is a slice classifier and cannot transcribe; {advice}")
     try:
         settings, state = checkpoint["hyper_parameters"], checkpoint["state_dict"]
         model, decoder = settings["model"], settings["decoder"] or {}
@@ -54,22 +54,24 @@ def load_network(path: Path) -> tuple[FrontEnd, Network | LinearKeys, dict[str, 
         network.load_state_dict(network_state(state))
         return front_end.eval(), network.eval(), dict(decoder)
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise unfit(path, error) from error
+        raise incompatible(path, error) from error
 
 
-def unfit(path: Path, error: Exception) -> CheckpointError:
-    """What to raise where a checkpoint does not fit this version."""
-    reason = f"its weights or settings do not fit this version of amt ({one_line(error)})"
+def incompatible(path: Path, error: Exception) -> CheckpointError:
+    """The error for a checkpoint of another version: its weights or settings do not fit."""
+    reason = f"its weights or settings do not fit this version of amt ({one_line(error, 90)})"
     return CheckpointError(f"{path}: {reason}; {MIGRATE}")
 
 
 def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKeys]:
-    """The front end and the network of a config with `features`, `trunk`, `temporal`, `OPTIONS`.
+    """The front end and the network of a model configuration.
 
-    `velocity_head` is the number of its channels, 0 for none. A model without trunk and temporal
-    model has `network` in their place. Each part names its class as `_target_`, as in Hydra. Only
-    classes of `TARGETS` are instantiated, since checkpoints come from strangers. Raises ValueError
-    otherwise.
+    Keys: `features` (front end), `trunk`, `temporal`, optionally `OPTIONS` and `velocity_head` (the
+    number of its channels, 0 for none); or `features` and `network`, for a model that does not
+    consist of trunk and temporal model. Each part names its class as `_target_`, as in Hydra.
+
+    Not Hydra's `instantiate`: that would call anything which a checkpoint from an unknown author
+    names. Only classes in `TARGETS` are allowed; others raise ValueError.
     """
     front_end = build_front_end(config["features"])
     if "network" in config:
@@ -83,7 +85,7 @@ def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKe
 
 
 def build_front_end(config: Mapping[str, Any]) -> FrontEnd:
-    """The front end of a config. Raises ValueError where it names anything else."""
+    """The front end of a configuration. Raises ValueError if `_target_` is not a front end."""
     front_end = _build(config)
     if not isinstance(front_end, FrontEnd):
         raise ValueError(f"_target_={config.get('_target_')!r}: expected a front end")
@@ -96,7 +98,7 @@ def _build(config: Mapping[str, Any], **derived: Any) -> Any:
     module, _, name = target.rpartition(".")
     if module not in TARGETS:
         raise ValueError(f"_target_={target!r}: expected a class of {', '.join(TARGETS)}")
-    made = getattr(importlib.import_module(module), name, None)
-    if not (isinstance(made, type) and issubclass(made, nn.Module)):
+    cls = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         raise ValueError(f"_target_={target!r}: {module} has no such class")
-    return made(**arguments, **derived)
+    return cls(**arguments, **derived)

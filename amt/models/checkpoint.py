@@ -1,7 +1,7 @@
-"""Files that hold a model: the checkpoints of training, and the small files that are shipped.
+"""Read checkpoints of training (.ckpt) and read and write weight files (.safetensors).
 
-Neither can run anything: tensors and plain values only. Torch is imported where tensors are read,
-so that who only asks what there is does not wait for it.
+Both contain tensors and plain values only, so that loading one never runs code. torch is imported
+where tensors are read: reading the metadata alone stays fast.
 """
 
 from __future__ import annotations
@@ -17,37 +17,39 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS_SUFFIX = ".safetensors"
-# What tells of the programs in an exported folder.
+# The file in an exported folder that describes the model.
 DESCRIPTION = "model.json"
-# The version of what stands in a shipped file's metadata, below the one key that it has there.
+# The version of tensor names and settings in a weight file, which holds its settings as JSON in
+# one field of the safetensors metadata.
 FORMAT = 2
 _KEY = "amt"
-# What the network's tensors are called by, before their own names.
+# Prefix of the network's tensors in a state_dict: the attribute of TranscriptionModule.
 NETWORK_PREFIX = "network."
 
 # What to do with a checkpoint of another version.
 MIGRATE = (
-    "convert an older one by `python experiments/weights/migrate.py OLD NEW.safetensors`, or "
+    "convert an older one with `python experiments/weights/migrate.py OLD NEW.safetensors`, or "
     "install the version of amt that wrote it"
 )
-_EXPECTED = "expected a checkpoint that `python train.py` wrote, or weights that amt brings"
+_EXPECTED = "expected a checkpoint that `python train.py` wrote, or weights of amt (.safetensors)"
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message is one line that names it."""
+    """A checkpoint that cannot be used; the message is one line that names the file."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """`state_dict` and `hyper_parameters` (`model`, `decoder`), with whatever else training keeps.
+    """`state_dict` and `hyper_parameters` (`model`, `decoder`) of a .ckpt or .safetensors file.
 
-    Raises CheckpointError where there is no such file or it holds anything else.
+    Of a .ckpt also what else Lightning stores. Raises CheckpointError if there is no such file or
+    it cannot be read.
     """
     _check_file(path)
     return _read_weights(path) if path.suffix == WEIGHTS_SUFFIX else _read_training(path)
 
 
 def network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The network's own tensors among those of a `state_dict`."""
+    """The tensors of the network in a `state_dict`, without `NETWORK_PREFIX`."""
     return {
         name.removeprefix(NETWORK_PREFIX): tensor
         for name, tensor in state.items()
@@ -56,22 +58,22 @@ def network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def with_network_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's tensors as they are named in a `state_dict`: `network_state` takes them back."""
+    """A network's tensors with `NETWORK_PREFIX`; the inverse of `network_state`."""
     return {f"{NETWORK_PREFIX}{name}": tensor for name, tensor in state.items()}
 
 
 def is_slice_classifier(checkpoint: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint names slices of recordings, and so cannot transcribe them."""
-    found: Any = checkpoint
+    """Whether a checkpoint holds a slice classifier (`amt.baselines`), which cannot transcribe."""
+    value: Any = checkpoint
     for key in ("hyper_parameters", "model", "slices"):
-        if not isinstance(found, Mapping) or key not in found:
+        if not isinstance(value, Mapping) or key not in value:
             return False
-        found = found[key]
+        value = value[key]
     return True
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """What a shipped file says of itself: name, licence, model, decoder. Raises CheckpointError."""
+    """The settings in a weight file: name, licence, model, decoder. Raises CheckpointError."""
     from safetensors import SafetensorError, safe_open
 
     _check_file(path)
@@ -81,7 +83,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         settings = json.loads(metadata[_KEY])
         version = settings["format"]
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file; {_EXPECTED}") from error
+        raise CheckpointError(f"{path}: not a complete safetensors file; {_EXPECTED}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a model of amt; {_EXPECTED}") from error
     if version != FORMAT:
@@ -90,7 +92,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def write_weights(path: Path, checkpoint: Mapping[str, Any], name: str, licence: str) -> None:
-    """The weights and settings of a checkpoint, in half precision where that costs nothing."""
+    """Write weights and settings of a checkpoint to a .safetensors file, matrices in 16 bits."""
     from safetensors.torch import save
 
     kept = {key: checkpoint["hyper_parameters"][key] for key in ("model", "decoder")}
@@ -101,7 +103,7 @@ def write_weights(path: Path, checkpoint: Mapping[str, Any], name: str, licence:
 
 
 def _to_half(tensor: Tensor) -> Tensor:
-    """Weights as 16-bit floats; biases and the statistics of norms, all vectors, as they are."""
+    """Weight matrices and kernels as 16-bit floats; vectors (biases, norms) stay as they are."""
     tensor = tensor.contiguous()
     half = tensor.half()
     return (
@@ -114,8 +116,8 @@ def _read_weights(path: Path) -> dict[str, Any]:
 
     settings = read_settings(path)
     state = load_file(path)
-    wide = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
-    return {"state_dict": wide, "hyper_parameters": settings}
+    state = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    return {"state_dict": state, "hyper_parameters": settings}
 
 
 def _read_training(path: Path) -> dict[str, Any]:
@@ -123,10 +125,10 @@ def _read_training(path: Path) -> dict[str, Any]:
 
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # The unpickler stumbles over foreign bytes in any way there is.
-        # Torch's own text advises to load without weights_only: to run whatever the file holds.
-        expected = f"not a whole file of tensors and plain values; {_EXPECTED}"
-        raise CheckpointError(f"{path}: {expected}") from error
+    except Exception as error:  # Torch's unpickler raises any kind of exception on other files.
+        # Its own message is not shown: it advises weights_only=False, which would run code.
+        reason = f"not a complete file of tensors and plain values; {_EXPECTED}"
+        raise CheckpointError(f"{path}: {reason}") from error
     return checkpoint if isinstance(checkpoint, dict) else {}
 
 

@@ -1,4 +1,7 @@
-"""What a network costs: parameters, and multiply-adds a second of audio."""
+"""The cost of a network: parameters, and multiply-adds per second of audio.
+
+Counted by hooks because torch's FlopCounterMode does not count LSTMs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from amt.models.temporal import TransformerBlock
 
 @dataclass(frozen=True)
 class Cost:
-    """parameters: trained numbers. multiply_adds: of the network for one second of audio."""
+    """parameters: number of trained values. multiply_adds: per second of audio."""
 
     parameters: int
     multiply_adds: float
@@ -24,19 +27,19 @@ class Cost:
     def __str__(self) -> str:
         return (
             f"{self.parameters:,} parameters, "
-            f"{self.multiply_adds / 1e6:.0f} million multiply-adds a second of audio"
+            f"{self.multiply_adds / 1e6:.0f} million multiply-adds per second of audio"
         )
 
 
-def measure(front_end: FrontEnd, network: Network, seconds: float = 5.12) -> Cost:
-    """Count, while the network sees a window of `seconds`.
+def network_cost(front_end: FrontEnd, network: Network, seconds: float = 5.12) -> Cost:
+    """The cost of a network, counted while it computes a window of `seconds`.
 
     Convolutions, linear layers, LSTMs and attention count; sums, norms and the front end do not.
-    Attention grows with the window; the rest does not depend on it.
+    Only the cost of attention per second depends on the window: it grows in proportion.
     """
-    counted = [0]
+    total = [0]
     hooks = [
-        module.register_forward_hook(partial(_add, counted))
+        module.register_forward_hook(partial(_add_cost, total))
         for module in network.modules()
         if isinstance(module, tuple(_COUNTS))
     ]
@@ -51,12 +54,13 @@ def measure(front_end: FrontEnd, network: Network, seconds: float = 5.12) -> Cos
     for hook in hooks:
         hook.remove()
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(parameters, counted[0] / (frames / front_end.frame_rate))
+    return Cost(parameters, total[0] / (frames / front_end.frame_rate))
 
 
-def _add(counted: list[int], module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+def _add_cost(total: list[int], module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+    """A forward hook that adds the multiply-adds of one module to `total`."""
     count = next(count for kind, count in _COUNTS.items() if isinstance(module, kind))
-    counted[0] += count(module, inputs[0], output)
+    total[0] += count(module, inputs[0], output)
 
 
 def _convolution(module: nn.Conv1d | nn.Conv2d, _: Tensor, output: Tensor) -> int:
@@ -68,13 +72,13 @@ def _linear(module: nn.Linear, _: Tensor, output: Tensor) -> int:
 
 
 def _lstm(module: nn.LSTM, sequences: Tensor, _: Any) -> int:
-    """Every step multiplies its input and its state with each layer's weight matrices."""
+    """In every time step each layer multiplies its input and its state by its weight matrices."""
     steps = sequences.shape[0] * sequences.shape[1]
     return steps * sum(weight.numel() for weight in module.parameters() if weight.ndim == 2)
 
 
 def _attention(_: TransformerBlock, sequences: Tensor, __: Tensor) -> int:
-    """Queries with keys, weights with values; the projections are linear layers of their own."""
+    """Queries times keys, weights times values; the projections count as linear layers."""
     count, frames, dim = sequences.shape
     return 2 * count * frames * frames * dim
 

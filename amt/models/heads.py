@@ -1,4 +1,4 @@
-"""Output heads beside the linear note heads: velocity from the spectrogram, and the pedal."""
+"""Output heads besides the linear note heads of `network`: velocity, and the sustain pedal."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from amt.features.frontends import SpectrogramShape
 from amt.models.trunk import HarmonicConv
 from amt.notes import NUM_KEYS
 
-# Frames on either side of a frame that the velocity head sees: 0.13 s at 31.25 frames a second.
+# Frames before and after a frame that the velocity head reads: 0.13 s at 31.25 frames per second.
 VELOCITY_CONTEXT_FRAMES = 4
 
 
 class VelocityHead(nn.Module):
     """spec (B, C, T, F) and trunk features (B, D, T, 88) -> logits (B, T, 88) to add to velocity.
 
-    The trunk is trained to detect notes and normalises most of the level away, so this head reads
-    the level around each key and at its harmonics from the spectrogram itself. The weights are
-    shared by all keys. hidden: channels. The output layer starts at zero, so that the head can be
-    added to a trained network without changing its output. Raises ValueError where the spectrogram
-    is not logarithmic in frequency.
+    Velocity is mostly a matter of level, and the trunk, which is trained to detect notes at any
+    level, normalises most of it away. So this head reads the level around each key and at its
+    harmonics from the spectrogram. All keys share its weights. hidden: number of channels. The
+    output layer starts at zero: the head can be added to a trained network without changing its
+    output. Raises ValueError if the spectrogram is not logarithmic in frequency.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class VelocityHead(nn.Module):
         super().__init__()
         if hidden < 1:
             raise ValueError(
-                f"velocity_head={hidden}: expected a number of channels, or 0 for none"
+                f"velocity_head={hidden}: expected a number of channels, or 0 for no velocity head"
             )
         steps = shape.bins_per_semitone
         if not steps or shape.num_bins != steps * NUM_KEYS:
@@ -60,7 +60,10 @@ class VelocityHead(nn.Module):
 
 
 class PedalHead(nn.Module):
-    """Features (B, D, T, G) -> logits (B, T, 1): one sustain pedal acts on all keys."""
+    """Features (B, D, T, G) -> logits (B, T, 1) of the sustain pedal, which acts on all keys.
+
+    So it reads the mean over all keys, and two convolutions over time.
+    """
 
     def __init__(self, dim: int, hidden: int = 32, kernel_size: int = 9) -> None:
         super().__init__()

@@ -1,4 +1,8 @@
-"""One linear classifier a key on normalised spectra (Poliner and Ellis 2007)."""
+"""One linear classifier per key on normalised spectra (Poliner and Ellis 2007).
+
+"A Discriminative Model for Polyphonic Piano Transcription", EURASIP Journal on Advances in Signal
+Processing. `amt.baselines.svm` trains the classifiers as support vector machines.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,10 @@ from amt.notes import NUM_KEYS
 
 
 class LinearKeys(nn.Module):
-    """spec (B, C, T, F) -> logits (B, T, 88) of `outputs`, one matrix each.
+    """spec (B, C, T, F) -> logits (B, T, 88) for each of `outputs`, by one weight matrix each.
 
-    A frame's features are its spectrum, normalised, and with `rise` also how much each bin grows
-    from the frame before to the one after it. window: bins over which a spectrum is normalised.
+    The features of a frame are its normalised spectrum and, with `rise`, the increase of each bin
+    from the previous frame to the next. window: number of bins over which spectra are normalised.
     """
 
     def __init__(
@@ -35,7 +39,7 @@ class LinearKeys(nn.Module):
         self.classifiers = nn.ModuleDict(
             {name: nn.Linear(self.num_features, NUM_KEYS) for name in outputs}
         )
-        # The name of every output, and how many columns it has.
+        # The number of columns of each output.
         self.widths = dict.fromkeys(outputs, NUM_KEYS)
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
@@ -52,12 +56,12 @@ class LinearKeys(nn.Module):
 
 
 def normalised(spec: Tensor, window: int, quietest: float = 0.05) -> Tensor:
-    """Each bin of spec (..., F) less the mean of the `window` bins around it, by their deviation.
+    """Spectra (..., F) with the mean of `window` bins around each bin removed and unit deviation.
 
-    Neither loudness nor an equaliser changes it much. Deviations below `quietest` count as that, so
-    that the floor of the spectrogram stays flat.
+    So gain and equalisation hardly change the result. A standard deviation below `quietest` is
+    replaced by `quietest`: otherwise the noise floor would be amplified.
     """
-    # Their own mean cancels out below; without it the squares keep two more digits.
+    # Subtracting the mean of the spectrum changes nothing below, but the squares lose fewer digits.
     flat = (spec - spec.mean(dim=-1, keepdim=True)).reshape(-1, 1, spec.shape[-1])
     mean, square = (_sliding_mean(values, window) for values in (flat, flat * flat))
     deviation = (square - mean * mean).clamp(min=quietest**2).sqrt()

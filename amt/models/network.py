@@ -14,7 +14,7 @@ from amt.notes import NUM_KEYS
 Trunk = ConvTrunk | HarmonicTrunk
 Temporal = Cnn | Lstm | Transformer
 
-# Outputs of every network, and what a network trained with pedal data adds.
+# The outputs of every network, and the two that `pedal=True` adds.
 OUTPUTS = ("onset", "offset", "frame", "velocity")
 RELEASE = "release"
 PEDAL = "pedal"
@@ -23,15 +23,19 @@ PEDAL = "pedal"
 class Network(nn.Module):
     """spec (B, C, T, F) -> logits (B, T, 88) for each of `OUTPUTS`.
 
-    The note heads are one linear layer: shared by all keys where the trunk keeps one vector a key,
-    otherwise from the vector of the frame to all keys.
+    The note heads are one linear layer. If the trunk gives one vector per key, all keys share it;
+    otherwise it maps the vector of a frame to all keys.
 
-    pedal: also predict key releases (B, T, 88) and the sustain pedal (B, T, 1).
-    global_context: hidden units of a BiLSTM over all keys whose output is added to the trunk
+    pedal: also predict key releases (B, T, 88) and the sustain pedal (B, T, 1). "offset" is the end
+    of a note's sound, which the pedal may prolong; "release" is when the key itself comes up.
+    global_context: hidden units of a BiLSTM over all keys, whose output is added to the trunk's
     features (`GlobalContext`); 0 for none.
-    skip_heads: a second linear layer reads the trunk features directly, past the temporal model.
-    velocity_head: its output is added to the velocity logits; None for none.
-    prior: probability that the untrained note heads predict everywhere, small since notes are rare.
+    skip_heads: a second linear layer from the trunk's features to the same logits, past the
+    temporal model.
+    velocity_head: its output is added to the velocity logits.
+    prior: the probability that the untrained heads predict everywhere. It is small because notes
+    are rare: from 0.5, the loss of the many silent frames would dominate the first steps of
+    training (Lin et al. 2017, "Focal Loss for Dense Object Detection", section 3.3).
     """
 
     def __init__(
@@ -58,8 +62,8 @@ class Network(nn.Module):
             nn.init.zeros_(self.skip_heads.weight)
         self.velocity_head = velocity_head
         self.pedal_head = PedalHead(temporal.dim) if pedal else None
-        self.pedal_name = PEDAL  # TorchScript sees attributes of a module, but no globals.
-        # Columns of every output.
+        self.pedal_name = PEDAL  # TorchScript can read attributes of a module, but no globals.
+        # The number of columns of each output.
         self.widths = dict.fromkeys(self.names, NUM_KEYS) | ({PEDAL: 1} if pedal else {})
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
@@ -70,7 +74,7 @@ class Network(nn.Module):
         logits = self.heads(features)
         if self.skip_heads is not None:
             logits = logits + self.skip_heads(trunk)
-        # From the input's shape: the ONNX exporter treats shapes of inner tensors as constants.
+        # From the input's shape, since the ONNX exporter treats other tensors' shapes as constants.
         batch, _, frames, _ = spec.shape
         logits = logits.permute(0, 2, 1, 3).reshape(batch, frames, len(self.names), -1)
         outputs: dict[str, Tensor] = {}

@@ -1,4 +1,4 @@
-"""Temporal models: features (B, D, T, G) -> (B, D', T, G), the same weights for every group."""
+"""Temporal models: features (B, D, T, G) -> (B, D', T, G); all G groups share the weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Cnn(nn.Module):
-    """Residual convolutions over time with dilations 1, 2, 4, ..."""
+    """Residual convolutions over time with dilations 1, 2, 4, ... (van den Oord et al. 2016)."""
 
     def __init__(self, dim: int, layers: int = 5, kernel_size: int = 3) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Cnn(nn.Module):
 
 
 class Lstm(nn.Module):
-    """One LSTM, uni- or bidirectional, shared by all groups."""
+    """An LSTM over time, uni- or bidirectional. hidden: units per direction."""
 
     def __init__(
         self, dim: int, hidden: int = 24, layers: int = 1, bidirectional: bool = True
@@ -50,10 +50,10 @@ class Lstm(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Pre-norm transformer encoder over time.
+    """Transformer encoder over time, with layer norms before each sublayer.
 
-    Position enters as a penalty on distance (ALiBi, Press et al. 2022), so that it works on windows
-    longer than those it was trained on.
+    Instead of position embeddings, attention is lowered in proportion to distance in time (ALiBi,
+    Press et al. 2022), so that the model works on windows longer than the training segments.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class Transformer(nn.Module):
 
 
 class GlobalContext(nn.Module):
-    """Context shared by all keys: (B, D, T, G) -> (B, D, T, 1), to be added to the features.
+    """Features of the whole frame: (B, D, T, G) -> (B, D, T, 1), to be added to those of each key.
 
-    One BiLSTM over time reads the mean and the maximum over the groups, from which the level of the
-    recording and pedal changes can be told. The output layer starts at zero, so that the part can
-    be added to a trained network without changing its output.
+    A BiLSTM over time reads the mean and the maximum over all keys. These carry what no single key
+    shows, such as the level of the recording and changes of the pedal. The output layer starts at
+    zero: the module can be added to a trained network without changing its output.
     """
 
     def __init__(self, dim: int, hidden: int) -> None:
@@ -100,7 +100,11 @@ class GlobalContext(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention over time, then a two-layer perceptron."""
+    """Self-attention over time, then a two-layer perceptron.
+
+    Not torch's TransformerEncoderLayer: it takes a bias that differs by head only as a full mask
+    (B * heads, T, T), which for 88 sequences per recording needs too much memory.
+    """
 
     def __init__(self, dim: int, heads: int, expansion: int, dropout: float) -> None:
         super().__init__()
@@ -127,7 +131,7 @@ class TransformerBlock(nn.Module):
         projected = self.project_in(x).view(batch, frames, 3, self.heads, -1)
         query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)
         if query.device.type == "cpu":
-            # On a CPU the kernel's backward pass is several times faster in float32.
+            # On a CPU the backward pass of attention is several times faster in float32.
             query, key, value = query.float(), key.float(), value.float()
         bias = distance_penalty(self.heads, frames, query)
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
@@ -135,7 +139,7 @@ class TransformerBlock(nn.Module):
 
 
 def distance_penalty(heads: int, frames: int, like: Tensor) -> Tensor:
-    """ALiBi bias (1, heads, frames, frames): minus distance times 2^-1, 2^-2, ... a head."""
+    """ALiBi bias (1, heads, frames, frames): minus the distance times 2^-1, 2^-2, ... by head."""
     position = torch.arange(frames, device=like.device)
     distance = (position[:, None] - position).abs().to(like.dtype)
     slope = torch.pow(2.0, -torch.arange(1, heads + 1, device=like.device)).to(like.dtype)

@@ -13,10 +13,10 @@ from amt.notes import NUM_KEYS
 
 
 class ConvTrunk(nn.Module):
-    """The acoustic model of Onsets and Frames (Hawthorne et al. 2018): one vector a frame, G = 1.
+    """The acoustic model of Onsets and Frames (Hawthorne et al. 2018): one vector per frame, G = 1.
 
-    Three 3x3 convolutions, the frequency axis halved after the second and third, then one linear
-    layer over channels and frequencies.
+    Three 3x3 convolutions, max pooling by 2 over frequency after the second and the third, then a
+    linear layer over channels and frequencies.
     """
 
     groups = 1
@@ -44,12 +44,13 @@ class ConvTrunk(nn.Module):
 
 
 class HarmonicTrunk(nn.Module):
-    """The same small network slides over pitch: one vector a key, G = 88.
+    """A convolutional network that shares its weights over pitch: one vector per key, G = 88.
 
-    A stem at full frequency resolution, a strided convolution to the 88 keys, then blocks in which
-    each key listens to its harmonics and to the keys whose harmonic it is (after Wei et al. 2022,
-    "HPPNet"). A learned embedding tells the keys apart. With `separable` blocks look around each
-    channel by itself before they mix them: half the time and a seventh of the weights.
+    A stem at the full frequency resolution, a strided convolution to the 88 keys, then blocks in
+    which each key combines the features at its harmonics and at the keys whose harmonic it is
+    (after Wei et al. 2022, "HPPNet"). A learned embedding per key is added, since low and high keys
+    differ. separable: use depthwise separable convolutions in the blocks, which take half the time
+    and have a seventh of the weights.
     """
 
     groups = NUM_KEYS
@@ -68,7 +69,7 @@ class HarmonicTrunk(nn.Module):
         super().__init__()
         if not shape.bins_per_semitone:
             raise ValueError(
-                "a harmonic trunk needs a front end that is logarithmic in frequency: "
+                "the harmonic trunk needs a front end that is logarithmic in frequency: "
                 "use features=logfreq or features=cqt, or model/trunk=conv"
             )
         self.dim = channels
@@ -76,7 +77,7 @@ class HarmonicTrunk(nn.Module):
         self.stem = nn.Sequential(
             nn.BatchNorm2d(shape.channels),
             *_conv(shape.channels, stem_channels, 3),
-            Residual(stem_channels, 5, PairedConv2d if stem_channels <= 8 else nn.Conv2d),
+            ResidualBlock(stem_channels, 5, PairedConv2d if stem_channels <= 8 else nn.Conv2d),
         )
         self.to_keys = nn.Sequential(
             nn.Conv2d(stem_channels, channels, (1, steps), stride=(1, steps), bias=False),
@@ -92,16 +93,19 @@ class HarmonicTrunk(nn.Module):
         )
 
     def forward(self, spec: Tensor) -> Tensor:
-        return self.blocks(self.keys(spec))
+        return self.blocks(self.key_features(spec))
 
-    def keys(self, spec: Tensor) -> Tensor:
-        """What the blocks begin with: (B, D, T, 88), of each key's own bins."""
+    def key_features(self, spec: Tensor) -> Tensor:
+        """The input of the blocks: (B, D, T, 88), from the frequency bins of each key."""
         keys = self.to_keys(self._stem(spec))
-        # In its own type, so that a float32 parameter does not widen every block.
+        # Under autocast a float32 embedding would make the input of every block float32 too.
         return keys + self.key_embedding.to(keys.dtype)
 
     def _stem(self, spec: Tensor) -> Tensor:
-        """Channels go last after the first norm, which is slow on so few of them in a row."""
+        """The stem; the memory format becomes channels_last after the first batch norm.
+
+        The norm comes before the change because it is slow in channels_last with 2 or 3 channels.
+        """
         x = spec
         for index, layer in enumerate(self.stem):
             x = layer(x)
@@ -111,7 +115,7 @@ class HarmonicTrunk(nn.Module):
 
 
 class HarmonicBlock(nn.Module):
-    """Gather harmonics, then look around: residual both times."""
+    """A harmonic convolution over pitch, then local convolutions; both are residual."""
 
     def __init__(
         self,
@@ -124,7 +128,9 @@ class HarmonicBlock(nn.Module):
         super().__init__()
         self.harmonics = HarmonicConv(channels, harmonics)
         self.norm = nn.BatchNorm2d(channels)
-        self.local = Residual(channels, kernel_size, SeparableConv2d if separable else nn.Conv2d)
+        self.local = ResidualBlock(
+            channels, kernel_size, SeparableConv2d if separable else nn.Conv2d
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -133,12 +139,18 @@ class HarmonicBlock(nn.Module):
 
 
 class HarmonicConv(nn.Module):
-    """Each key's new vector is a linear map of the vectors at its (sub-)harmonics and its own.
+    """Each key's output is a linear map of the inputs at the key and at its (sub)harmonics.
 
-    The same as shifting the keys by round(12 log2 h) for h = 2..H both ways, concatenating and a
-    1x1 convolution, but without the copies: octaves, evenly spaced, are one dilated convolution,
-    and every other interval is a convolution with two taps, one to each side. On a CPU this is six
-    times faster in bfloat16. Keys beyond the keyboard count as zero.
+    The h-th harmonic of a key lies round(12 log2 h) semitones above it, so for h = 2..H the inputs
+    are shifted by that many keys up and down. The usual way (HPPNet) copies the shifted features,
+    concatenates them and applies a 1x1 convolution. The same linear map is a sum of dilated
+    convolutions along the keys, which need no copies:
+
+    - octaves (h = 2, 4, 8) are 12 keys apart, so that one kernel with dilation 12 covers them all,
+      and its middle tap is the key itself;
+    - any other interval of s keys is a kernel of two taps with dilation 2 s, at -s and +s.
+
+    On a CPU this is six times faster in bfloat16. Beyond the 88 keys the inputs are zero.
     """
 
     def __init__(self, channels: int, harmonics: int = 8) -> None:
@@ -162,7 +174,7 @@ class HarmonicConv(nn.Module):
         self._share_initial_scale(2 * len(shifts) + 1)
 
     def _share_initial_scale(self, taps: int) -> None:
-        """Initialise as the one convolution over `taps` taps that the parts make up."""
+        """Initialise like a single convolution with `taps` taps: together the parts are one."""
         bound = 1 / math.sqrt(self.octaves.in_channels * taps)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
@@ -175,10 +187,11 @@ class HarmonicConv(nn.Module):
 
 
 class PairedConv2d(nn.Conv2d):
-    """The same as a convolution (same padding) over an even number of bins F.
+    """Computes the same as `nn.Conv2d` with same padding, faster on a CPU; F must be even.
 
-    Computed as one over F / 2 pairs of bins with twice the channels, which costs no copy where
-    channels are last: kernels for CPUs work on 16 channels at a time, and fewer leave them idle.
+    Two neighbouring frequency bins with C channels are treated as one bin with 2 C channels, which
+    in channels_last is the same memory. CPU kernels work on 16 channels at a time, so that with
+    8 channels or fewer half of each vector instruction would be unused.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -193,9 +206,10 @@ class PairedConv2d(nn.Conv2d):
 
 
 def _paired(weight: Tensor) -> Tensor:
-    """A kernel (O, I, T, F) over bins, F odd, as one over pairs of bins (2 O, 2 I, T, G), G odd.
+    """A kernel (O, I, T, F) over bins, F odd, as a kernel (2 O, 2 I, T, G) over pairs of bins.
 
-    Output bin p of a pair sees input bin r of the pair q away through the tap 2 q + r - p.
+    Bin p of a pair in the output reads bin r of the pair q away in the input; these are 2 q + r - p
+    bins apart, so that this tap of the old kernel is their weight. G is odd.
     """
     reach = weight.shape[-1] // 2
     pairs = (reach + 1) // 2
@@ -206,7 +220,7 @@ def _paired(weight: Tensor) -> Tensor:
 
 
 class SeparableConv2d(nn.Sequential):
-    """A convolution (same padding) of each channel alone, then one that mixes channels."""
+    """Depthwise separable convolution: one per channel (same padding), then a 1x1 over channels."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel_size: int, padding: int, bias: bool = True
@@ -217,8 +231,8 @@ class SeparableConv2d(nn.Sequential):
         )
 
 
-class Residual(nn.Module):
-    """Two convolutions with batch norm, added to their input (He et al. 2016)."""
+class ResidualBlock(nn.Module):
+    """Two convolutions with batch norm, added to the block's input (He et al. 2016)."""
 
     def __init__(
         self, channels: int, kernel_size: int, convolution: type[nn.Module] = nn.Conv2d

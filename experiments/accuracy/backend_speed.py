@@ -1,11 +1,12 @@
-"""What computes posteriors the fastest: PyTorch, TorchScript, ONNX Runtime; 32, 16 and 8 bits.
+"""Speed and accuracy of the backends: PyTorch, TorchScript, ONNX Runtime; 32, 16 and 8 bits.
 
-OMP_NUM_THREADS=1 python experiments/accuracy/backend_speed.py FOLDER [--ckpt PATH] [--limit N] [--rounds N]
+OMP_NUM_THREADS=1 python experiments/accuracy/backend_speed.py FOLDER [--ckpt PATH] [--limit N]
+  [--rounds N]
 
-FOLDER holds pairs of audio and notes, of which the first 30 s count, in one window. The backends
-take turns, piece by piece, and of the seconds of the processor the best of N rounds stands, since
-other work on the machine only ever slows. Decoding is the same for all and not timed. Differences
-are the largest between posteriors and those of PyTorch in 32 bits.
+FOLDER contains pairs of audio and notes; the first 30 s of each are computed in one window. The
+backends take turns on each piece, and the least CPU time of N rounds counts, since other programs
+can only slow a backend down. Decoding is the same for all and not timed. Differences are the
+largest between posteriors and those of PyTorch in 32 bits.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from recordings import Excerpt, excerpts
+from recordings import Excerpt, make_excerpts
 from torch import Tensor
 
 from amt.evaluation.metrics import note_scores
-from amt.inference.backends.exported import PROGRAMS
+from amt.inference.backends.exported import MODEL_FILES
 from amt.inference.backends.onnx import load as load_onnx
 from amt.inference.export import export
-from amt.inference.model_card import model_facts
+from amt.inference.model_card import model_info
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
 from amt.inference.transcriber import Transcriber, Windowing
 from amt.io.audio import load
@@ -42,13 +43,13 @@ REFERENCE = "PyTorch, float32"
 def main(folder: Path, checkpoint: Path, limit: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        pieces, _ = excerpts(folder, work, FIRST_SECONDS, limit)
-        backends = made(checkpoint, work)
+        pieces, _ = make_excerpts(folder, work, FIRST_SECONDS, limit)
+        backends = load_backends(checkpoint, work)
         seconds, scores = measure(backends, pieces, rounds)
     total, base = sum(piece.seconds for piece in pieces), seconds[REFERENCE]
     print(f"{len(pieces)} pieces, {total:.0f} s; {torch.get_num_threads()} thread")
     print(
-        "| backend | s of audio a processor second | times as fast | note F1 | with offsets |"
+        "| backend | s of audio per CPU second | times as fast | note F1 | with offsets |"
         " difference |"
     )
     print("|---|---:|---:|---:|---:|---:|")
@@ -58,11 +59,11 @@ def main(folder: Path, checkpoint: Path, limit: int, rounds: int) -> None:
         print(f"| {backend} | {speed} | {f1:.4f} | {with_offsets:.4f} | {difference:.1g} |")
 
 
-def made(checkpoint: Path, work: Path) -> dict[str, Transcriber]:
-    """The checkpoint by every backend."""
+def load_backends(checkpoint: Path, work: Path) -> dict[str, Transcriber]:
+    """A transcriber of the checkpoint for every backend."""
     folder = work / "exported"
-    export(checkpoint, folder, model_facts(checkpoint))
-    whole = folder / PROGRAMS["onnx"]
+    export(checkpoint, folder, model_info(checkpoint))
+    onnx_file = folder / MODEL_FILES["onnx"]
     backends = {
         REFERENCE: Transcriber.load(checkpoint, precision="float32"),
         "PyTorch, bfloat16": Transcriber.load(checkpoint, precision="bfloat16"),
@@ -74,17 +75,17 @@ def made(checkpoint: Path, work: Path) -> dict[str, Transcriber]:
         "ONNX Runtime, float32": Transcriber.load(folder, backend="onnx"),
     }
     for kinds in (["LSTM", "MatMul"], ["LSTM", "MatMul", "Conv"]):
-        path = quantised(whole, kinds, work / f"{len(kinds)}.onnx")
-        plain = backends["ONNX Runtime, float32"]
-        clock = plain.sample_rate, plain.model.hop_length
-        model = load_onnx(path, *clock, plain.model.widths)
-        backends[f"ONNX Runtime, int8: {', '.join(kinds)}"] = replace(plain, model=model)
+        path = quantised(onnx_file, kinds, work / f"{len(kinds)}.onnx")
+        unquantised = backends["ONNX Runtime, float32"]
+        old = unquantised.model
+        model = load_onnx(path, old.sample_rate, old.hop_length, old.widths)
+        backends[f"ONNX Runtime, int8: {', '.join(kinds)}"] = replace(unquantised, model=model)
     one = Windowing(seconds=FIRST_SECONDS + 1)
     return {n: replace(e, windowing=one, dtype=torch.float32) for n, e in backends.items()}
 
 
 def channels_first(transcriber: Transcriber) -> Transcriber:
-    """The network without the change of memory layout that its trunk makes."""
+    """Without the change to channels_last in the trunk's stem."""
     network = transcriber.model.network  # type: ignore[attr-defined]
     network.to(memory_format=torch.contiguous_format)
     if isinstance(getattr(network, "trunk", None), HarmonicTrunk):
@@ -93,7 +94,7 @@ def channels_first(transcriber: Transcriber) -> Transcriber:
 
 
 def quantised(program: Path, kinds: list[str], path: Path) -> Path:
-    """The network's weights of some operators in 8 bits; what they multiply is rounded as it comes.
+    """A copy of an ONNX file with the weights of some operators in 8 bits (dynamic quantisation).
 
     The front end stays in 32 bits.
     """
@@ -105,7 +106,7 @@ def quantised(program: Path, kinds: list[str], path: Path) -> Path:
 def measure(
     backends: Mapping[str, Transcriber], pieces: list[Excerpt], rounds: int
 ) -> tuple[dict[str, float], dict[str, tuple[float, float, float]]]:
-    """Seconds of the processor for all pieces; mean note F1, with offsets, the difference."""
+    """CPU seconds for all pieces; mean note F1, note F1 with offsets, largest difference."""
     spent = {name: np.full((rounds, len(pieces)), np.inf) for name in backends}
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in backends}
     for index, piece in enumerate(pieces):
@@ -117,13 +118,13 @@ def measure(
                 posteriors = backend.posteriors(audio)
                 spent[name][number, index] = time.process_time() - start
                 if number == 0:
-                    found[name].append(judge(backend, posteriors, expected, piece))
+                    found[name].append(compare(backend, posteriors, expected, piece))
     seconds = {name: float(times.min(axis=0).sum()) for name, times in spent.items()}
     columns = {name: tuple(zip(*rows, strict=True)) for name, rows in found.items()}
     return seconds, {n: (fmean(c[0]), fmean(c[1]), max(c[2])) for n, c in columns.items()}
 
 
-def judge(
+def compare(
     backend: Transcriber,
     posteriors: Mapping[str, Tensor],
     expected: Mapping[str, Tensor],
@@ -136,7 +137,7 @@ def judge(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Compare what computes posteriors.")
+    parser = argparse.ArgumentParser(description="Compare the backends that compute posteriors.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default=DEFAULT)
     parser.add_argument("--ckpt", type=Path)

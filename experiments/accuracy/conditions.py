@@ -1,7 +1,7 @@
-"""What happens to recordings outside the studio: each condition changes an excerpt and its notes.
+"""Simulated recording conditions: each changes the audio of an excerpt, and its notes if needed.
 
-None moves an onset but detuning, whose note times are scaled with the sound. At 50 cents a sound is
-as near to the next key as to its own, so that half of what is lost there is no mistake.
+Only detuning changes onsets: it changes the speed, and note times are scaled with it. At 50 cents a
+pitch is as close to the next key as to its own, so that half of that loss is not a mistake.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from amt.io.impulse_responses import direct_sound
 from amt.io.midi import write_midi
 from amt.io.note_tables import write_table
 from amt.notes import Notes
-from amt.synth.room import coloured_noise, convolve, impulse_response, keep_headroom
+from amt.synth.room import coloured_noise, convolve, keep_headroom, synthetic_impulse_response
 
-# The built-in room: level of the reverberation against the direct sound, decay, damping.
+# The built-in room: level of the reverberation relative to the direct sound, decay, damping.
 ROOM = {"level_db": -3.0, "seconds": 1.2, "damping": 0.5}
 PINK_DB = 3.0
 TELEPHONE = (300.0, 3400.0)
 FILTER_ORDER = 8
 
-# Samples (S, C), their rate and the scene -> samples (S', C).
+# Samples (S, C), sample rate and scene to samples (S', C).
 Change = Callable[[np.ndarray, int, "Scene"], np.ndarray]
 
 
 class ConditionError(ValueError):
-    """A recording that cannot be changed; the message is one line."""
+    """A condition that cannot be applied; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What the conditions draw from: a generator, recorded noises, an impulse response file."""
+    """Inputs of the conditions: a random generator, recorded noises, an impulse response file."""
 
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     noises: tuple[Path, ...] = ()
@@ -49,7 +49,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Condition:
-    """How a recording is changed. speed: how much faster it runs. kbits: of an mp3, if any."""
+    """A change of a recording. speed: factor of tempo and pitch. kbits: bit rate of an mp3."""
 
     change: Change
     speed: float = 1.0
@@ -57,7 +57,7 @@ class Condition:
 
 
 def clean(samples: np.ndarray, rate: int, scene: Scene) -> np.ndarray:
-    """Nothing changes."""
+    """No change."""
     return samples
 
 
@@ -67,7 +67,7 @@ def quieter(db: float) -> Change:
 
 
 def noisy(snr_db: float) -> Change:
-    """A noise of the scene, or pink noise, so many decibels below the recording's RMS."""
+    """Add a noise of the scene, or pink noise, `snr_db` decibels below the recording's RMS."""
 
     def change(samples: np.ndarray, rate: int, scene: Scene) -> np.ndarray:
         noise = _noise(len(samples), rate, scene)
@@ -78,20 +78,20 @@ def noisy(snr_db: float) -> Change:
 
 
 def detuned(cents: float) -> Condition:
-    """A tape that runs too fast or too slow: pitch and tempo change together."""
+    """Played back at another speed: pitch and tempo change together."""
     ratio = 2 ** (cents / 1200)
     return Condition(lambda samples, rate, scene: soxr.resample(samples, rate, rate / ratio), ratio)
 
 
 def reverberant(samples: np.ndarray, rate: int, scene: Scene) -> np.ndarray:
-    """In the room of the scene, or the built-in one; the direct sound comes when it came."""
+    """In the room of the scene, or a built-in one; the direct sound is not delayed."""
     response = _response(rate, scene)
     channels = [convolve(channel, response) for channel in samples.T.astype(np.float32)]
     return np.stack(channels, axis=1)
 
 
 def band_limited(samples: np.ndarray, rate: int, scene: Scene) -> np.ndarray:
-    """Through a telephone: Butterworth slopes without delay."""
+    """The frequency band of a telephone: Butterworth slopes with zero phase."""
     hertz = np.maximum(np.fft.rfftfreq(len(samples), 1 / rate), 1e-3)
     gain = 1.0
     for edges in (TELEPHONE[0] / hertz, hertz / TELEPHONE[1]):
@@ -100,7 +100,7 @@ def band_limited(samples: np.ndarray, rate: int, scene: Scene) -> np.ndarray:
 
 
 def clipped(db: float) -> Change:
-    """Recorded so many decibels too loud: the peaks are cut off."""
+    """Recorded `db` decibels too loud: peaks are clipped."""
     gain = 10 ** (db / 20)
 
     def change(samples: np.ndarray, rate: int, scene: Scene) -> np.ndarray:
@@ -128,10 +128,10 @@ CONDITIONS = {
 }
 
 
-def apply(
+def write_condition(
     condition: Condition, samples: np.ndarray, rate: int, notes: Notes, scene: Scene, stem: Path
 ) -> None:
-    """Write the changed recording, samples (S, C) in -1..1, and its notes beside each other."""
+    """Write the changed recording, samples (S, C) in -1..1, and its notes to files named `stem`."""
     changed = keep_headroom(condition.change(samples, rate, scene))
     if condition.kbits:
         write_mp3(stem.with_name(stem.name + ".mp3"), changed, rate, condition.kbits)
@@ -151,9 +151,9 @@ def scaled(notes: Notes, factor: float) -> Notes:
 
 
 def write_mp3(path: Path, samples: np.ndarray, rate: int, kbits: int) -> None:
-    """An mp3 file of a constant bit rate, by ffmpeg: libsndfile's come late below 40 kbit/s.
+    """Write an mp3 file of constant bit rate with ffmpeg (libsndfile's are late below 40 kbit/s).
 
-    Raises ConditionError where ffmpeg is missing or cannot do that.
+    Raises ConditionError if ffmpeg is missing or fails.
     """
     program = shutil.which("ffmpeg")
     if program is None:
@@ -167,7 +167,7 @@ def write_mp3(path: Path, samples: np.ndarray, rate: int, kbits: int) -> None:
 
 
 def _noise(samples: int, rate: int, scene: Scene) -> np.ndarray:
-    """One of the recorded noises, repeated as often as needed, or pink noise: (S,)."""
+    """One of the recorded noises, repeated to the length, or pink noise: (S,)."""
     if not scene.noises:
         return coloured_noise(scene.rng, samples, PINK_DB, rate)
     noise = audio.load(scene.noises[scene.rng.integers(len(scene.noises))], rate)
@@ -175,9 +175,9 @@ def _noise(samples: int, rate: int, scene: Scene) -> np.ndarray:
 
 
 def _response(rate: int, scene: Scene) -> np.ndarray:
-    """From the direct sound on, which gets the level 1."""
+    """An impulse response that begins with the direct sound, which has the value 1."""
     if scene.response is None:
-        return impulse_response(scene.rng, **ROOM, sample_rate=rate)
+        return synthetic_impulse_response(scene.rng, **ROOM, sample_rate=rate)
     response = audio.load(scene.response, rate)
     direct = direct_sound(response, rate)
     return response[direct:] / response[direct]

@@ -1,8 +1,9 @@
-"""Performances of MAESTRO on a piano that training left out, as a folder to compare systems on.
+"""Render performances of MAESTRO with a sampled piano that was not used in training.
 
 python experiments/accuracy/left_out.py MAESTRO PIANO FOLDER --limit 10 --seconds 30
 
-Writes NAME.flac and NAME.mid of the beginning of each piece of MAESTRO's validation split.
+Writes NAME.flac and NAME.mid of the beginning of pieces of MAESTRO's validation split to FOLDER,
+for leaderboard.py.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from amt.io.midi import write_midi
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("maestro", type=Path, help="the CSV and the MIDI")
-    add("piano", type=Path, help="a sampled piano")
+    add("maestro", type=Path, help="folder with MAESTRO's CSV and MIDI files")
+    add("piano", type=Path, help="folder of a sampled piano")
     add("output", type=Path)
     add("--limit", type=int, default=10, help="pieces (default: %(default)s)")
-    add("--seconds", type=float, default=30.0, help="of each (default: %(default)s)")
+    add("--seconds", type=float, default=30.0, help="of each piece (default: %(default)s)")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     source = Maestro(

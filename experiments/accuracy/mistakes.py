@@ -1,4 +1,4 @@
-"""What kinds of mistakes a transcription makes, and where: counts that can be added over pieces."""
+"""Count the mistakes of a transcription by kind; counts can be added over pieces."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from amt.evaluation.metrics import ONSET_TOLERANCE, WIDE_ONSET_TOLERANCE, match
 from amt.notes import Notes
 
-# An unmatched note of the right pitch that lies this near to a missed one has a wrong time.
+# A missed and an added note of the same pitch at most this far apart are one mistake: wrong time.
 NEAR_SECONDS = 0.25
-# Above a note that begins with it, a note is hidden by its overtones.
+# Intervals above a simultaneous note at which a note coincides with its overtones.
 HIDING = (12, 19, 24)
 
+# Kinds of added notes by interval from a simultaneous note of the reference, in semitones.
 HARMONIC = {
     "added: octave": (-12, 12),
     "added: fifth": (-19, -7, 7, 19),
@@ -33,40 +34,43 @@ KINDS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """One transcription against its reference, with 50 ms for onsets.
+class Comparison:
+    """An estimate compared with its reference, onsets within 50 ms.
 
-    found: which reference notes were found. right: which of the estimate are right. errors: onset
-    of the estimate minus that of the reference in seconds, of notes that agree within 100 ms.
+    detected: which reference notes have a match. correct: which estimated notes have one.
+    onset_errors: onset of the estimate minus that of the reference in seconds, of notes that match
+    within 100 ms.
     """
 
     reference: Notes
     estimate: Notes
-    found: np.ndarray
-    right: np.ndarray
-    errors: np.ndarray
+    detected: np.ndarray
+    correct: np.ndarray
+    onset_errors: np.ndarray
 
 
-def judge(reference: Notes, estimate: Notes) -> Judgement:
-    """Which notes agree."""
+def compare(reference: Notes, estimate: Notes) -> Comparison:
+    """Match the notes of an estimate with those of its reference."""
     pairs, wide = match(reference, estimate), match(reference, estimate, WIDE_ONSET_TOLERANCE)
-    found, right = np.zeros(len(reference), dtype=bool), np.zeros(len(estimate), dtype=bool)
-    found[pairs[:, 0]], right[pairs[:, 1]] = True, True
-    errors = estimate.onset[wide[:, 1]] - reference.onset[wide[:, 0]]
-    return Judgement(reference, estimate, found, right, errors)
+    detected, correct = np.zeros(len(reference), dtype=bool), np.zeros(len(estimate), dtype=bool)
+    detected[pairs[:, 0]], correct[pairs[:, 1]] = True, True
+    onset_errors = estimate.onset[wide[:, 1]] - reference.onset[wide[:, 0]]
+    return Comparison(reference, estimate, detected, correct, onset_errors)
 
 
-def count_mistakes(judged: Judgement) -> Counter[str]:
-    """How many mistakes there are of each of KINDS; each note counts once, as the first that fits.
+def count_mistakes(comparison: Comparison) -> Counter[str]:
+    """The number of mistakes of each of `KINDS`; each note counts once, as the first that applies.
 
-    onset out of tolerance: a note missed and one of its pitch added within 0.25 s, one mistake.
-    Added: an octave, a fifth (7 or 19 semitones) or another harmonic interval away from a note of
-    the reference that begins within 50 ms; struck twice: while its pitch sounds in the reference.
-    Missed: repeated, while its pitch still sounds; beside its octave: one or two octaves or a
-    twelfth above a note that begins within 50 ms; soft: softer than three quarters of its piece.
+    onset out of tolerance: a missed note, and an added note of its pitch within 0.25 s; counts as
+    one mistake.
+    added: octave, fifth (7 or 19 semitones), other harmonic: at this interval from a reference note
+    that begins within 50 ms. added: struck twice: while its pitch sounds in the reference.
+    missed: repeated: while its pitch still sounds. missed: beside its octave: one octave, a twelfth
+    or two octaves above a note that begins within 50 ms. missed: soft: velocity in the lowest
+    quarter of the piece.
     """
-    reference, estimate = judged.reference, judged.estimate
-    missed, added = np.flatnonzero(~judged.found), np.flatnonzero(~judged.right)
+    reference, estimate = comparison.reference, comparison.estimate
+    missed, added = np.flatnonzero(~comparison.detected), np.flatnonzero(~comparison.correct)
     near = match(reference.select(missed), estimate.select(added), NEAR_SECONDS)
     counts = Counter({"onset out of tolerance": len(near)})
     for index in np.delete(added, near[:, 1]):
@@ -99,9 +103,9 @@ def _kind_missed(reference: Notes, index: int, softest: float) -> str:
 
 
 def sounding(reference: Notes) -> np.ndarray:
-    """How many notes sound at the onset of each, itself included: (N,).
+    """The number of notes that sound at the onset of each note, itself included: (N,).
 
-    Notes that begin within 50 ms after it count as a chord with it.
+    Notes that begin at most 50 ms later count too, as notes of the same chord.
     """
     late = reference.onset + ONSET_TOLERANCE
     begun = np.searchsorted(reference.onset, late, side="right")

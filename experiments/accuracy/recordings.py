@@ -1,4 +1,4 @@
-"""Folders of audio + notes as excerpts: what every system is given, and what is expected of it."""
+"""Excerpts of recordings with reference notes: the same wav files for every system."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from amt.data.pieces import AUDIO_SUFFIXES, NOTE_SUFFIXES, SourceError
+from amt.data.pieces import NOTE_SUFFIXES, SourceError
 from amt.io import audio
 from amt.io.atomic import atomic_write
+from amt.io.audio import AUDIO_SUFFIXES
 from amt.io.note_tables import read_notes
 from amt.notes import Notes
 
-# For what libsndfile cannot read: what most recordings have.
+# The sample rate of files that libsndfile cannot read.
 OTHER_RATE = 44100
-# Seconds by which two decoders may disagree about the length of a recording.
+# Seconds by which the durations of two audio decoders may differ.
 LENGTH_TOLERANCE = 0.1
 
 
@@ -27,8 +28,8 @@ LENGTH_TOLERANCE = 0.1
 class Excerpt:
     """The beginning of a recording, or all of it.
 
-    audio: a 16-bit wav file at the rate and with the channels of the recording. reference: its
-    notes as the file has them (releases of the keys, and the pedal), cut at `seconds`.
+    audio: a 16-bit wav file with the sample rate and channels of the recording. reference: its
+    notes, which end where keys are released, and the pedal, cut at `seconds`.
     """
 
     name: str
@@ -37,21 +38,21 @@ class Excerpt:
     reference: Notes
 
 
-def excerpts(
+def make_excerpts(
     folder: Path, work: Path, first_seconds: float | None = None, limit: int | None = None
 ) -> tuple[list[Excerpt], dict[str, str]]:
-    """The excerpts of the pairs of audio and notes below `folder`, written into `work`.
+    """Excerpts of the pairs of audio and notes below `folder`, written into the folder `work`.
 
-    And why others cannot be used, by name. With `limit` only so many pairs, spread over the sorted
-    names. Raises SourceError where nothing pairs.
+    Also returns error messages by name, of pairs that cannot be used. limit: number of pairs, taken
+    evenly from the sorted names. Raises SourceError if there are none.
     """
     found: list[Excerpt] = []
     errors: dict[str, str] = {}
-    for sound, notes in tqdm(_spread(pairs(folder), limit), desc="excerpts", unit="piece"):
+    for sound, notes in tqdm(_spread(find_pairs(folder), limit), desc="excerpts", unit="piece"):
         name = sound.relative_to(folder).with_suffix("").as_posix()
         try:
             reference = read_notes(notes)
-            samples, rate = decode(sound, first_seconds)
+            samples, rate = read_audio(sound, first_seconds)
         except ValueError as error:
             errors[name] = str(error)
             continue
@@ -61,10 +62,11 @@ def excerpts(
     return found, errors
 
 
-def pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Audio and the notes of the same stem beside it, anywhere below `folder`, sorted.
+def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Audio files and note files with the same stem, anywhere below `folder`, sorted.
 
-    Of several files of a stem the lossless is taken. Raises SourceError where there are none.
+    Of several audio files with the same stem a lossless one is taken. Raises SourceError if there
+    are no pairs.
     """
     sounds: dict[Path, Path] = {}
     for suffix in AUDIO_SUFFIXES:
@@ -81,10 +83,10 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
     return list({sound: (sound, notes) for sound, notes in reversed(found)}.values())[::-1]
 
 
-def decode(path: Path, first_seconds: float | None = None) -> tuple[np.ndarray, int]:
-    """The beginning of a recording, (S, C) 16 bit, as it is, and its rate.
+def read_audio(path: Path, first_seconds: float | None = None) -> tuple[np.ndarray, int]:
+    """The beginning of a recording, (S, C) in 16 bits, and its sample rate.
 
-    In mono what libsndfile cannot read, or not to the end. Raises AudioError.
+    In mono if libsndfile cannot read the file, or not to its end. Raises AudioError.
     """
     rate = _rate(path)
     mono = audio.load(path, rate)
@@ -105,7 +107,7 @@ def _rate(path: Path) -> int:
 
 
 def _write(samples: np.ndarray, rate: int, work: Path) -> Path:
-    """A wav file that is named by what it holds."""
+    """Write a wav file whose name is a hash of its contents."""
     digest = hashlib.sha256(f"{rate} {samples.shape} ".encode() + samples.tobytes())
     path = work / f"{digest.hexdigest()[:16]}.wav"
     if not path.exists():
@@ -115,7 +117,7 @@ def _write(samples: np.ndarray, rate: int, work: Path) -> Path:
 
 
 def _spread(items: Sequence[tuple[Path, Path]], limit: int | None) -> list[tuple[Path, Path]]:
-    """`limit` of the items, evenly spaced from first to last; all without a limit."""
+    """`limit` items, evenly spaced from the first to the last; all without a limit."""
     if limit is None or limit >= len(items):
         return list(items)
     return [items[index] for index in np.linspace(0, len(items) - 1, limit).round().astype(int)]

@@ -1,10 +1,10 @@
-"""How much transcribers lose where recordings are worse: noise, mp3, rooms, other tuning.
+"""Scores of transcription systems on degraded recordings: noise, mp3, reverberation, detuning.
 
 python experiments/accuracy/robustness.py FOLDER --first-seconds 10 --limit 6 --output DIR
 
-Takes the options of leaderboard.py. Every excerpt is changed as conditions.py describes, written
-with its notes below DIR/conditions, and scored as leaderboard.py does. DIR gets robustness.md,
-robustness.csv (a row a condition, piece and system) and the changed recordings.
+Takes the options of leaderboard.py. Every excerpt is changed by each condition of conditions.py,
+written with its notes to DIR/conditions, and scored as by leaderboard.py. Writes robustness.md,
+robustness.csv (a row per condition, piece and system) and the changed recordings to DIR.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from pathlib import Path
 import numpy as np
 import score_tables as tables
 import soundfile
-from conditions import CONDITIONS, ConditionError, Scene, apply
-from leaderboard import Board, chosen_systems, measure, parser
-from recordings import excerpts
+from conditions import CONDITIONS, ConditionError, Scene, write_condition
+from leaderboard import Leaderboard, measure, parser, selected_systems
+from recordings import make_excerpts
 from systems import RunError
 from tqdm import tqdm
 
-from amt.data.pieces import AUDIO_SUFFIXES, SourceError, hash_fraction, safe_name
+from amt.data.pieces import SourceError, hash_fraction, safe_name
 from amt.io.atomic import atomic_write
+from amt.io.audio import AUDIO_SUFFIXES
 from amt.models.checkpoint import CheckpointError
 
 
@@ -34,14 +35,14 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     folder = options.output / "conditions"
     try:
-        systems = chosen_systems(options)
-        errors = make(folder, options)
+        systems = selected_systems(options)
+        errors = write_conditions(folder, options)
         options.first_seconds = options.limit = None
         board = measure(folder, systems, options)
     except (ConditionError, RunError, SourceError, CheckpointError) as error:
         sys.exit(str(error))
     board.failures[:0] = errors
-    rows = complete([by_condition(row) for row in board.rows])
+    rows = complete_pieces([with_condition_column(row) for row in board.rows])
     if not rows:
         sys.exit("no recording was transcribed in all conditions: " + "; ".join(board.failures))
     text = report(rows, board)
@@ -55,16 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     shared = parser(__doc__)
     shared.set_defaults(output=Path("evaluation/robustness"))
     add = shared.add_argument
-    add("--noise", type=Path, help="a folder of noises; pink noise without it")
-    add("--response", type=Path, help="an impulse response; a built-in room without it")
-    add("--seed", type=int, default=0, help="of noises and the room; default: %(default)s")
+    add("--noise", type=Path, help="folder of recorded noises (default: pink noise)")
+    add("--response", type=Path, help="impulse response file (default: a built-in room)")
+    add("--seed", type=int, default=0, help="of noises and the room (default: %(default)s)")
     return shared
 
 
-def make(folder: Path, options: argparse.Namespace) -> list[str]:
-    """Write all conditions of all excerpts into `folder`; what could not be used, a line each."""
+def write_conditions(folder: Path, options: argparse.Namespace) -> list[str]:
+    """Write all excerpts in all conditions into `folder`; returns error messages."""
     shutil.rmtree(folder, ignore_errors=True)
-    found, errors = excerpts(
+    found, errors = make_excerpts(
         options.folder, options.cache / "excerpts", options.first_seconds, options.limit
     )
     noises = sorted(p for p in (options.noise or Path()).glob("*") if p.suffix in AUDIO_SUFFIXES)
@@ -76,18 +77,18 @@ def make(folder: Path, options: argparse.Namespace) -> list[str]:
             drawn = replace(scene, rng=np.random.default_rng(seed))
             stem = folder / safe_name(name) / safe_name(excerpt.name)
             stem.parent.mkdir(parents=True, exist_ok=True)
-            apply(condition, samples, rate, excerpt.reference, drawn, stem)
+            write_condition(condition, samples, rate, excerpt.reference, drawn, stem)
     return [f"{name}: {error}" for name, error in errors.items()]
 
 
-def by_condition(row: tables.Row) -> tables.Row:
-    """The row with its condition in a column of its own."""
+def with_condition_column(row: tables.Row) -> tables.Row:
+    """The row with a column `condition`, which is part of its piece's name."""
     folder, _, piece = str(row["piece"]).partition("/")
     names = {safe_name(name): name for name in CONDITIONS}
     return {"condition": names[folder], **row, "piece": piece}
 
 
-def complete(rows: Sequence[tables.Row]) -> list[tables.Row]:
+def complete_pieces(rows: Sequence[tables.Row]) -> list[tables.Row]:
     """The rows of the pieces that every system transcribed in every condition."""
     systems = tables.by_system(rows)
     wanted = len(systems) * len(CONDITIONS)
@@ -95,8 +96,8 @@ def complete(rows: Sequence[tables.Row]) -> list[tables.Row]:
     return [row for row in rows if pieces.count(row["piece"]) == wanted]
 
 
-def report(rows: Sequence[tables.Row], board: Board) -> str:
-    """A line a condition: the mean F1 by piece of each system, and its loss against clean."""
+def report(rows: Sequence[tables.Row], board: Leaderboard) -> str:
+    """A Markdown table: mean note F1 by condition and system, and the loss against clean."""
     pieces = {str(row["piece"]): float(row["seconds"]) for row in rows}
     head = f"note F1 (50 ms) on {len(pieces)} excerpts of {np.median(list(pieces.values())):.0f} s"
     systems = tables.by_system(rows)
@@ -106,12 +107,12 @@ def report(rows: Sequence[tables.Row], board: Board) -> str:
         for name in CONDITIONS
     ]
     columns = [column for name in systems for column in (name, "loss")]
-    parts = [f"{head}, mean by piece; {versions}.\n", tables.markdown(["", *columns], lines)]
+    parts = [f"{head}, mean by piece; {versions}.\n", tables.markdown_table(["", *columns], lines)]
     return "\n".join([*parts, *(f"- {failure}" for failure in board.failures)])
 
 
 def _cells(rows: Sequence[tables.Row], condition: str) -> list[str]:
-    """The mean of a condition and what it lacks against clean."""
+    """The mean of a condition, and its difference from the clean recordings."""
     score, clean = (
         tables.mean([row for row in rows if row["condition"] == name], "note_f1") or 0.0
         for name in (condition, "clean")

@@ -1,4 +1,4 @@
-"""The leaderboard as markdown and CSV: means by piece, speeds, and what they were measured on."""
+"""Tables of scores and speeds of several systems, in Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -23,73 +23,74 @@ SCORES = {
     "frame F1": "frame_f1",
     "pedal F1": "pedal_f1",
 }
+# Column of the table, and the score: offsets of reference and estimate with or without the pedal.
 CONVENTIONS = {
-    "both lengthened by their pedal": "note_offset_f1",
-    "estimate as it is written": "written_note_offset_f1",
-    "neither lengthened": "keys_note_offset_f1",
+    "both extended by the pedal": "note_offset_f1",
+    "only the reference extended": "written_note_offset_f1",
+    "neither extended": "keys_note_offset_f1",
 }
-# Cores that others kept busy, from which on a speed is no property of the system.
+# If other processes use more cores than this, a measured speed is not valid.
 BUSY = 0.1
 
 
 def mean(rows: Sequence[Row], name: str) -> float | None:
-    """The mean by piece over the rows that have the score; nothing where none has."""
+    """The mean by piece over the rows that have the score; None if none has."""
     values = [float(row[name]) for row in rows if name in row]
     return float(np.mean(values)) if values else None
 
 
 def by_system(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each system, in their order."""
+    """The rows of each system, in the same order."""
     systems: dict[str, list[Row]] = {}
     for row in rows:
         systems.setdefault(str(row["system"]), []).append(row)
     return systems
 
 
-def common(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the pieces that every system transcribed: means over others say nothing."""
+def rows_of_common_pieces(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the pieces that every system transcribed: other means cannot be compared."""
     systems = by_system(rows)
     shared = set.intersection(*({row["piece"] for row in rows} for rows in systems.values()))
     return [row for row in rows if row["piece"] in shared]
 
 
-def score_lines(rows: Sequence[Row]) -> str:
-    """A line a system: its scores, its speed and its size. An asterisk marks a busy machine."""
+def score_table(rows: Sequence[Row]) -> str:
+    """A line per system: scores, speed and size. An asterisk marks speeds on a busy machine."""
     speeds = ["x real time", "x processor time", "peak MB", "parameters"]
     lines = [
         [name, *(_score(mean(rows, score)) for score in SCORES.values()), *_cost(rows)]
         for name, rows in by_system(rows).items()
     ]
-    return markdown(["system", *SCORES, *speeds], lines)
+    return markdown_table(["system", *SCORES, *speeds], lines)
 
 
-def convention_lines(rows: Sequence[Row]) -> str:
-    """Note F1 with offsets, by what counts as the end of a note."""
+def offset_convention_table(rows: Sequence[Row]) -> str:
+    """Note F1 with offsets, for each convention of where a note ends."""
     lines = [
         [name, *(_score(mean(rows, score)) for score in CONVENTIONS.values())]
         for name, rows in by_system(rows).items()
     ]
-    return markdown(["note F1 with offsets", *CONVENTIONS], lines)
+    return markdown_table(["note F1 with offsets", *CONVENTIONS], lines)
 
 
-def piece_lines(rows: Sequence[Row], score: str) -> str:
-    """A line a piece, a column a system; the pieces on which the first system does worst first."""
+def piece_table(rows: Sequence[Row], score: str) -> str:
+    """A line per piece, a column per system; sorted by the score of the first system."""
     systems = by_system(rows)
     cells = {(row["piece"], row["system"]): float(row[score]) for row in rows}
     first = next(iter(systems))
     pieces = sorted({row["piece"] for row in rows}, key=lambda piece: cells[piece, first])
     lines = [[str(piece), *(_score(cells[piece, name]) for name in systems)] for piece in pieces]
-    return markdown([score, *systems], lines)
+    return markdown_table([score, *systems], lines)
 
 
-def busy(rows: Sequence[Row]) -> bool:
-    """Whether other processes took much of the machine while the rows were timed."""
+def was_busy(rows: Sequence[Row]) -> bool:
+    """Whether other processes used more than `BUSY` cores while the rows were timed."""
     took = sum(float(row["took"]) for row in rows)
     return sum(float(row["took"]) * float(row["others"]) for row in rows) > BUSY * took
 
 
-def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A markdown table, aligned so that it reads as text too; all but the first column right."""
+def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with aligned columns; all but the first are right-aligned."""
     table = [list(head), *map(list, lines)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -97,7 +98,7 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """All rows and all their columns; scores to four places. Whole or not at all."""
+    """Write all columns of all rows, numbers with four decimals."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
@@ -110,7 +111,7 @@ def _cost(rows: Sequence[Row]) -> list[str]:
     seconds, took, processor = (
         sum(float(row[name]) for row in rows) for name in ("seconds", "took", "processor")
     )
-    mark = "*" if busy(rows) else ""
+    mark = "*" if was_busy(rows) else ""
     peak = max(float(row["peak_bytes"]) for row in rows) / 1e6
     parameters = f"{float(rows[0]['parameters']):,.0f}"
     return [f"{seconds / took:.2f}{mark}", f"{seconds / processor:.2f}", f"{peak:.0f}", parameters]

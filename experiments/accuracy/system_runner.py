@@ -1,9 +1,9 @@
-"""Transcribe a list of files with one system, inside that system's own environment.
+"""Transcribe a list of files with one system, in the Python environment of that system.
 
-python system_runner.py SYSTEM [CHECKPOINT] < jobs.json, where jobs is a list of [audio, midi]; the
-audio is 16-bit wav. Needs nothing but the system itself: its environment may lack amt. Prints a
-JSON line once the system is loaded and warm, and one for each file: what it took, or its error.
-Whatever the system prints goes to the error stream.
+python system_runner.py SYSTEM [CHECKPOINT] < jobs.json, where jobs is a list of [audio, midi] paths
+and audio is 16-bit wav. Imports nothing but the system itself, since its environment may lack amt.
+Prints a JSON line when the system is loaded and warmed up, and one for each file: time and memory,
+or its error. Output of the system itself goes to stderr.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WARM_UP_SECONDS = 2
 
 
 def load_amt(checkpoint: str) -> tuple[Transcribe, int]:
-    """As `amt transcribe` does by default: notes end with their sound, and no pedal comes along."""
+    """As `amt transcribe` by default: notes end where their sound ends, without the pedal."""
     from amt.inference.transcriber import Transcriber
     from amt.io.midi import write_midi
 
@@ -35,11 +35,11 @@ def load_amt(checkpoint: str) -> tuple[Transcribe, int]:
     def transcribe(audio: str, midi: str) -> None:
         write_midi(midi, transcriber.transcribe(audio, ends="sound"))
 
-    return transcribe, sum(weights.numel() for weights in transcriber.listener.network.parameters())
+    return transcribe, sum(weights.numel() for weights in transcriber.model.network.parameters())
 
 
 def load_basic_pitch(_: str) -> tuple[Transcribe, int]:
-    """As `basic_pitch.inference.predict` does by default, with the ONNX form of its model."""
+    """As `basic_pitch.inference.predict` by default, with the ONNX file of its model."""
     import onnx
     from basic_pitch.inference import Model, predict
 
@@ -49,14 +49,14 @@ def load_basic_pitch(_: str) -> tuple[Transcribe, int]:
     def transcribe(audio: str, midi: str) -> None:
         predict(audio, model)[1].write(midi)
 
-    # The convolution kernels, of which all but 160 of its parameters are; the tables of its
-    # constant-Q transform, one value high, are none.
+    # Only convolution kernels count. They are all but 160 of its parameters; the tables of its
+    # constant-Q transform, which are one value high, are not parameters.
     shapes = [tuple(weights.dims) for weights in onnx.load(path).graph.initializer]
     return transcribe, sum(prod(s) for s in shapes if len(s) == 4 and min(s[2:]) > 1)
 
 
 def load_transkun(_: str) -> tuple[Transcribe, int]:
-    """As transkun.transcribe.main does by default, with the weights that come along."""
+    """As `transkun.transcribe.main` by default, with the weights of the package."""
     import moduleconf
     import soxr
     import torch
@@ -98,11 +98,11 @@ def main(system: str, checkpoint: str = "") -> None:
 
 
 def measured(transcribe: Transcribe, audio: str, midi: str) -> dict[str, object]:
-    """Seconds from file to MIDI, and what else kept the machine busy meanwhile."""
+    """Seconds from file to MIDI, CPU seconds, cores used by other processes, and peak memory."""
     begin, busy, own = time.perf_counter(), busy_seconds(), time.process_time()
     try:
         transcribe(audio, midi)
-    except Exception as error:  # Foreign code; one file must not stop the others.
+    except Exception as error:  # Any error of an external system; it must not stop other files.
         return {"error": f"{type(error).__name__}: {error}"}
     took, own = time.perf_counter() - begin, time.process_time() - own
     others = max(0.0, busy_seconds() - busy - own) / took
@@ -121,7 +121,7 @@ def warm_up(transcribe: Transcribe) -> None:
 
 
 def busy_seconds() -> float:
-    """Processor seconds that all cores together have worked since the start; 0 if unknown."""
+    """CPU seconds of all cores and processes since the computer started; 0 if unknown."""
     try:
         first = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     except OSError:
@@ -131,9 +131,9 @@ def busy_seconds() -> float:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process held so far.
+    """The peak memory of this process.
 
-    Linux counts what the parent held into getrusage, but not into VmHWM.
+    On Linux from VmHWM, since getrusage there includes the memory of the parent process.
     """
     status = Path("/proc/self/status")
     if status.is_file():

@@ -1,7 +1,7 @@
-"""Transcription systems to compare: where they come from, and running them on a list of files.
+"""The transcription systems to compare: how they are installed, and run on a list of files.
 
-Every system runs in a process of its own (`system_runner.py`), the others than amt also in a Python
-environment of their own, which is made when it is first needed: they ask for other versions.
+Every system runs in its own process (`system_runner.py`). External systems run in their own Python
+environment, which is created when it is first needed, since they require other package versions.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ RUNNER = Path(__file__).with_name("system_runner.py")
 
 
 class RunError(RuntimeError):
-    """A system that cannot be installed or run; the message is one line that says why."""
+    """A system that cannot be installed or run; the message is one line."""
 
 
 @dataclass(frozen=True)
-class Peer:
-    """Another transcriber: its package, and what its inference needs of what it asks for.
+class ExternalSystem:
+    """A transcription system other than amt, installed from PyPI.
 
-    package is installed without its dependencies, `needs` with theirs. With `shares_torch` its
-    environment also sees the packages of this one, behind its own: torch is large.
+    package: installed without its dependencies. needs: the packages that its inference needs,
+    installed with their dependencies. shares_torch: its environment also contains the packages of
+    this one, with lower priority, so that torch is not installed twice.
     """
 
     package: str
@@ -48,8 +49,8 @@ class Peer:
     note: str = ""
 
 
-PEERS = {
-    "basic-pitch": Peer(
+EXTERNAL_SYSTEMS = {
+    "basic-pitch": ExternalSystem(
         "basic-pitch",
         "0.4.0",
         (
@@ -61,23 +62,23 @@ PEERS = {
             "onnxruntime",
             "onnx",
         ),
-        note="Its ONNX model, without the TensorFlow < 2.15.1 that it asks for. MAESTRO is among "
-        "its training data.",
+        note="Its ONNX model, without TensorFlow < 2.15.1, which it requires. Its training data "
+        "contain MAESTRO.",
     ),
-    "transkun": Peer(
+    "transkun": ExternalSystem(
         "transkun",
         "2.0.1",
         ("moduleconf", "pretty_midi", "pydub", "mir_eval", "setuptools<81"),
         shares_torch=True,
-        note="Its transformer, trained on MAESTRO, with the torch of this environment. What only "
-        "its training needs (ncls, seaborn, tensorboard, torch-optimizer, sox) is left out.",
+        note="Its transformer, trained on MAESTRO, with the torch of this environment, without "
+        "packages for training only (ncls, seaborn, tensorboard, torch-optimizer, sox).",
     ),
 }
 
 
 @dataclass(frozen=True)
 class System:
-    """A system that can be run: one of PEERS, or amt with a checkpoint."""
+    """A system that can be run: one of `EXTERNAL_SYSTEMS` (`kind`), or amt with a checkpoint."""
 
     name: str
     kind: str
@@ -85,18 +86,19 @@ class System:
     checkpoint: Path | None = None
 
     @property
-    def is_peer(self) -> bool:
-        """Whether it stays the same, so that what it transcribed can be kept."""
-        return self.kind in PEERS
+    def is_external(self) -> bool:
+        """Whether it is not amt. It does not change then, and its results are cached."""
+        return self.kind in EXTERNAL_SYSTEMS
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a system made of one file.
+    """The transcription of one file by one system, and what it took.
 
-    midi: where its notes are. took: seconds from audio to MIDI, loading apart. processor: seconds
-    of all its threads meanwhile. others: cores that other processes kept busy meanwhile.
-    load_seconds, peak_bytes, parameters: of its process. machine: where that was.
+    midi: the file with the notes. took: seconds from audio to MIDI, without loading the model.
+    processor: CPU seconds of all threads. others: number of cores that other processes used at the
+    same time. load_seconds, peak_bytes, parameters: of the process. machine: description of the
+    computer.
     """
 
     midi: Path
@@ -109,56 +111,56 @@ class Result:
     machine: str
 
     def figures(self) -> dict[str, float | str]:
-        """Everything but the file."""
+        """All fields except the file."""
         return {name: value for name, value in asdict(self).items() if name != "midi"}
 
 
-def chosen(names: Sequence[str], checkpoints: Sequence[str]) -> list[System]:
-    """The systems called `names`, and amt with each of `checkpoints` (NAME=PATH).
+def select_systems(names: Sequence[str], checkpoints: Sequence[str]) -> list[System]:
+    """The systems `names`, and amt with each of `checkpoints` (NAME=PATH).
 
-    Raises RunError where a name is not known or a checkpoint not given as NAME=PATH.
+    Raises RunError if a name is unknown or a checkpoint is not given as NAME=PATH.
     """
-    systems = [_named(name) for name in names]
+    systems = [_system_called(name) for name in names]
     for text in checkpoints:
         name, _, path = text.partition("=")
         if not (name and Path(path).is_file()):
             raise RunError(f"--ckpt {text}: expected NAME=PATH of a checkpoint that exists")
         systems.append(System(name, "amt", _digest(Path(path).read_bytes()), Path(path)))
     if len({system.name for system in systems}) < len(systems) or not systems:
-        raise RunError("name at least one system, each once: --systems amt --ckpt new=PATH")
+        raise RunError("give at least one system, each once: --systems amt --ckpt new=PATH")
     return systems
 
 
-def _named(name: str) -> System:
+def _system_called(name: str) -> System:
     if name == "amt":
         path = pretrained_checkpoint()
         return System(
             name, "amt", f"{__version__} {path.stem} {_digest(path.read_bytes())[:8]}", path
         )
-    if name not in PEERS:
-        raise RunError(f"--systems {name} is not known; use amt, {', '.join(PEERS)}")
-    return System(name, name, PEERS[name].version)
+    if name not in EXTERNAL_SYSTEMS:
+        raise RunError(f"--systems {name} is unknown; use amt, {', '.join(EXTERNAL_SYSTEMS)}")
+    return System(name, name, EXTERNAL_SYSTEMS[name].version)
 
 
-def run(
+def run_system(
     system: System, audio: Sequence[Path], cache: Path, again: bool = False
 ) -> dict[Path, Result | str]:
-    """Transcribe each file (16-bit wav): its result, or one line that says what went wrong.
+    """Transcribe each file (16-bit wav): its result, or an error message of one line.
 
-    The name of a file stands for what it holds (see recordings.py): what a peer transcribed is kept
-    in `cache` by version and name, and taken from there the next time unless `again`. Raises
-    RunError where the system cannot be installed or does not start.
+    Results of external systems are cached in `cache` by version and file name, which is a hash of
+    the audio (see recordings.py), and used again unless `again`. Raises RunError if the system
+    cannot be installed or does not start.
     """
     folder = cache / "transcriptions" / f"{system.name}-{_digest(system.version.encode())}"
     midis = {path: folder / f"{path.stem}.mid" for path in audio}
-    kept = system.is_peer and not again
-    missing = [path for path in audio if not (kept and _record(midis[path]).is_file())]
+    use_cache = system.is_external and not again
+    missing = [path for path in audio if not (use_cache and _record(midis[path]).is_file())]
     errors = _transcribe(system, {path: midis[path] for path in missing}, cache)
     return {path: errors[path] if path in errors else _result(midi) for path, midi in midis.items()}
 
 
 def machine() -> str:
-    """Processor, cores that may be used, and threads if their number is set."""
+    """The processor, its number of cores, and OMP_NUM_THREADS if it is set."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text("utf-8").splitlines() if info.is_file() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -167,25 +169,25 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores" + (f", {threads} thread(s)" if threads else "")
 
 
-def environment(name: str, cache: Path) -> Path:
-    """The Python of the peer `name`, in an environment below `cache`, made if it is not there.
+def python_environment(name: str, cache: Path) -> Path:
+    """The Python executable for the external system `name`; its environment is created if needed.
 
-    Raises RunError where pip cannot install it.
+    The environment is a folder in `cache`. Raises RunError if pip cannot install the system.
     """
-    peer, folder = PEERS[name], cache / name
-    alone, done = f"{peer.package}=={peer.version}", folder / ".installed"
-    python, recipe = folder / "bin" / "python", " ".join((alone, *peer.needs))
+    external, folder = EXTERNAL_SYSTEMS[name], cache / name
+    alone, done = f"{external.package}=={external.version}", folder / ".installed"
+    python, recipe = folder / "bin" / "python", " ".join((alone, *external.needs))
     if done.is_file() and done.read_text("utf-8") == recipe:
         return python
-    print(f"{name}: making its environment in {folder}", file=sys.stderr)
+    print(f"{name}: creating its environment in {folder}", file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _call(name, [sys.executable, "-m", "venv", folder])
-    if peer.shares_torch:
+    if external.shares_torch:
         inside = sysconfig.get_path("purelib", vars={"base": str(folder)})
         (Path(inside) / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
     _call(name, [*pip, "--no-deps", alone])
-    _call(name, [*pip, *peer.needs])
+    _call(name, [*pip, *external.needs])
     done.write_text(recipe, "utf-8")
     return python
 
@@ -198,11 +200,10 @@ def _call(name: str, command: Sequence[str | Path]) -> None:
 
 
 def _transcribe(system: System, midis: dict[Path, Path], cache: Path) -> dict[Path, str]:
-    """Run the system on the keys, so that its MIDI lies at the values; the errors of those that
-    it could not transcribe."""
+    """Transcribe the keys of `midis` and write MIDI to the values; returns error messages."""
     if not midis:
         return {}
-    python = environment(system.name, cache) if system.is_peer else Path(sys.executable)
+    python = python_environment(system.name, cache) if system.is_external else Path(sys.executable)
     errors = {}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as messages:
         jobs = [(str(path), f"{folder}/{midi.name}") for path, midi in midis.items()]
@@ -212,7 +213,8 @@ def _transcribe(system: System, midis: dict[Path, Path], cache: Path) -> dict[Pa
         for path, midi in tqdm(midis.items(), desc=system.name, unit="piece"):
             answer = json.loads(process.stdout.readline() or "{}") if ready else {}
             if "took" in answer:
-                _keep(Path(folder) / midi.name, midi, {**ready, **answer, "machine": machine()})
+                figures = {**ready, **answer, "machine": machine()}
+                _store(Path(folder) / midi.name, midi, figures)
             else:
                 errors[path] = answer.get("error", "its process ended")
         if process.wait():
@@ -234,7 +236,7 @@ def _start(
         stdout=subprocess.PIPE,
         stderr=messages,
         text=True,
-        # Two runs must differ in the system only: no network, no progress bars of its own.
+        # No network access and no progress bars, so that timings are comparable.
         env=os.environ | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
     )
     assert process.stdin is not None
@@ -243,11 +245,11 @@ def _start(
     return process
 
 
-def _keep(made: Path, midi: Path, answer: dict[str, Any]) -> None:
+def _store(made: Path, midi: Path, figures: dict[str, Any]) -> None:
     with atomic_write(midi) as part:
         shutil.copyfile(made, part)
     with atomic_write(_record(midi)) as part:
-        part.write_text(json.dumps(answer), "utf-8")
+        part.write_text(json.dumps(figures), "utf-8")
 
 
 def _result(midi: Path) -> Result:
@@ -264,4 +266,4 @@ def _digest(content: bytes) -> str:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no error message"

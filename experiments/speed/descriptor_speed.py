@@ -1,13 +1,13 @@
-"""How fast the descriptors are against librosa's, part by part and all together.
+"""Speed of the audio descriptors compared with librosa's, one by one and all together.
 
     OMP_NUM_THREADS=1 python experiments/speed/descriptor_speed.py
     OMP_NUM_THREADS=1 python experiments/speed/descriptor_speed.py --slices 512 --frames 50
 
-Both describe the same audio, by default a minute that the performer and the built-in piano invent,
-in turns, one thread, processor time, the median of the turns. Parts start from what they need: the
-same spectra, log-mel or onset strength. Librosa as a whole goes two ways: each descriptor from the
-audio, as its functions are called by default, and with everything shared that can be. With --slices
-the audio is that many slices instead, each described alone and summarised.
+Both compute the same audio in turns with one thread; the median CPU time counts. The audio is by
+default a minute of generated music, played by the built-in piano. Single descriptors start from the
+same spectra, log-mel spectrogram or onset strength. All of librosa's together are timed twice: each
+from the audio, as its functions work by default, and with shared intermediate results. With
+--slices the audio is divided into that many slices, each described and summarised alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from amt.analysis.audio import rhythm, spectra
-from amt.analysis.audio.descriptors import describe, summaries
+from amt.analysis.audio.descriptors import compute_descriptors, summaries
 from amt.io.audio import SAMPLE_RATE
 from amt.synth.performer import perform
 from amt.synth.piano import random_instrument, render
@@ -33,13 +33,13 @@ Action = Callable[[], Any]
 
 
 def everything(audio: torch.Tensor) -> None:
-    """Ours: what follows from the fields is computed only if it is asked for."""
-    found = describe(audio)
+    """All descriptors of amt. Some fields are only computed when they are read."""
+    found = compute_descriptors(audio)
     assert len(found.mfcc) == len(found.onset_times) == len(found.beat_times)
 
 
 def librosa_each(audio: np.ndarray) -> None:
-    """Each descriptor from the audio."""
+    """All of librosa's descriptors, each from the audio."""
     given: dict[str, Any] = {"y": audio, "sr": SAMPLE_RATE}
     librosa.power_to_db(FEATURE.melspectrogram(**given))
     FEATURE.mfcc(n_mfcc=13, **given)
@@ -56,7 +56,7 @@ def librosa_each(audio: np.ndarray) -> None:
 
 
 def librosa_shared(audio: np.ndarray) -> None:
-    """One STFT, one log-mel, one onset strength, one centroid, one tempo."""
+    """All of librosa's descriptors with one STFT, log-mel, onset strength, centroid and tempo."""
     rate: dict[str, Any] = {"sr": SAMPLE_RATE}
     amplitude = np.abs(librosa.stft(audio))
     power = amplitude**2
@@ -74,13 +74,13 @@ def librosa_shared(audio: np.ndarray) -> None:
 
 
 def parts(audio: torch.Tensor) -> dict[str, tuple[Action, Action]]:
-    """Ours and librosa's way to each part, from the same beginnings."""
+    """Each descriptor by amt and by librosa, from the same inputs."""
     rate: dict[str, Any] = {"sr": SAMPLE_RATE}
     filters = spectra.filters_for(SAMPLE_RATE, audio.device)
     frames = spectra.frames_of(audio)
     power = spectra.power_spectra(frames, filters)
     amplitude = power.sqrt()
-    found = describe(audio)
+    found = compute_descriptors(audio)
     strength, bpm = found.onset_strength, found.tempo
     y, s = audio[0].numpy(), np.ascontiguousarray(amplitude[0].numpy().T)
     s2, db, e = s**2, np.ascontiguousarray(found.log_mel[0].numpy().T), strength[0].numpy()
@@ -140,13 +140,13 @@ def parts(audio: torch.Tensor) -> dict[str, tuple[Action, Action]]:
 
 
 def compare(name: str, actions: tuple[Action, ...], turns: int) -> None:
-    """One line: milliseconds of each action, and how often the first goes into each other one."""
+    """Print the milliseconds of each action, and of the others their ratio to the first."""
     spent: list[list[float]] = [[] for _ in actions]
     for turn in range(turns + 1):
         for times, action in zip(spent, actions, strict=True):
             start = time.process_time()
             action()
-            # The first turn compiles librosa's loops and makes our filters.
+            # Not the first turn, which compiles librosa's loops and creates amt's filters.
             times += [time.process_time() - start] * (turn > 0)
     ours, *others = (1000 * median(times) for times in spent)
     print(
@@ -154,8 +154,8 @@ def compare(name: str, actions: tuple[Action, ...], turns: int) -> None:
     )
 
 
-def invented(samples: int) -> torch.Tensor:
-    """Piano music over a faint noise floor (1, samples)."""
+def generated_music(samples: int) -> torch.Tensor:
+    """Piano music (1, samples) with a low noise floor."""
     rng = np.random.default_rng(0)
     played = render(perform(rng, samples / SAMPLE_RATE), random_instrument(rng), rng)
     audio = np.resize(played, samples) + 1e-4 * rng.standard_normal(samples)
@@ -171,21 +171,21 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.slices:
-        audio = invented(options.slices * options.frames * spectra.HOP_LENGTH)
+        audio = generated_music(options.slices * options.frames * spectra.HOP_LENGTH)
         slices = audio.view(options.slices, -1)
         librosa_all = (
             lambda: [librosa_shared(one.numpy()) for one in slices],
             lambda: [librosa_each(one.numpy()) for one in slices],
         )
-        print(f"{'':22s}{'ours':>12s}{'librosa, shared':>22s}{'librosa, each':>22s}")
+        print(f"{'':22s}{'amt':>12s}{'librosa, shared':>22s}{'librosa, each':>22s}")
         compare("summaries", (lambda: summaries(slices), *librosa_all), options.turns)
         return
-    audio = invented(round(options.seconds * SAMPLE_RATE))
-    print(f"{'':22s}{'ours':>12s}{'librosa':>22s}")
+    audio = generated_music(round(options.seconds * SAMPLE_RATE))
+    print(f"{'':22s}{'amt':>12s}{'librosa':>22s}")
     for name, actions in parts(audio).items():
         compare(name, actions, options.turns)
     y = audio[0].numpy()
-    print(f"{'':22s}{'ours':>12s}{'librosa, shared':>22s}{'librosa, each':>22s}")
+    print(f"{'':22s}{'amt':>12s}{'librosa, shared':>22s}{'librosa, each':>22s}")
     whole = (lambda: everything(audio), lambda: librosa_shared(y), lambda: librosa_each(y))
     compare("all together", whole, options.turns)
 

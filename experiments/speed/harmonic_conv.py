@@ -1,6 +1,8 @@
-"""The gather of harmonics as dilated convolutions, against shifting, concatenating and mixing.
+"""Speed of HarmonicConv (dilated convolutions), compared with concatenating shifted copies.
 
-python experiments/speed/harmonic_conv.py: both compute the same; seconds are of forward and backward.
+    python experiments/speed/harmonic_conv.py
+
+Both compute the same function. Times are of a forward and a backward pass.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ RUNS = 15
 
 
 class Concatenate(nn.Module):
-    """Shifted copies of all keys, concatenated and mixed by a 1x1 convolution."""
+    """Copies shifted by the harmonics, concatenated and mixed by a 1x1 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -43,9 +45,9 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in modules}
     for run in range(RUNS + 2):
         for name, module in modules.items():
-            took = timed(module.to(memory_format=torch.channels_last), x, half)
+            seconds = timed(module.to(memory_format=torch.channels_last), x, half)
             if run >= 2:
-                times[name].append(took)
+                times[name].append(seconds)
     ratios = sorted(b / a for a, b in zip(times["dilated"], times["concatenated"], strict=True))
     for name, values in times.items():
         print(f"{name:13s} {1e3 * sorted(values)[RUNS // 2]:6.1f} ms")
@@ -56,6 +58,7 @@ def main() -> None:
 
 
 def timed(module: Callable[[Tensor], Tensor], x: Tensor, half: bool) -> float:
+    """Seconds of a forward and a backward pass."""
     begin = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
         y = module(x)

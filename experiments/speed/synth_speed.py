@@ -1,12 +1,13 @@
-"""How fast the two pianos play: seconds of audio for each second of processor time on one core.
+"""Speed of the pianos: seconds of rendered audio per second of processor time.
 
     OMP_NUM_THREADS=1 python experiments/speed/synth_speed.py
-    OMP_NUM_THREADS=1 python experiments/speed/synth_speed.py --midi FOLDER --files 8 --piano FOLDER ...
-        --rooms FOLDER
+    OMP_NUM_THREADS=1 python experiments/speed/synth_speed.py --midi FOLDER --files 8
+        --piano FOLDER ... --rooms FOLDER
 
-Without --midi the built-in performer invents four minutes. Each file is played on a fresh built-in
-piano (its strings are computed anew) and on each sampled piano in a setting of its own.
-Processor time is counted over all threads, so that other programs and more cores change little.
+Without --midi four random performances of a minute are rendered. Each piece is rendered on another
+built-in piano, whose strings have to be computed, and on each sampled piano under random recording
+conditions. Processor time is the sum over all threads, so that other programs and the number of
+cores have little influence.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ from amt.io.midi import read_midi
 from amt.notes import Notes
 from amt.synth.performer import perform
 from amt.synth.piano import random_instrument, render
+from amt.synth.recording_conditions import play_and_record, random_recording_conditions
 from amt.synth.sampler import SampledPiano
-from amt.synth.setting import play, random_setting
 
 MIDI_SUFFIXES = (".mid", ".midi")
 
 
 def timed(action: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
-    """The result, and the processor seconds it took."""
+    """The result of `action`, and its processor time in seconds."""
     start = time.process_time()
     result = action()
     return result, time.process_time() - start
 
 
 def report(name: str, notes: Notes, audio: np.ndarray, spent: float) -> float:
-    """One line for one rendering; returns the times real time."""
+    """Print a line for one rendering; returns its speed as a multiple of real time."""
     seconds = len(audio) / SAMPLE_RATE
     density, peak = len(notes) / seconds, float(np.abs(audio).max())
     print(
@@ -50,27 +51,27 @@ def report(name: str, notes: Notes, audio: np.ndarray, spent: float) -> float:
 
 
 def pieces(folder: Path | None, count: int) -> list[Notes]:
-    """`count` MIDI files spread over `folder`, or invented pieces of a minute each."""
+    """`count` MIDI files evenly from `folder`, or random performances of a minute each."""
     if folder is None:
         return [perform(np.random.default_rng(seed), 60.0) for seed in range(count)]
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MIDI_SUFFIXES)
     if not files:
-        raise SystemExit(f"{folder}: no MIDI files in it; expected {' or '.join(MIDI_SUFFIXES)}")
+        raise SystemExit(f"{folder}: it has no MIDI files; expected {' or '.join(MIDI_SUFFIXES)}")
     return [read_midi(file) for file in files[:: max(len(files) // count, 1)][:count]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--midi", type=Path, help="folder of performances")
-    parser.add_argument("--files", type=int, default=4, help="how many of them")
+    parser.add_argument("--files", type=int, default=4, help="number of performances")
     parser.add_argument("--piano", type=Path, nargs="*", default=[], help="sampled pianos")
     parser.add_argument("--rooms", help="folder of impulse responses")
     options = parser.parse_args()
-    played = pieces(options.midi, options.files)
+    performances = pieces(options.midi, options.files)
     rates: dict[str, list[float]] = {}
-    invented, spent = timed(lambda: perform(np.random.default_rng(0), 600.0).onset)
-    print(f"performer: {600 / spent:.0f}x ({len(invented)} notes)")
-    for i, notes in enumerate(played):
+    performance, spent = timed(lambda: perform(np.random.default_rng(0), 600.0).onset)
+    print(f"performer: {600 / spent:.0f}x ({len(performance)} notes)")
+    for i, notes in enumerate(performances):
         rng = np.random.default_rng(i)
         instrument = random_instrument(rng)
         audio, spent = timed(lambda n=notes, p=instrument, r=rng: render(n, p, r))
@@ -78,10 +79,12 @@ def main() -> None:
     rooms = [load(file) for file in room_files(options.rooms)]
     for folder in options.piano:
         piano = SampledPiano.load(folder)
-        for i, notes in enumerate(played):
+        for i, notes in enumerate(performances):
             rng = np.random.default_rng(i)
-            setting = random_setting(rng)
-            audio, spent = timed(lambda n=notes, p=piano, s=setting, r=rng: play(p, n, s, r, rooms))
+            conditions = random_recording_conditions(rng)
+            audio, spent = timed(
+                lambda n=notes, p=piano, c=conditions, r=rng: play_and_record(p, n, c, r, rooms)
+            )
             rates.setdefault(piano.name, []).append(report(piano.name, notes, audio, spent))
     for name, values in rates.items():
         print(f"{name}: lowest {min(values):.0f}x, median {np.median(values):.0f}x")

@@ -1,9 +1,9 @@
-"""Seconds of audio a second that training consumes, with and without loading the data.
+"""Seconds of audio per second that training consumes, with and without loading the data.
 
 python experiments/speed/throughput.py [train.py overrides], e.g. model=cnn or experiment=mel_lstm.
-Set OMP_NUM_THREADS to choose the number of threads. The first figure draws every batch anew, as
-training does; the second repeats one batch that is there already: what loading costs is the
-difference. Processor seconds count all threads, but not the loader's processes.
+OMP_NUM_THREADS sets the number of threads. The first figure loads every batch, as training does; the
+second repeats one batch in memory: the difference is the cost of loading. Processor seconds count
+all threads, but not the loader's processes.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ WARMUP = 3
 
 
 def main(overrides: list[str]) -> None:
-    with initialize(version_base="1.3", config_path="../conf"):
+    with initialize(version_base="1.3", config_path="../../conf"):
         config = compose("config", ["name=throughput", "output_dir=.", "logger=csv", *overrides])
     keep_freed_memory()
     plain = OmegaConf.to_container(config, resolve=True)
     module = TranscriptionModule(
-        {"features": plain["features"], **plain["model"]}, loss=plain["module"]["loss"]
+        {"features": plain["features"], **plain["model"]}, loss=plain["loss"]
     )
     data: PianoDataModule = instantiate(config.data, _convert_="all")
     data.segments_per_epoch = (STEPS + WARMUP) * data.batch_size

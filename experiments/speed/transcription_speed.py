@@ -1,10 +1,10 @@
-"""How fast recordings are transcribed, part by part and as a whole, against the plain way.
+"""Speed of transcription, in parts and as a whole, compared with an unoptimised transcriber.
 
 python experiments/speed/transcription_speed.py RECORDING [--model NAME | --ckpt PATH] [--rounds N]
 
-The plain way: 32 bits, batch norms as they were trained, windows of 16 s one after another, whose
-operations torch's threads share. Both ways take turns, and of every figure the best of N rounds
-stands, since other work on the machine only ever slows. Seconds of the processor count all threads.
+Unoptimised means: 32 bits, batch norms not merged into convolutions, windows of 16 s one after
+another, with torch's own threads. Both take turns, and the least time of N rounds counts, since
+other programs can only slow them down. CPU seconds are those of all threads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As the amt command does.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As in amt/cli.py; before torch is imported.
 
 import torch
 
@@ -44,42 +44,42 @@ def main(recording: Path, checkpoint: Path, rounds: int) -> None:
         "decode": lambda: transcriber.decoder.decode(posteriors, transcriber.frame_rate),
     }
     show(measure(parts, rounds), seconds)
-    show(measure(network_parts(transcriber, plain(checkpoint)), rounds), PART_SECONDS)
-    ways = {"plain": plain(checkpoint), "as it is": transcriber}
-    wholes = {name: (lambda way=way: way.transcribe(audio)) for name, way in ways.items()}
+    show(measure(network_parts(transcriber, unoptimised(checkpoint)), rounds), PART_SECONDS)
+    both = {"unoptimised": unoptimised(checkpoint), "optimised": transcriber}
+    wholes = {name: (lambda each=each: each.transcribe(audio)) for name, each in both.items()}
     show(measure(wholes, rounds), seconds)
     show(measure({"amt transcribe": lambda: command(recording, checkpoint)}, rounds), seconds)
 
 
-def plain(checkpoint: Path) -> Transcriber:
-    """The checkpoint as it was trained."""
+def unoptimised(checkpoint: Path) -> Transcriber:
+    """A transcriber that computes the network as it was trained."""
     front_end, network, settings = load_network(checkpoint)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     windowing = Windowing(seconds=16.0, threads=1)
     return Transcriber(PyTorchModel(front_end, network), build_decoder(settings), windowing)
 
 
-def network_parts(ours: Transcriber, plain: Transcriber) -> dict[str, Callable[[], object]]:
-    """The front end, and the network both ways, for one window."""
-    samples = torch.randn(1, round(PART_SECONDS * ours.sample_rate)) / 10
-    optimised, trained = ours.model, plain.model
+def network_parts(fast: Transcriber, slow: Transcriber) -> dict[str, Callable[[], object]]:
+    """The front end, and both networks, for one window."""
+    samples = torch.randn(1, round(PART_SECONDS * fast.sample_rate)) / 10
+    optimised, trained = fast.model, slow.model
     assert isinstance(optimised, PyTorchModel) and isinstance(trained, PyTorchModel)
     spec = optimised.front_end(samples)
 
-    def prepared() -> object:
+    def optimised_network() -> object:
         half = optimised.precision != torch.float32
         with torch.autocast("cpu", optimised.precision, enabled=half):
             return optimised.network(spec)
 
     return {
         "front end": lambda: optimised.front_end(samples),
-        "network, plain": lambda: trained.network(spec),
-        "network": prepared,
+        "network, unoptimised": lambda: trained.network(spec),
+        "network": optimised_network,
     }
 
 
 def command(recording: Path, checkpoint: Path) -> None:
-    """The command from start to end, in a process of its own."""
+    """The whole command, in its own process."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["transcribe", str(recording), "--ckpt", str(checkpoint), "--output", folder]
         subprocess.run([sys.executable, "-m", "amt.cli", *words], check=True, capture_output=True)
@@ -87,7 +87,7 @@ def command(recording: Path, checkpoint: Path) -> None:
 
 @torch.inference_mode()
 def measure(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Seconds by the clock and of the processor of each task, the best of all rounds."""
+    """Wall-clock and CPU seconds of each task, the least of all rounds."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, task in tasks.items():
@@ -102,7 +102,7 @@ def measure(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, tu
 
 
 def processor_seconds() -> float:
-    """Of this process and those that it has ended waiting for."""
+    """CPU seconds of this process and of its child processes that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
@@ -110,8 +110,8 @@ def processor_seconds() -> float:
 def show(figures: dict[str, tuple[float, float]], seconds: float) -> None:
     for name, (clock, processor) in figures.items():
         print(
-            f"{name:15s} {clock:7.2f} s, {seconds / clock:5.0f} x real time; "
-            f"{processor:7.2f} s of the processor, {seconds / processor:5.0f} x",
+            f"{name:20s} {clock:7.2f} s, {seconds / clock:5.0f} x real time; "
+            f"{processor:7.2f} CPU s, {seconds / processor:5.0f} x",
             flush=True,
         )
 

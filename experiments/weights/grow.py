@@ -1,10 +1,11 @@
-"""A larger network that begins where a trained one ended: it computes the same, and learns on.
+"""Enlarge a trained network without changing its output, to train it further.
 
 python experiments/weights/grow.py CKPT OUT.ckpt --blocks 5 --n-ffts 4096 1024 8192
 
-New blocks of a harmonic trunk come after the old ones and pass on what they hear, since their
-convolutions start at zero and their norm undoes itself; new resolutions of the spectrogram come
-with weights of zero. Then train with init=OUT.ckpt, model.trunk.blocks and features.n_ffts.
+New blocks of the harmonic trunk follow the old ones and start as the identity: their convolutions
+start at zero, and their batch norm is calibrated to change nothing. Weights for new resolutions of
+the spectrogram start at zero. Then train with init=OUT.ckpt, model.trunk.blocks=5 and
+features.n_ffts=[4096,1024,8192].
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from amt.models.network import Network
 from amt.models.trunk import HarmonicBlock, HarmonicTrunk
 from amt.training.finish import save_checkpoint
 
-# Invented pieces on which the new norms learn what they must undo, and seconds of each.
+# Number and seconds of the synthetic pieces on which the new batch norms are calibrated.
 PIECES, SECONDS = 8, 20.0
 
 
@@ -37,19 +38,19 @@ def main(source: Path, target: Path, blocks: int | None, n_ffts: list[int] | Non
     if not isinstance(old, Network) or not isinstance(old.trunk, HarmonicTrunk):
         raise CheckpointError(f"{source}: expected a network with a harmonic trunk")
     model = copy.deepcopy(settings["model"])
-    model["trunk"]["blocks"] = _more(source, "blocks", len(old.trunk.blocks), blocks)
+    model["trunk"]["blocks"] = _at_least(source, "blocks", len(old.trunk.blocks), blocks)
     if n_ffts:
         before = list(model["features"].get("n_ffts", []))
         if not before or n_ffts[: len(before)] != before:
-            raise CheckpointError(f"{source}: its n_ffts are {before}; name these first, then more")
+            raise CheckpointError(f"{source}: its n_ffts are {before}; give these first, then more")
         model["features"]["n_ffts"] = n_ffts
     front_end, new = build_model(model)
     assert isinstance(new, Network) and isinstance(new.trunk, HarmonicTrunk)
     audio = torch.stack([torch.from_numpy(piece) for piece in _pieces()])
-    _take_over(new, old.state_dict())
+    _copy_weights(new, old.state_dict())
     with torch.no_grad():
         for block in list(new.trunk.blocks)[len(old.trunk.blocks) :]:
-            _pass_on(block)
+            _zero_convolutions(block)
         _calibrate(new.trunk, front_end(audio), len(old.trunk.blocks))
         difference = _difference(old(old_front_end(audio)), new.eval()(front_end(audio)))
     state = {f"network.{name}": value for name, value in new.state_dict().items()}
@@ -57,10 +58,10 @@ def main(source: Path, target: Path, blocks: int | None, n_ffts: list[int] | Non
     print(f"{target}: posteriors differ from those of {source} by at most {difference:.4f}")
 
 
-def _more(source: Path, name: str, before: int, wanted: int | None) -> int:
-    if wanted is not None and wanted < before:
-        raise CheckpointError(f"{source}: has {before} {name}, more than {wanted}; name no fewer")
-    return wanted or before
+def _at_least(source: Path, name: str, before: int, after: int | None) -> int:
+    if after is not None and after < before:
+        raise CheckpointError(f"{source}: has {before} {name}; give {before} or more, not {after}")
+    return after or before
 
 
 def _pieces() -> list[Any]:
@@ -68,8 +69,8 @@ def _pieces() -> list[Any]:
     return [piece.load().audio[: round(SECONDS * SAMPLE_RATE)] for piece in pieces]
 
 
-def _take_over(new: nn.Module, state: dict[str, Tensor]) -> None:
-    """Old weights where there are any; input channels that are new get weights of zero."""
+def _copy_weights(new: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy the old weights; the weights of new input channels become zero."""
     own = new.state_dict()
     for name, value in state.items():
         if own[name].shape == value.shape:
@@ -81,8 +82,8 @@ def _take_over(new: nn.Module, state: dict[str, Tensor]) -> None:
             own[name][:, : value.shape[1]] = value
 
 
-def _pass_on(block: HarmonicBlock) -> None:
-    """Nothing is gathered, and nothing comes from around."""
+def _zero_convolutions(block: HarmonicBlock) -> None:
+    """Make the residual parts of a block zero, so that it passes its input on."""
     for parameter in block.harmonics.parameters():
         parameter.zero_()
     last = block.local.body[-1]
@@ -92,9 +93,9 @@ def _pass_on(block: HarmonicBlock) -> None:
 
 
 def _calibrate(trunk: HarmonicTrunk, spec: Tensor, first: int) -> None:
-    """The norm of each block from `first` on takes away what it finds, and gives it back."""
+    """Set scale and shift of the batch norms from block `first` on so that they change nothing."""
     trunk.eval()
-    keys = trunk.keys(spec)
+    keys = trunk.key_features(spec)
     for index, block in enumerate(trunk.blocks):
         if index >= first:
             norm = block.norm

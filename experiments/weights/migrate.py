@@ -66,7 +66,7 @@ def read_old(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         return checkpoint["state_dict"], checkpoint["hyper_parameters"]
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
-    except Exception as error:  # Foreign bytes fail in any way there is.
+    except Exception as error:  # Other files fail with any kind of exception.
         raise CheckpointError(f"{path}: not a checkpoint of amt") from error
 
 

@@ -1,10 +1,10 @@
-"""Choose a checkpoint's thresholds on other validation pieces than those it was trained beside.
+"""Tune the thresholds of a checkpoint on other validation pieces than those of its training.
 
-python experiments/weights/tune.py CKPT data=thresholds data.paths.maps=DIR data.paths.maestro=DIR
-  'data.paths.pianos=[DIR,DIR]'
+python experiments/weights/tune.py CKPT data=thresholds
 
-They go into the checkpoint, in its place. The first minute of each piece counts. `train.py` does
-the same at the end of a run, with the validation pieces of its own data.
+The folders are those of conf/paths/default.yaml. The thresholds are written into the checkpoint. The
+first minute of each piece is used. `train.py` does the same at the end of a run, with the validation
+pieces of its own data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
+from amt.data.locations import require_folders
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError
 from amt.device import pick_device
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str]) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", ["augment=none", *overrides])
     try:
+        used = OmegaConf.masked_copy(config, ["paths", "data", "augment", "seed"])
+        require_folders(OmegaConf.to_container(used), OmegaConf.to_container(used, resolve=True))
         data = instantiate(config.data, _convert_="all")
         data.prepare_data()
         print(tune_checkpoint(Path(checkpoint), data, pick_device()))

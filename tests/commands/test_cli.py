@@ -1,4 +1,4 @@
-"""The `amt` command, as it is typed."""
+"""The `amt` command."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ def test_one_bad_file_fails_the_command_but_not_the_others(
 def test_describing_gives_a_page_and_json(
     checkpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save("heard.wav", noise(16000))
+    save("audio.wav", noise(16000))
     write_midi("read.mid", TUNE)
-    words = ["describe", "heard.wav", "read.mid", "--ckpt", checkpoint, "--output", "out"]
+    words = ["describe", "audio.wav", "read.mid", "--ckpt", checkpoint, "--output", "out"]
     assert main(words) == 0
     names = {path.name for path in Path("out").iterdir()}
-    assert names == {"heard.html", "heard.json", "read.html", "read.json"}
-    heard, read = (json.loads(Path(f"out/{name}.json").read_text()) for name in ("heard", "read"))
-    assert heard["origin"] == "transcribed by amt, model small.ckpt"
+    assert names == {"audio.html", "audio.json", "read.html", "read.json"}
+    audio, read = (json.loads(Path(f"out/{name}.json").read_text()) for name in ("audio", "read"))
+    assert audio["origin"] == "transcribed by amt, model small.ckpt"
     assert [note["pitch"] for note in read["notes"]] == TUNE.pitch.tolist()
     assert len(capsys.readouterr().out.splitlines()) == 2
 
@@ -123,7 +123,7 @@ def test_midi_is_described_without_a_model() -> None:
         (["--piano", "missing", "--format", "wav"], "missing"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(
+def test_errors_of_transcribe_are_one_line(
     checkpoint: str, words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save("a.wav", np.zeros(8000, dtype=np.float32))
@@ -135,7 +135,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert [path.name for path in Path().rglob("*")] == ["a.wav"]
 
 
-def test_without_weights_the_way_to_some_is_told(
+def test_without_pretrained_models_the_error_says_how_to_train_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pretrained, "WEIGHTS", Path("nowhere"))
@@ -154,7 +154,7 @@ def test_models_are_called_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("transcriptions/a.mid").is_file()
 
 
-def test_help_tells_the_licences(
+def test_help_shows_the_licences(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SystemExit):
@@ -180,14 +180,14 @@ def test_an_interruption_is_one_line(
 
 
 @pytest.mark.parametrize("words", ["", "transcribe", "synth a.mid", "prepare", "prepare moon"])
-def test_wrong_words_give_usage(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_give_usage(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words.split())
     assert caught.value.code == 2
     assert "usage: amt" in capsys.readouterr().err
 
 
-def test_an_unknown_format_is_answered_with_the_known(
+def test_an_unknown_format_gives_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit):
@@ -214,7 +214,7 @@ def test_synth_by_seed() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ("empty.mid out.wav", "empty.mid has no notes"),
+        ("empty.mid out.wav", "empty.mid has no piano notes"),
         ("missing.mid out.wav", "missing.mid"),
         ("text.mid out.wav", "text.mid"),
         ("missing.tsv out.wav", "missing.tsv: No such file"),
@@ -223,7 +223,7 @@ def test_synth_by_seed() -> None:
         ("tune.mid out.wav --piano missing", "missing"),
     ],
 )
-def test_synth_tells_what_is_wrong(
+def test_errors_of_synth_are_one_line(
     words: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_midi("empty.mid", Notes.empty())
@@ -254,7 +254,7 @@ def test_prepare_fills_a_cache_and_verifies_it(capsys: pytest.CaptureFixture[str
     entries = read_manifest(cache)
     assert [(entry.split, entry.seconds) for entry in entries] == [("test", 2.0)] * 2
     assert main([*words, "--verify"]) == 0
-    assert "2 pieces, all as they were stored" in capsys.readouterr().out
+    assert "2 pieces, all files unchanged" in capsys.readouterr().out
     with audio_path(cache, entries[0].name).open("r+b") as file:
         file.seek(200)
         file.write(b"xx")
@@ -263,7 +263,7 @@ def test_prepare_fills_a_cache_and_verifies_it(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("source", prepare.SOURCES)
-def test_every_source_tells_its_options(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_source_has_help(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["prepare", source, "--help"])
     assert caught.value.code == 0
@@ -272,7 +272,7 @@ def test_every_source_tells_its_options(source: str, capsys: pytest.CaptureFixtu
     assert ("--seconds" in text) == (source == "synthetic")
 
 
-def test_prepare_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_of_prepare(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "maps", "--root", "missing"]) == 1
     assert "missing" in only_line(capsys.readouterr().err)
     assert main(["prepare", "maps", "--root", "x", "--verify", "--cache", "nowhere"]) == 1
@@ -282,7 +282,7 @@ def test_prepare_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None
     assert "give --root" in capsys.readouterr().err
 
 
-def test_help_waits_for_nothing_heavy() -> None:
+def test_help_does_not_import_large_packages() -> None:
     heavy = "{'torch', 'lightning', 'scipy', 'matplotlib'}"
     code = f"import sys, amt.cli; print(*{heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

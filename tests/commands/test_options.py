@@ -1,4 +1,4 @@
-"""Options from the fields of a dataclass."""
+"""Command-line options from the fields of a dataclass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from amt.commands.options import add_options, build
+from amt.commands.options import add_dataclass_options, build_dataclass
 
 Colour = Literal["red", "green"]
 
@@ -28,11 +28,11 @@ class Paint:
 
 def parse(*words: str) -> Paint:
     parser = argparse.ArgumentParser()
-    add_options(parser, Paint, without=("name",))
-    return build(parser, parser.parse_args(words), Paint)
+    add_dataclass_options(parser, Paint, without=("name",))
+    return build_dataclass(parser, parser.parse_args(words), Paint)
 
 
-def test_what_is_not_given_keeps_its_default() -> None:
+def test_options_that_are_not_given_keep_their_defaults() -> None:
     assert parse("--place", "door") == Paint("door")
 
 
@@ -51,7 +51,7 @@ def test_every_kind_of_field() -> None:
         (["--place", "x", "--name", "y"], "unrecognized arguments"),
     ],
 )
-def test_what_does_not_fit_ends_with_usage(
+def test_invalid_options_end_with_usage(
     words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -60,8 +60,8 @@ def test_what_does_not_fit_ends_with_usage(
     assert reason in capsys.readouterr().err
 
 
-def test_help_tells_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--help")
     text = capsys.readouterr().out
-    assert "(needed)" in text and "(default: red green)" in text and "(default: 0.5)" in text
+    assert "(required)" in text and "(default: red green)" in text and "(default: 0.5)" in text

@@ -1,4 +1,4 @@
-"""Two states a key: the paths that the textbook finds, and the notes that they give."""
+"""The HMM decoder: paths equal those of Viterbi's algorithm, and the notes they give."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from amt.decoding.build import build_decoder
-from amt.decoding.hmm import StateDecoder, most_likely_states
+from amt.decoding.hmm import HmmDecoder, most_likely_states
 from amt.decoding.peaks import Decoder
 
 FRAME_RATE = 31.25
 RATES = {"attack": [0.005] * 88, "release": [0.05] * 88}
-DECODER = StateDecoder(**RATES)
+DECODER = HmmDecoder(**RATES)
 
 
 def textbook(evidence: np.ndarray, attack: float, release: float) -> list[bool]:
@@ -56,7 +56,7 @@ def played(frames: int = 60) -> dict[str, Tensor]:
     return {"frame": frame, "onset": torch.zeros(frames, 88)}
 
 
-def test_gaps_are_closed_and_flickers_are_not_heard() -> None:
+def test_short_gaps_are_closed_and_single_frames_ignored() -> None:
     notes = DECODER.decode(played(), FRAME_RATE)
     assert notes.pitch.tolist() == [61]
     assert notes.onset[0] * FRAME_RATE == pytest.approx(10, abs=1)
@@ -81,7 +81,7 @@ def test_an_onset_without_a_sound_is_no_note() -> None:
 def test_a_key_that_never_sounded_in_training_stays_silent() -> None:
     never = {"attack": [1e-5] * 88, "release": [0.1] * 88}
     faint = {"frame": torch.full((50, 88), 1e-4), "onset": torch.zeros(50, 88)}
-    assert len(StateDecoder(**never).decode(faint, FRAME_RATE)) == 0
+    assert len(HmmDecoder(**never).decode(faint, FRAME_RATE)) == 0
 
 
 def test_half_precision_gives_the_same_notes() -> None:
@@ -108,11 +108,11 @@ def test_broken_posteriors_are_refused() -> None:
 
 
 @pytest.mark.parametrize("rates", [{"attack": [0.1]}, {"release": [0.0] * 88}])
-def test_rates_that_are_none_are_refused(rates: dict) -> None:
+def test_invalid_transition_probabilities_are_refused(rates: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(rates))}: expected 88 probabilities"):
-        StateDecoder(**{**RATES, **rates})
+        HmmDecoder(**{**RATES, **rates})
 
 
-def test_a_decoder_survives_as_plain_values() -> None:
+def test_a_decoder_can_be_stored_as_json() -> None:
     assert build_decoder(json.loads(json.dumps(asdict(DECODER)))) == DECODER
     assert build_decoder({"onset_threshold": 0.4}) == Decoder(onset_threshold=0.4)

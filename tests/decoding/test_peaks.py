@@ -1,4 +1,4 @@
-"""Decoding: ideal posteriors give the notes back; noise, borders and plateaus do no harm."""
+"""Peak picking: ideal posteriors give the notes back; noise, borders and plateaus are handled."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_half_precision_decodes_alike(dtype: torch.dtype) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.sampled_from([0.0, 0.03, 0.2]))
-def test_noise_gives_a_lawful_table(seed: int, frames: int, interval: float) -> None:
+def test_noise_gives_a_valid_table(seed: int, frames: int, interval: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     posteriors = {  # steps of 1/8 make many ties
         name: (torch.rand(frames, NUM_KEYS, generator=generator) * 8).round() / 8

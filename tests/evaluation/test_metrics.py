@@ -85,7 +85,7 @@ def test_matching_in_blocks_is_matching_at_once(seed: int) -> None:
     reference = performance(rng, 100, seconds=20.0, keys=2)
     estimate = imitation(rng, reference)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "BLOCK", 4)
+        patch.setattr(metrics, "BLOCK_NOTES", 4)
         assert len(list(metrics._blocks(reference, estimate, 0.05))) > 10
         pairs = metrics.match(reference, estimate)
     truth = (intervals(reference), frequency(reference.pitch))

@@ -1,4 +1,4 @@
-"""ValidationPlots and tables."""
+"""Piano-roll plots."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amt.evaluation.plots import (
-    FOUND,
-    PEDAL,
-    WRONG,
+    MATCHED_COLOUR,
+    PEDAL_COLOUR,
+    UNMATCHED_COLOUR,
     comparison_figure,
     piano_roll_figure,
     row_seconds,
     save_figure,
 )
-from amt.evaluation.tables import score_table
 from amt.notes import Notes, Pedal
 
 
@@ -44,13 +43,13 @@ def boxes(figure: Figure, axis: int, colour: str) -> int:
     )
 
 
-def test_missed_and_added_notes_stand_out() -> None:
+def test_missed_and_added_notes_have_their_own_colour() -> None:
     figure = comparison_figure(np.zeros((264, 100)), REFERENCE, ESTIMATE, 0.0, 10.0)
     spectrogram, reference, estimate = figure.axes
     assert spectrogram.images[0].get_array().shape == (264, 100)
     assert spectrogram.get_xlim() == reference.get_xlim() == estimate.get_xlim() == (0, 10)
-    assert (boxes(figure, 1, FOUND), boxes(figure, 1, WRONG)) == (1, 2)
-    assert (boxes(figure, 2, FOUND), boxes(figure, 2, WRONG)) == (1, 2)
+    assert (boxes(figure, 1, MATCHED_COLOUR), boxes(figure, 1, UNMATCHED_COLOUR)) == (1, 2)
+    assert (boxes(figure, 2, MATCHED_COLOUR), boxes(figure, 2, UNMATCHED_COLOUR)) == (1, 2)
     assert reference.get_title("left") == "reference: 3 notes, 2 missed"
     assert estimate.get_title("left") == "estimate: 3 notes, 2 added"
 
@@ -68,7 +67,7 @@ def test_without_a_reference_velocity_is_the_colour() -> None:
     assert bar.get_ylabel() == "velocity"
 
 
-def test_nothing_to_show_is_shown_too(tmp_path: Path) -> None:
+def test_figures_without_notes(tmp_path: Path) -> None:
     empty = Notes.empty()
     save_figure(
         comparison_figure(np.full((229, 5), -5.0), empty, empty, 0.0, 1.0), tmp_path / "a.png"
@@ -92,7 +91,7 @@ def test_the_pedal_is_drawn_at_the_foot() -> None:
     pedal = Pedal([1.0, 3.0, 4.0, 5.0], [64, 64, 67, 64], [127, 0, 127, 100])
     figure = piano_roll_figure(notes((0.0, 8.0, 60, 64), pedal=pedal), 8.0)
     strip = figure.axes[0].collections[1]
-    assert np.allclose(strip.get_facecolor()[0], to_rgba(PEDAL))
+    assert np.allclose(strip.get_facecolor()[0], to_rgba(PEDAL_COLOUR))
     spans = [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in strip.get_paths()]
     assert spans == [(1.0, 3.0), (5.0, 8.0)]
 
@@ -120,15 +119,3 @@ def test_saving_leaves_the_old_picture_where_it_fails(
         save_figure(piano_roll_figure(ESTIMATE, 3.0), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_scores_as_a_table() -> None:
-    rows = [{"name": "waltz", "note_f1": 0.91234, "frame_f1": 1.0}, {"name": "a", "note_f1": 0.5}]
-    means = {"note_f1": 0.70617, "frame_f1": 1.0}
-    assert score_table(rows, means, ["note_f1", "frame_f1"]) == (
-        "| piece    | note_f1 | frame_f1 |\n"
-        "| -------- | ------: | -------: |\n"
-        "| waltz    |   0.912 |    1.000 |\n"
-        "| a        |   0.500 |        - |\n"
-        "| **mean** |   0.706 |    1.000 |"
-    )

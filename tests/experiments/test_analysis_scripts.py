@@ -43,7 +43,7 @@ def test_fit_report_evaluate(words, score: str, last: str, cache: Path, tmp_path
     assert (tmp_path / "test.md").read_text() == (tmp_path / "again" / "test.md").read_text()
     if words is SLICES:
         refused = run("-m", "amt.cli", "transcribe", "a.wav", "--ckpt", str(checkpoint), fails=True)
-        assert "names slices and cannot transcribe" in refused.stderr
+        assert "is a slice classifier and cannot transcribe" in refused.stderr
 
 
 def test_what_is_fitted_in_one_go_is_not_resumed(cache: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A grown network says what it said before, and all that is new in it can learn."""
+"""An enlarged network gives the same output, and its new parts can be trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from amt.training.finish import save_checkpoint
 
 
 @pytest.fixture(autouse=True)
-def little_music(monkeypatch):
+def short_pieces(monkeypatch):
     monkeypatch.setattr(grow, "PIECES", 2)
     monkeypatch.setattr(grow, "SECONDS", 3.0)
 
@@ -30,18 +30,21 @@ def test_a_grown_network_computes_the_same_and_its_new_parts_learn(tmp_path, cap
         torch.testing.assert_close(after[name], logits, atol=1e-4, rtol=1e-4)
     after["onset"].square().sum().backward()
     block = new.trunk.blocks[-1]
-    for parameter in (*block.gather.parameters(), block.around.body[-1].weight):
+    for parameter in (*block.harmonics.parameters(), block.local.body[-1].weight):
         assert parameter.grad.abs().max() > 0
     assert new.trunk.stem[1].weight.grad[:, -1].abs().max() > 0
 
 
 @pytest.mark.parametrize(
-    ("blocks", "n_ffts", "told"),
-    [(0, None, "has 1 blocks"), (None, [512, 2048], r"n_ffts are \[2048, 512\]; name these first")],
+    ("blocks", "n_ffts", "reason"),
+    [
+        (0, None, "has 1 blocks; give 1 or more, not 0"),
+        (None, [512, 2048], r"n_ffts are \[2048, 512\]; give these first"),
+    ],
 )
-def test_nothing_is_taken_away(blocks, n_ffts, told, tmp_path):
+def test_a_network_cannot_be_made_smaller(blocks, n_ffts, reason, tmp_path):
     small = small_checkpoint(tmp_path / "small.ckpt")
-    with pytest.raises(CheckpointError, match=told):
+    with pytest.raises(CheckpointError, match=reason):
         grow.main(small, tmp_path / "large.ckpt", blocks=blocks, n_ffts=n_ffts)
     assert not (tmp_path / "large.ckpt").exists()
 

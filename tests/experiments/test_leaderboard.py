@@ -1,4 +1,4 @@
-"""The leaderboard: what is given to systems, how they are run and kept, what is made of it."""
+"""The leaderboard: excerpts, running and caching systems, mistakes, and the tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import score_tables as tables
 import soundfile
 import system_runner
 import systems
-from mistakes import count_mistakes, judge, sounding
-from recordings import decode, excerpts, pairs
-from systems import Peer, RunError, System, chosen, run
+from mistakes import compare, count_mistakes, sounding
+from recordings import find_pairs, make_excerpts, read_audio
+from systems import ExternalSystem, RunError, System, run_system, select_systems
 
 from amt.data.pieces import SourceError
 from amt.inference.pretrained import pretrained_checkpoint
@@ -59,18 +59,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
+def external(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
     """A system `fake` that answers every recording with TWO, in this environment."""
     write_midi(tmp_path / "two.mid", TWO)
-    monkeypatch.setattr(systems, "PEERS", {"fake": Peer("fake", "1", ())})
-    monkeypatch.setattr(leaderboard, "PEERS", systems.PEERS)
-    monkeypatch.setattr(systems, "environment", lambda name, cache: Path(sys.executable))
+    monkeypatch.setattr(systems, "EXTERNAL_SYSTEMS", {"fake": ExternalSystem("fake", "1", ())})
+    monkeypatch.setattr(leaderboard, "EXTERNAL_SYSTEMS", systems.EXTERNAL_SYSTEMS)
+    monkeypatch.setattr(systems, "python_environment", lambda name, cache: Path(sys.executable))
     become(tmp_path, monkeypatch)
     return System("fake", "fake", "1")
 
 
 def become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str = "", job: str = "") -> None:
-    """The system of `peer` does something else."""
+    """Replace the program of the system `external`."""
     job = job or f"shutil.copyfile({str(tmp_path / 'two.mid')!r}, midi)"
     (tmp_path / "runner.py").write_text(FAKE.format(start=start, job=job), "utf-8")
     monkeypatch.setattr(systems, "RUNNER", tmp_path / "runner.py")
@@ -80,67 +80,67 @@ def test_pairs_are_found_lossless_first_and_with_tables_before_midi(folder: Path
     soundfile.write(folder / "a.mp3", np.zeros(RATE), RATE)
     write_midi(folder / "a.mid", TWO)
     (folder / "alone.wav").write_bytes(b"")
-    found = pairs(folder)
+    found = find_pairs(folder)
     assert [sound.name for sound, _ in found] == ["a.flac", "b.flac", "c.wav"]
     assert {labels.suffix for _, labels in found} == {".tsv"}
     with pytest.raises(SourceError, match="no pairs"):
-        pairs(folder.parent / "nowhere")
+        find_pairs(folder.parent / "nowhere")
 
 
 def test_excerpts_are_the_beginning_as_it_was_recorded(folder: Path, tmp_path: Path) -> None:
-    found, errors = excerpts(folder, tmp_path / "work", first_seconds=1.0)
+    found, errors = make_excerpts(folder, tmp_path / "work", first_seconds=1.0)
     assert [excerpt.name for excerpt in found] == ["a", "b"]
     assert list(errors) == ["c"] and "cannot decode" in errors["c"]
     samples, rate = soundfile.read(found[0].audio, dtype="int16", always_2d=True)
     assert (samples.shape, rate) == ((RATE, 2), RATE)
-    assert np.array_equal(samples, decode(folder / "a.flac")[0][:RATE])
+    assert np.array_equal(samples, read_audio(folder / "a.flac")[0][:RATE])
     assert found[0].reference.offset.tolist() == [0.6, 1.0]
     assert found[0].audio != found[1].audio
-    again, _ = excerpts(folder, tmp_path / "work", first_seconds=1.0, limit=1)
+    again, _ = make_excerpts(folder, tmp_path / "work", first_seconds=1.0, limit=1)
     assert [excerpt.audio for excerpt in again] == [found[0].audio]
 
 
-def test_a_peer_runs_once_and_again_only_when_asked(
-    peer: System, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_external_system_runs_once_and_again_only_when_asked(
+    external: System, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audio = [excerpt.audio for excerpt in excerpts(folder, tmp_path / "work")[0]]
-    first = run(peer, audio, tmp_path / "cache")
+    audio = [excerpt.audio for excerpt in make_excerpts(folder, tmp_path / "work")[0]]
+    first = run_system(external, audio, tmp_path / "cache")
     assert list(first) == audio
     assert all(r.took == 0.5 and r.parameters == 7 and r.midi.is_file() for r in first.values())
     become(tmp_path, monkeypatch, start="sys.exit('it must not run')")
-    assert run(peer, audio, tmp_path / "cache") == first
+    assert run_system(external, audio, tmp_path / "cache") == first
     with pytest.raises(RunError, match="fake does not start: it must not run"):
-        run(peer, audio, tmp_path / "cache", again=True)
+        run_system(external, audio, tmp_path / "cache", again=True)
     newer = System("fake", "fake", "2")
     with pytest.raises(RunError, match="does not start"):
-        run(newer, audio, tmp_path / "cache")
+        run_system(newer, audio, tmp_path / "cache")
 
 
 def test_one_recording_that_fails_stops_no_other(
-    peer: System, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    external: System, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audio = [excerpt.audio for excerpt in excerpts(folder, tmp_path / "work")[0]]
+    audio = [excerpt.audio for excerpt in make_excerpts(folder, tmp_path / "work")[0]]
     fails = f"""
     if audio == {str(audio[0])!r}:
         print(json.dumps({{"error": "too loud"}}), flush=True)
         continue
     shutil.copyfile({str(tmp_path / "two.mid")!r}, midi)"""
     become(tmp_path, monkeypatch, job=fails)
-    results = run(peer, audio, tmp_path / "cache")
+    results = run_system(external, audio, tmp_path / "cache")
     assert results[audio[0]] == "too loud"
     assert not isinstance(results[audio[1]], str)
 
 
-def test_a_process_that_dies_says_why(
-    peer: System, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_ends_early_gives_the_reason(
+    external: System, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    audio = [excerpt.audio for excerpt in excerpts(folder, tmp_path / "work")[0]]
+    audio = [excerpt.audio for excerpt in make_excerpts(folder, tmp_path / "work")[0]]
     become(tmp_path, monkeypatch, job="sys.exit('out of memory')")
-    results = run(peer, audio, tmp_path / "cache")
+    results = run_system(external, audio, tmp_path / "cache")
     assert set(results.values()) == {"its process ended (out of memory)"}
 
 
-def test_a_peer_that_cannot_be_installed_says_so(tmp_path: Path) -> None:
+def test_an_external_system_that_cannot_be_installed_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="transkun cannot be installed: no such index"):
         systems._call("transkun", [sys.executable, "-c", "import sys; sys.exit('no such index')"])
 
@@ -148,11 +148,11 @@ def test_a_peer_that_cannot_be_installed_says_so(tmp_path: Path) -> None:
 def test_systems_are_chosen_by_name_and_checkpoint(tmp_path: Path) -> None:
     checkpoint = tmp_path / "new.ckpt"
     checkpoint.write_bytes(b"weights")
-    names = [system.name for system in chosen(["amt", "transkun"], [f"new={checkpoint}"])]
+    names = [system.name for system in select_systems(["amt", "transkun"], [f"new={checkpoint}"])]
     assert names == ["amt", "transkun", "new"]
     for wrong in ((["amd"], []), (["amt"], ["new=nowhere.ckpt"]), (["amt", "amt"], []), ([], [])):
         with pytest.raises(RunError):
-            chosen(*wrong)
+            select_systems(*wrong)
 
 
 def test_the_runner_times_what_it_transcribes_and_names_what_fails(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_the_runner_times_what_it_transcribes_and_names_what_fails(tmp_path: Pat
     assert "no such file" in broken["error"]
 
 
-def test_each_mistake_counts_once_as_what_it_is() -> None:
+def test_each_mistake_counts_once() -> None:
     reference = notes(
         (1.0, 1.5, 60, 80),  # found, with an octave, a twelfth and two octaves added
         (2.0, 4.0, 65, 80),  # found, struck twice in the estimate
@@ -192,8 +192,8 @@ def test_each_mistake_counts_once_as_what_it_is() -> None:
         (8.0, 8.5, 48, 80),
         (11.0, 11.5, 90, 80),
     )
-    judged = judge(reference, estimate)
-    assert count_mistakes(judged) == {
+    comparison = compare(reference, estimate)
+    assert count_mistakes(comparison) == {
         "onset out of tolerance": 1,
         "added: octave": 1,
         "added: fifth": 1,
@@ -205,8 +205,8 @@ def test_each_mistake_counts_once_as_what_it_is() -> None:
         "missed: soft": 1,
         "missed: other": 1,
     }
-    assert judged.errors == pytest.approx([0, 0, 0.1, 0, 0])
-    assert not sum(count_mistakes(judge(reference, reference)).values())
+    assert comparison.onset_errors == pytest.approx([0, 0, 0.1, 0, 0])
+    assert not sum(count_mistakes(compare(reference, reference)).values())
 
 
 def test_polyphony_counts_what_sounds_and_what_begins_with_it() -> None:
@@ -228,20 +228,20 @@ def row(system: str, piece: str, f1: float, **more: float) -> tables.Row:
 
 def test_means_are_over_the_pieces_that_all_systems_have() -> None:
     rows = [row("x", "a", 0.5), row("x", "b", 1.0), row("y", "a", 0.7)]
-    rows = tables.common(rows)
+    rows = tables.rows_of_common_pieces(rows)
     assert [(r["system"], r["piece"]) for r in rows] == [("x", "a"), ("y", "a")]
     assert tables.mean(rows, "note_f1") == pytest.approx(0.6)
     assert tables.mean(rows, "pedal_f1") is None
 
 
 def test_a_speed_on_a_busy_machine_is_marked() -> None:
-    lines = tables.score_lines([row("x", "a", 0.5), row("y", "a", 0.5, others=1.4)]).splitlines()
+    lines = tables.score_table([row("x", "a", 0.5), row("y", "a", 0.5, others=1.4)]).splitlines()
     assert "5.00 " in lines[2] and "12,345" in lines[2]
     assert "5.00* " in lines[3]
 
 
-def test_the_board_is_written_with_what_failed_in_it(
-    peer: System, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_reports_contain_scores_and_failures(
+    external: System, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "board"
     options = ["--systems", "fake", "--output", str(output), "--cache", str(tmp_path / "cache")]
@@ -261,7 +261,7 @@ def test_the_board_is_written_with_what_failed_in_it(
 
 
 def test_ends_are_scored_as_written_and_with_the_pedal(
-    peer: System, folder: Path, tmp_path: Path
+    external: System, folder: Path, tmp_path: Path
 ) -> None:
     pedal = Pedal([0.0, 1.5], [SUSTAIN, SUSTAIN], [127, 0])
     short = Notes(TWO.onset, TWO.onset + 0.1, TWO.pitch, TWO.velocity, pedal)
@@ -269,7 +269,7 @@ def test_ends_are_scored_as_written_and_with_the_pedal(
     long = Notes(TWO.onset, np.full(2, 1.5), TWO.pitch, TWO.velocity)
     write_table(folder / "a.tsv", long)
     options = leaderboard.parser("").parse_args([str(folder), "--cache", str(tmp_path / "cache")])
-    board = leaderboard.measure(folder, [peer], options)
+    board = leaderboard.measure(folder, [external], options)
     assert board.rows[0]["note_offset_f1"] == 1.0
     assert board.rows[0]["written_note_offset_f1"] == 0.0
     assert "keys_note_offset_f1" not in board.rows[0]

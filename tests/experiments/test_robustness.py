@@ -1,4 +1,4 @@
-"""Conditions leave the notes true: onsets stay, tunings scale sound and notes, levels are right."""
+"""Recording conditions: onsets stay, detuning scales audio and notes, levels are right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from conditions import (
     Condition,
     ConditionError,
     Scene,
-    apply,
     band_limited,
     clean,
     clipped,
@@ -24,6 +23,7 @@ from conditions import (
     quieter,
     reverberant,
     scaled,
+    write_condition,
     write_mp3,
 )
 from systems import Result, System
@@ -127,11 +127,13 @@ def test_without_ffmpeg_mp3_says_what_to_do(
 
 
 def test_recording_and_notes_are_written_beside_each_other(tmp_path: Path) -> None:
-    apply(Condition(clean, speed=2.0), tone(440), RATE, NOTES, scene(), tmp_path / "op. 1")
+    write_condition(
+        Condition(clean, speed=2.0), tone(440), RATE, NOTES, scene(), tmp_path / "op. 1"
+    )
     assert read_table(tmp_path / "op. 1.tsv").onset == pytest.approx([0.25, 0.5])
     assert soundfile.info(tmp_path / "op. 1.wav").duration == 2.0
     pedalled = Notes(*NOTES_COLUMNS, Pedal([0.5], [SUSTAIN], [127]))
-    apply(Condition(clean), tone(440), RATE, pedalled, scene(), tmp_path / "pedal")
+    write_condition(Condition(clean), tone(440), RATE, pedalled, scene(), tmp_path / "pedal")
     assert (tmp_path / "pedal.mid").is_file()
 
 
@@ -139,11 +141,11 @@ NOTES_COLUMNS = (NOTES.onset, NOTES.offset, NOTES.pitch, NOTES.velocity)
 
 
 @pytest.fixture
-def deaf_to_noise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A system that hears all notes, but half of them where there is noise before the first."""
+def fails_in_noise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A system that finds all notes, but only half of them if there is noise before the first."""
     half = NOTES.select(np.array([0]))
-    for name, heard in (("all", NOTES), ("half", half)):
-        write_midi(tmp_path / f"{name}.mid", heard)
+    for name, found in (("all", NOTES), ("half", half)):
+        write_midi(tmp_path / f"{name}.mid", found)
 
     def run(system: System, audio: list[Path], cache: Path, again: bool) -> dict[Path, Result]:
         answers = {}
@@ -153,11 +155,11 @@ def deaf_to_noise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             answers[path] = Result(midi, 1.0, 1.0, 0.0, 10, 1.0, 1, "a machine")
         return answers
 
-    monkeypatch.setattr("leaderboard.run", run)
+    monkeypatch.setattr("leaderboard.run_system", run)
 
 
-@pytest.mark.usefixtures("deaf_to_noise")
-def test_the_table_holds_each_loss(
+@pytest.mark.usefixtures("fails_in_noise")
+def test_the_table_contains_each_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = {name: CONDITIONS[name] for name in ("clean", "noise as loud", "30 dB quieter")}
@@ -189,7 +191,7 @@ def test_the_table_holds_each_loss(
     assert len(rows) == 6 and {row["condition"] for row in rows} == set(kept)
 
 
-def test_pieces_that_miss_a_condition_count_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_without_all_conditions_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(robustness, "CONDITIONS", {"clean": None, "mp3": None})
     rows = [
         {"system": system, "piece": piece, "condition": condition}
@@ -197,5 +199,5 @@ def test_pieces_that_miss_a_condition_count_nowhere(monkeypatch: pytest.MonkeyPa
         for condition in ("clean", "mp3")
         for piece in "ab"
     ]
-    assert robustness.complete(rows) == rows
-    assert {row["piece"] for row in robustness.complete(rows[:-1])} == {"a"}
+    assert robustness.complete_pieces(rows) == rows
+    assert {row["piece"] for row in robustness.complete_pieces(rows[:-1])} == {"a"}

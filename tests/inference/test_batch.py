@@ -1,4 +1,4 @@
-"""Many recordings: what is read, where results go, and going on after a failure."""
+"""Transcribing many recordings: files found, output paths, errors that do not stop the others."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import errno
 import io
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,27 +16,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amt.decoding.peaks import Decoder
 from amt.inference import batch
-from amt.inference.batch import error_line, find_recordings, plan, transcribe_jobs
+from amt.inference.batch import error_line, find_files, plan_jobs, transcribe_jobs
+from amt.inference.transcriber import Transcriber
 from amt.io.audio import save
 from amt.io.midi import read_midi
 from amt.notes import Notes
 
-DECODER = Decoder()
+# Ten frames per second.
+CLOCK = SimpleNamespace(sample_rate=16000, hop_length=1600)
 
 
-@dataclass(frozen=True)
-class Stub:
-    """Hears one note in everything, and nothing in files of 0.5 s, where it breaks."""
+class OneNote(Transcriber):
+    """Finds one note in all audio, but fails for audio of 0.5 s."""
 
-    sample_rate: int = 16000
-    frame_rate: float = 10.0
-    decoder: Decoder = DECODER
-
-    def posteriors(self, audio: np.ndarray, progress: Callable[[float], Any]) -> dict:
+    def posteriors(
+        self,
+        audio: np.ndarray,
+        progress: Callable[[float], object] | None = None,
+        threads: int | None = None,
+    ) -> dict[str, torch.Tensor]:
         if len(audio) == 8000:
             raise RuntimeError("out of\n memory")
+        assert progress is not None
         progress(len(audio) / self.sample_rate)
         onset = torch.zeros(20, 88)
         onset[5, 39] = 1
@@ -54,26 +56,26 @@ def recording(path: Path, seconds: float = 0.1) -> Path:
 
 
 def run(inputs: list[Path], output: Path, formats: tuple[str, ...] = ("mid",)) -> int:
-    return transcribe_jobs(Stub(), plan(inputs, output), formats, silent)  # type: ignore[arg-type]
+    return transcribe_jobs(OneNote(CLOCK), plan_jobs(inputs, output), formats, silent)
 
 
-class Pedalling(Stub):
-    """Also hears that the key comes up early, under a pedal."""
+class OneNoteWithPedal(OneNote):
+    """The note's key is released early, while the pedal is down."""
 
-    def posteriors(self, audio: np.ndarray, progress: Callable[[float], Any]) -> dict:
-        heard = super().posteriors(audio, progress)
+    def posteriors(self, audio: np.ndarray, *arguments: Any) -> dict[str, torch.Tensor]:
+        found = super().posteriors(audio, *arguments)
         pedal = torch.zeros(20, 1)
         pedal[4:12] = 1
         frame = torch.zeros(20, 88)
         frame[5:12, 39] = 1
-        return {**heard, "offset": 0 * frame, "frame": frame, "pedal": pedal,
-                "release": heard["onset"].roll(2, 0)}  # fmt: skip
+        return {**found, "offset": 0 * frame, "frame": frame, "pedal": pedal,
+                "release": found["onset"].roll(2, 0)}  # fmt: skip
 
 
-def test_notes_end_with_their_keys_beside_the_pedal_or_with_their_sound(tmp_path: Path) -> None:
-    jobs = plan([recording(tmp_path / "a.wav")], tmp_path / "out")
+def test_both_kinds_of_note_ends(tmp_path: Path) -> None:
+    jobs = plan_jobs([recording(tmp_path / "a.wav")], tmp_path / "out")
     for ends in ("key", "sound"):
-        transcribe_jobs(Pedalling(), jobs, ("mid",), silent, ends)  # type: ignore[arg-type]
+        transcribe_jobs(OneNoteWithPedal(CLOCK), jobs, ("mid",), silent, ends)
         notes = read_midi(tmp_path / "out" / "a.mid")
         if ends == "key":
             np.testing.assert_allclose(notes.offset, [0.7], atol=1e-3)
@@ -88,9 +90,9 @@ def test_folders_are_searched_and_keep_their_shape(tmp_path: Path) -> None:
     for name in ("a.wav", "b/c.flac", "b/D.MP3", ".hidden/e.wav", ".f.wav"):
         recording(music / name)
     (music / "b" / "notes.txt").write_text("x")
-    found = dict(find_recordings([music]))
+    found = dict(find_files([music]))
     assert {str(place) for place in found.values()} == {"a.wav", "b/c.flac", "b/D.MP3"}
-    assert {str(job.target) for job in plan([music], Path("out"))} == {
+    assert {str(job.target) for job in plan_jobs([music], Path("out"))} == {
         "out/a",
         "out/b/c",
         "out/b/D",
@@ -101,20 +103,20 @@ def test_a_recording_that_is_named_twice_is_done_once(tmp_path: Path) -> None:
     path = recording(tmp_path / "music" / "a.wav")
     link = tmp_path / "link.wav"
     link.symlink_to(path)
-    assert [job.source for job in plan([path, path.parent, link], Path("out"))] == [path]
+    assert [job.source for job in plan_jobs([path, path.parent, link], Path("out"))] == [path]
 
 
 def test_same_names_do_not_overwrite_each_other(tmp_path: Path) -> None:
     inputs = [tmp_path / "x" / "a.wav", tmp_path / "y" / "a.mp3", tmp_path / "a_2.wav"]
     inputs.append(tmp_path / "z" / "A.wav")
-    names = [job.target.name for job in plan(inputs, Path("out"))]
+    names = [job.target.name for job in plan_jobs(inputs, Path("out"))]
     assert names == ["a", "a_2", "a_2_2", "A_3"]
 
 
 @given(st.lists(st.sampled_from(["a", "A", "a_2", "a_3", "b", "a_2_2", "dir/a"]), max_size=12))
 def test_targets_differ_even_where_case_does_not_count(names: list[str]) -> None:
     inputs = [Path(f"/nowhere/{number}/{name}.wav") for number, name in enumerate(names)]
-    targets = [str(job.target).casefold() for job in plan(inputs, Path("out"))]
+    targets = [str(job.target).casefold() for job in plan_jobs(inputs, Path("out"))]
     assert len(set(targets)) == len(names)
 
 
@@ -168,7 +170,7 @@ def test_a_recording_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFix
     path = recording(tmp_path / "a.wav", 1.0)
     before = path.read_bytes()
     assert run([path], tmp_path, ("mid", "wav")) == 1
-    assert "recording itself" in capsys.readouterr().err
+    assert "is one of the recordings" in capsys.readouterr().err
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -188,7 +190,7 @@ def test_a_full_disk_ends_it_at_once(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_whoever_watches_sees_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

@@ -1,4 +1,4 @@
-"""Exported programs give what the checkpoint gives, in any window, or say why they cannot."""
+"""Exported models: posteriors equal the checkpoint's in any window; damage is an error."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from small_model import LSTM, small_checkpoint
 from amt.cli import main
 from amt.inference import export as exporting
 from amt.inference.backends import onnx, torchscript
-from amt.inference.backends.exported import FILES
-from amt.inference.backends.exported import PROGRAMS as NAMES
+from amt.inference.backends.exported import EXPORT_FILES
+from amt.inference.backends.exported import MODEL_FILES as NAMES
 from amt.inference.export import TOLERANCE, export
-from amt.inference.model_card import model_facts
+from amt.inference.model_card import model_info
 from amt.inference.transcriber import Transcriber, Windowing
 from amt.models.build import build_model, load_network
 from amt.models.checkpoint import CheckpointError, with_network_prefix
@@ -94,7 +94,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     made = {}
     for kind in KINDS:
         path = checkpoint_of(kind, root / f"{kind}.ckpt")
-        export(path, root / kind, model_facts(path, "noise: for tests"), report=lambda line: None)
+        export(path, root / kind, model_info(path, "noise: for tests"), report=lambda line: None)
         made[kind] = path, root / kind
     return made
 
@@ -167,7 +167,7 @@ def test_a_transcriber_finds_the_same_notes(
 def test_windows_give_what_the_whole_gives(
     backend: Any, exported: dict[str, tuple[Path, Path]]
 ) -> None:
-    """The linear classifier hears one frame to each side, so that margins can hold all of it."""
+    """The linear classifier reads one frame to each side, which is less than the margin."""
     loaded = Transcriber.load(exported["svm"][1], precision="float32", backend=backend)
     loaded = replace(loaded, dtype=torch.float32)
     audio = noise(120001)
@@ -189,9 +189,9 @@ def test_half_precision_is_rounded_at_loading(exported: dict[str, tuple[Path, Pa
     assert all((expected[name] - found[name]).abs().max() < 0.02 for name in expected)
 
 
-def test_the_description_says_how_to_use_it(exported: dict[str, tuple[Path, Path]]) -> None:
+def test_model_json_and_card_describe_the_model(exported: dict[str, tuple[Path, Path]]) -> None:
     folder = exported["lstm"][1]
-    assert {path.name for path in folder.iterdir()} == set(FILES)
+    assert {path.name for path in folder.iterdir()} == set(EXPORT_FILES)
     described = json.loads((folder / "model.json").read_text("utf-8"))
     assert described["sample_rate"] == 16000 and described["hop_length"] == 512
     assert described["outputs"]["onset"] == 88 and described["outputs"]["pedal"] == 1
@@ -224,10 +224,13 @@ def edit(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
 
 
-def test_another_version_is_told(copied: Path) -> None:
-    edit(copied, format=99)
-    with pytest.raises(CheckpointError, match=r"has format 99, expected 1; export .* again"):
+@pytest.mark.parametrize("version", [0, 99])
+def test_a_folder_of_another_format_has_to_be_exported_again(copied: Path, version: int) -> None:
+    edit(copied, format=version)
+    reason = rf"has format {version}, expected 1; export the checkpoint again"
+    with pytest.raises(CheckpointError, match=reason) as caught:
         Transcriber.load(copied)
+    assert str(copied) in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("backend", NAMES)
@@ -245,7 +248,7 @@ def test_damage_is_noticed(copied: Path, backend: Any) -> None:
 
 @pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04nonsense", b"\x08\x0a" * 400])
-def test_what_is_no_program_is_refused(copied: Path, backend: Any, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_refused(copied: Path, backend: Any, content: bytes) -> None:
     """Even with the right checksum."""
     path = copied / NAMES[backend]
     path.write_bytes(content)
@@ -255,13 +258,13 @@ def test_what_is_no_program_is_refused(copied: Path, backend: Any, content: byte
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"format": 1}', "\x00"])
-def test_what_is_no_description_is_refused(copied: Path, text: str) -> None:
+def test_an_invalid_model_json_is_refused(copied: Path, text: str) -> None:
     (copied / "model.json").write_text(text, "utf-8")
     with pytest.raises(CheckpointError, match=r"expected a folder that `amt export` wrote"):
         Transcriber.load(copied)
 
 
-def test_what_cannot_be_is_told(copied: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_errors_of_loading(copied: Path, tmp_path: Path, monkeypatch: Any) -> None:
     checkpoint = small_checkpoint(tmp_path / "small.ckpt")
     (tmp_path / "empty").mkdir()
     cases: list[tuple[Path, dict[str, Any], type[ValueError], str]] = [
@@ -269,10 +272,11 @@ def test_what_cannot_be_is_told(copied: Path, tmp_path: Path, monkeypatch: Any) 
         (tmp_path / "nowhere", {}, CheckpointError, "no such checkpoint"),
         (copied, {"backend": "steam"}, ValueError, "expected one of auto, torchscript, onnx"),
         (copied, {"backend": "onnx", "precision": "bfloat16"}, ValueError, "float32 on the cpu"),
-        (checkpoint, {"backend": "onnx"}, ValueError, "only folders of `amt export`"),
+        (checkpoint, {"backend": "onnx"}, ValueError, "only for folders that `amt export` wrote"),
     ]
     edit(Path(shutil.copytree(copied, tmp_path / "sharp")), decoder={"sharpness": 1})
-    cases.append((tmp_path / "sharp", {}, CheckpointError, "decoder does not fit.*sharpness"))
+    reason = "decoder does not fit.*sharpness.*export the checkpoint again"
+    cases.append((tmp_path / "sharp", {}, CheckpointError, reason))
     for path, options, kind, message in cases:
         with pytest.raises(kind, match=message):
             Transcriber.load(path, **options)
@@ -281,24 +285,24 @@ def test_what_cannot_be_is_told(copied: Path, tmp_path: Path, monkeypatch: Any) 
         Transcriber.load(copied, backend="onnx")
 
 
-def test_what_fails_leaves_no_folder(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_failed_export_leaves_no_folder(tmp_path: Path, monkeypatch: Any) -> None:
     path = small_checkpoint(tmp_path / "small.ckpt")
-    facts = model_facts(path)
+    info = model_info(path)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(CheckpointError, match=r"onnx is not installed"):
-        export(path, tmp_path / "out", facts, report=lambda line: None)
+        export(path, tmp_path / "out", info, report=lambda line: None)
     monkeypatch.undo()
     monkeypatch.setattr(exporting, "TOLERANCE", 0.0)
-    with pytest.raises(CheckpointError, match=r"away from its own.*nothing was written"):
-        export(path, tmp_path / "out", facts, report=lambda line: None)
+    with pytest.raises(CheckpointError, match=r"differ by .* checkpoint.*nothing was written"):
+        export(path, tmp_path / "out", info, report=lambda line: None)
     assert [p.name for p in tmp_path.iterdir()] == ["small.ckpt"]
 
 
-def test_slices_are_refused(tmp_path: Path) -> None:
+def test_slice_classifiers_are_refused(tmp_path: Path) -> None:
     settings = {"model": {"slices": {}}, "decoder": {}}
     path = small_checkpoint(tmp_path / "slices.ckpt", hyper_parameters=settings)
-    with pytest.raises(CheckpointError, match="names slices and cannot transcribe"):
-        export(path, tmp_path / "out", model_facts(path))
+    with pytest.raises(CheckpointError, match="is a slice classifier and cannot transcribe"):
+        export(path, tmp_path / "out", model_info(path))
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Networks made quicker say what they said before."""
+"""Optimised networks give the same outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHAPE = SpectrogramShape(2, 264, 3)
 
 
 def network(trunk: str, temporal: str) -> Network:
-    """With norms that have seen something."""
+    """A network whose batch norms have statistics of some input."""
     torch.manual_seed(0)
     below = (
         HarmonicTrunk(SHAPE, channels=8, blocks=1, stem_channels=4, separable=trunk == "separable")

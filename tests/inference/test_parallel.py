@@ -1,4 +1,4 @@
-"""Work side by side: in order, with one thread each, and nothing left behind."""
+"""`parallel_map`: results in order, one torch thread per worker, settings restored."""
 
 from __future__ import annotations
 

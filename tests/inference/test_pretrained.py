@@ -1,4 +1,4 @@
-"""The models that come with the package: intact, small, described, and they transcribe."""
+"""The pretrained models: intact, small, with a model card, and able to transcribe."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_every_model_is_small_and_has_its_card(name: str) -> None:
     assert set(settings) == {"format", "name", "licence", "model", "decoder"}
     card = path.with_suffix(".md").read_text("utf-8")
     assert checksum(path) in card
-    told = "not for commercial use"
-    assert (told in settings["licence"]) == (told in card.replace("**", ""))
+    restriction = "not for commercial use"
+    assert (restriction in settings["licence"]) == (restriction in card.replace("**", ""))
 
 
 @pytest.mark.parametrize("name", pretrained_names())
@@ -61,8 +61,8 @@ def test_a_scale_with_chords_is_transcribed(name: str) -> None:
     played = Notes(onset, onset + 0.6, scale, np.full(len(scale), 80))
     sound = piano.render(played, piano.Instrument(), np.random.default_rng(0), 6.5)
     for precision in ("float32", "bfloat16"):
-        heard = Transcriber.from_pretrained(name, precision=precision).transcribe(sound)
-        assert note_scores(played, heard)["note_f1"] > 0.8, precision
+        found = Transcriber.from_pretrained(name, precision=precision).transcribe(sound)
+        assert note_scores(played, found)["note_f1"] > 0.8, precision
 
 
 def test_one_flipped_bit_is_noticed(copied: Path) -> None:
@@ -72,7 +72,7 @@ def test_one_flipped_bit_is_noticed(copied: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"base\.safetensors: differs from its checksum"):
         Transcriber.from_pretrained("base")
-    # By its path it is anybody's file, and holds what it holds.
+    # By its path it is loaded without a checksum, as any file of a user.
     Transcriber.load(path)
 
 
@@ -93,12 +93,12 @@ def test_a_checksum_takes_the_place_of_the_older_one(tmp_path: Path) -> None:
     assert lines == [f"{checksum(tmp_path / n)}  {n}" for n in ("a.safetensors", "b.safetensors")]
 
 
-def test_an_unknown_name_is_told_the_known_ones() -> None:
+def test_an_unknown_name_gives_the_known_ones() -> None:
     with pytest.raises(CheckpointError, match=r"'violin'.*base"):
         Transcriber.from_pretrained("violin")
 
 
-def test_without_any_the_way_to_some_is_told(
+def test_without_pretrained_models_the_error_says_how_to_train_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path)

@@ -1,10 +1,11 @@
-"""Whole recordings, window by window, side by side, and in less precision."""
+"""Whole recordings: windows, threads and precision; and the one way from a recording to notes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_model import CNN, LSTM, small_checkpoint
 
-from amt.inference.transcriber import Transcriber, Windowing
-from amt.io.audio import save
-from amt.notes import Notes
+from amt.cli import main
+from amt.inference.pretrained import pretrained_checkpoint
+from amt.inference.transcriber import Options, Transcriber, Windowing
+from amt.io.audio import TooLongError, load, save
+from amt.io.midi import read_midi, write_midi
+from amt.notes import COLUMNS, PEDAL_COLUMNS, SUSTAIN, Notes, Pedal
+from amt.synth import piano
 
 WHOLE = Windowing(seconds=1e6)
 # The small network sees 12 frames to each side, 0.38 s.
@@ -61,14 +66,14 @@ def test_windows_give_what_the_whole_gives(cnn: Transcriber, samples: int, batch
     assert same_notes(whole.transcribe(audio), windowed.transcribe(audio))
 
 
-def test_without_margin_borders_would_be_heard(cnn: Transcriber) -> None:
+def test_without_margins_windows_change_the_posteriors(cnn: Transcriber) -> None:
     audio = noise(60000)
     expected = replace(cnn, windowing=WHOLE).posteriors(audio)["onset"]
     bare = replace(cnn, windowing=Windowing(seconds=1.6, margin=0.0)).posteriors(audio)["onset"]
     assert (expected - bare).abs().max() > 1e-2
 
 
-def test_an_lstm_hears_no_borders_either(lstm: Transcriber) -> None:
+def test_windows_hardly_change_the_posteriors_of_an_lstm(lstm: Transcriber) -> None:
     audio = noise(160000)
     whole, windowed = replace(lstm, windowing=WHOLE), replace(lstm, windowing=Windowing(4.0))
     expected, found = whole.posteriors(audio), windowed.posteriors(audio)
@@ -118,11 +123,15 @@ def test_the_work_at_once_does_not_grow_with_the_recording(
     assert all(size[0] == 1 and size[1] <= 42000 for size in sizes)
 
 
-def test_progress_adds_up_to_the_recording(cnn: Transcriber) -> None:
-    told: list[float] = []
-    replace(cnn, windowing=SHORT).transcribe(noise(64000), told.append)
-    assert len(told) > 3
-    assert sum(told) == pytest.approx(4.0, abs=1 / cnn.frame_rate)
+@pytest.mark.parametrize("samples", [64000, 64001])
+def test_progress_goes_from_zero_to_the_duration(cnn: Transcriber, samples: int) -> None:
+    calls: list[tuple[float, float]] = []
+    windowed = replace(cnn, windowing=SHORT)
+    windowed.transcribe(noise(samples), lambda done, total: calls.append((done, total)))
+    seconds = samples / 16000
+    assert len(calls) > 3
+    assert calls[0] == (0.0, seconds) and calls[-1] == (seconds, seconds)
+    assert all(one[0] < other[0] for one, other in pairwise(calls))
 
 
 def test_no_samples_at_all_give_one_frame(cnn: Transcriber) -> None:
@@ -149,6 +158,84 @@ def test_a_file_is_transcribed_as_its_samples_are(cnn: Transcriber, tmp_path: Pa
     assert abs(len(from_file) - len(cnn.transcribe(audio))) <= 2
 
 
+def assert_equal_notes(one: Notes, other: Notes) -> None:
+    for column in COLUMNS:
+        assert np.array_equal(getattr(one, column), getattr(other, column)), column
+    for column in PEDAL_COLUMNS:
+        assert np.array_equal(getattr(one.pedal, column), getattr(other.pedal, column)), column
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "a.flac"
+    save(path, noise(40000).clip(-1, 1))
+    return path
+
+
+@pytest.mark.parametrize("ends", ["sound", "key"])
+def test_path_contents_samples_and_command_give_the_same_notes(
+    recording: Path, tmp_path: Path, ends: Any
+) -> None:
+    checkpoint = pretrained_checkpoint("fast")
+    transcriber = Transcriber.load(checkpoint)
+    save(recording, builtin_piano())
+    notes = transcriber.transcribe(recording, ends=ends)
+    assert len(notes) > 3 and (len(notes.pedal) > 0 or ends == "sound")
+    for source in (recording, str(recording), recording.read_bytes(), load(recording)):
+        result = transcriber.run(source, Options(ends))
+        assert_equal_notes(result.notes, notes)
+        assert result.seconds == 3.0
+    words = ["transcribe", str(recording), "--ckpt", str(checkpoint), "--ends", ends]
+    assert main([*words, "--output", str(tmp_path)]) == 0
+    write_midi(tmp_path / "expected.mid", notes)
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "expected.mid").read_bytes()
+    assert_equal_notes(read_midi(tmp_path / "a.mid"), read_midi(tmp_path / "expected.mid"))
+
+
+def builtin_piano() -> np.ndarray:
+    """Three seconds: a chord and two notes, with the pedal down in between."""
+    pedal = Pedal([0.1, 1.5], [SUSTAIN, SUSTAIN], [127, 0])
+    notes = Notes(
+        [0.2, 0.2, 0.2, 1.0, 1.8], [0.6, 0.6, 0.6, 1.4, 2.4], [48, 60, 64, 67, 72], [80] * 5, pedal
+    )
+    return piano.render(notes, piano.Instrument(), np.random.default_rng(0), 3.0)[:48000]
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3])
+def test_an_exception_of_check_ends_the_transcription(
+    cnn: Transcriber, recording: Path, calls: int
+) -> None:
+    left = [calls]
+
+    def check() -> None:
+        if not left[0]:
+            raise TimeoutError("enough")
+        left[0] -= 1
+
+    done: list[float] = []
+    windowed = replace(cnn, windowing=SHORT)
+    with pytest.raises(TimeoutError, match="enough"):
+        windowed.run(recording, Options(), lambda seconds, _: done.append(seconds), check)
+    assert 2.5 not in done
+
+
+def test_a_recording_that_is_too_long_is_refused(cnn: Transcriber, recording: Path) -> None:
+    for source in (recording, recording.read_bytes()):
+        assert cnn.run(source, Options(max_seconds=2.6)).seconds == 2.5
+        with pytest.raises(TooLongError, match="2 s"):
+            cnn.run(source, Options(max_seconds=2.0))
+
+
+def test_the_onset_threshold_replaces_the_decoders(cnn: Transcriber) -> None:
+    audio = noise(40000)
+    default = cnn.run(audio)
+    same = cnn.run(audio, Options(onset_threshold=cnn.decoder.onset_threshold))
+    assert_equal_notes(same.notes, default.notes)
+    lower, higher = (cnn.run(audio, Options(onset_threshold=t)).notes for t in (0.2, 0.7))
+    assert len(higher) < len(default.notes) < len(lower)
+    assert cnn.decoder.onset_threshold == 0.45
+
+
 @pytest.mark.parametrize("seconds", [30.0, 60.0, 90.0, 600.0])
 def test_workers_share_the_windows_evenly(seconds: float) -> None:
     frames = round(seconds * 31.25)
@@ -157,17 +244,17 @@ def test_workers_share_the_windows_evenly(seconds: float) -> None:
     assert len(starts) * length < 1.3 * frames
 
 
-def test_a_few_seconds_are_not_cut_into_margins() -> None:
+def test_a_few_seconds_are_one_window() -> None:
     assert Windowing().starts(round(5 * 31.25), 31.25, workers=8)[0] == [0]
 
 
-def test_windows_side_by_side_give_the_same(cnn: Transcriber) -> None:
-    audio, told = noise(300000), []
+def test_windows_in_parallel_give_the_same(cnn: Transcriber) -> None:
+    audio, done = noise(300000), []
     alone = replace(cnn, windowing=replace(SHORT, threads=1))
     before = torch.get_num_threads()
-    found = replace(cnn, windowing=replace(SHORT, threads=3)).posteriors(audio, told.append)
+    found = replace(cnn, windowing=replace(SHORT, threads=3)).posteriors(audio, done.append)
     assert torch.get_num_threads() == before
-    assert sum(told) == pytest.approx(300000 / 16000, abs=1 / cnn.frame_rate)
+    assert done == sorted(done) and done[-1] == 300000 / 16000
     for name, values in alone.posteriors(audio).items():
         assert torch.allclose(values, found[name], atol=1e-4), name
 

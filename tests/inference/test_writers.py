@@ -1,4 +1,4 @@
-"""Transcriptions in the forms people use."""
+"""Transcriptions written in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models from plain dictionaries: only our own classes, and nothing else that a file may name."""
+"""Models built from configurations: only amt's own classes can be instantiated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amt.models.build import build_model
 from amt.models.network import OUTPUTS
 
 
-def test_a_description_gives_front_end_and_network(small_model: dict) -> None:
+def test_a_configuration_gives_front_end_and_network(small_model: dict) -> None:
     before = copy.deepcopy(small_model)
     front_end, network = build_model(small_model)
     assert isinstance(front_end, LogFrequency)
@@ -32,15 +32,16 @@ def test_settings_reach_the_parts(small_model: dict) -> None:
     assert network.trunk.stem[0].num_features == 1
 
 
-def test_a_description_without_the_options_of_later_versions_does_without_them(
+def test_optional_parts_are_absent_unless_configured(
     small_model: dict,
 ) -> None:
     names = {name.split(".")[0] for name in build_model(small_model)[1].state_dict()}
     assert names == {"trunk", "temporal", "heads"}
     options = {"pedal": True, "global_context": 4, "skip_heads": True, "velocity_head": 4}
-    later = build_model({**small_model, **options})[1]
-    found = {name.split(".")[0] for name in later.state_dict()}
-    assert found == names | set(options)
+    complete = build_model({**small_model, **options})[1]
+    found = {name.split(".")[0] for name in complete.state_dict()}
+    parts = {"pedal_head", "global_context", "skip_heads", "velocity_head"}
+    assert found == names | parts
 
 
 @pytest.mark.parametrize("part", ["features", "trunk", "temporal"])
@@ -58,7 +59,7 @@ def test_a_description_without_the_options_of_later_versions_does_without_them(
         "",
     ],
 )
-def test_nothing_else_can_be_made(small_model: dict, part: str, target: str) -> None:
+def test_other_classes_cannot_be_instantiated(small_model: dict, part: str, target: str) -> None:
     small_model[part] = {"_target_": target}
     with pytest.raises(ValueError, match=f"_target_='{target}'") as raised:
         build_model(small_model)

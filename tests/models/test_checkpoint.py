@@ -1,4 +1,4 @@
-"""Checkpoints as training writes them and as they are shipped, and what only looks like one."""
+"""Checkpoints of training and weight files: reading, writing, and files that are refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from old_checkpoint import MODEL, old_checkpoint, write_old_checkpoint
 from safetensors.torch import load_file, save_file
 from small_model import CNN, LSTM, small_checkpoint
 
@@ -63,7 +64,7 @@ def test_a_checkpoint_without_thresholds_takes_the_defaults(
     assert Transcriber.load(path).decoder == Decoder()
 
 
-def test_shipped_weights_say_what_the_checkpoint_says(tmp_path: Path) -> None:
+def test_weight_files_give_the_posteriors_of_the_checkpoint(tmp_path: Path) -> None:
     training = small_checkpoint(tmp_path / "small.ckpt", LSTM)
     path = tmp_path / "small.safetensors"
     write_weights(path, read_checkpoint(training), "small", "noise: for tests")
@@ -74,7 +75,7 @@ def test_shipped_weights_say_what_the_checkpoint_says(tmp_path: Path) -> None:
     assert 0 < max(differences) < 1e-2
 
 
-def test_weights_are_halved_and_statistics_are_not(tmp_path: Path) -> None:
+def test_matrices_have_16_bits_and_vectors_32(tmp_path: Path) -> None:
     path = shipped(tmp_path / "small.safetensors")
     state = load_file(path)
     assert state["network.heads.weight"].dtype == torch.float16
@@ -174,7 +175,14 @@ def _broken_settings(path: Path) -> None:
 
 
 def _other_format(path: Path) -> None:
-    edit_header(shipped(path), format=2)
+    edit_header(shipped(path), format=3)
+
+
+def _old_tensor_names(path: Path) -> None:
+    """Today's settings, but tensors from before version 0.1.0."""
+    checkpoint = old_checkpoint()
+    checkpoint["hyper_parameters"]["model"] = MODEL
+    torch.save(checkpoint, path)
 
 
 def _without_model(path: Path) -> None:
@@ -200,34 +208,37 @@ def _shipped_tensors_that_do_not_fit(path: Path) -> None:
     [
         (".ckpt", _missing, "no such checkpoint"),
         (".ckpt", _folder, "has no model.json"),
-        (".ckpt", _empty, "not a whole file of tensors"),
-        (".ckpt", _text, "not a whole file of tensors"),
-        (".ckpt", _cut_short, "not a whole file of tensors"),
-        (".ckpt", _pickled_objects, "not a whole file of tensors"),
+        (".ckpt", _empty, "not a complete file of tensors"),
+        (".ckpt", _text, "not a complete file of tensors"),
+        (".ckpt", _cut_short, "not a complete file of tensors"),
+        (".ckpt", _pickled_objects, "not a complete file of tensors"),
         (".ckpt", _other_kind, "not a checkpoint of amt"),
         (".ckpt", _bare_tensor, "not a checkpoint of amt"),
         (".ckpt", _tensors_that_do_not_fit, "do not fit"),
         (".ckpt", _foreign_class, "os.system"),
         (".ckpt", _unknown_threshold, "sharpness"),
+        (".ckpt", write_old_checkpoint, r"do not fit .*amt\.features\.LogFreq.*migrate\.py OLD"),
+        (".ckpt", _old_tensor_names, r"do not fit .*migrate\.py OLD NEW\.safetensors"),
         (".safetensors", _missing, "no such checkpoint"),
         (".safetensors", _folder, "has no model.json"),
-        (".safetensors", _empty, "not a whole safetensors file"),
-        (".safetensors", _text, "not a whole safetensors file"),
-        (".safetensors", _shipped_cut_short, "not a whole safetensors file"),
-        (".safetensors", _shipped_cut_in_its_header, "not a whole safetensors file"),
-        (".safetensors", _huge_header, "not a whole safetensors file"),
-        (".safetensors", _other_kind, "not a whole safetensors file"),
+        (".safetensors", _empty, "not a complete safetensors file"),
+        (".safetensors", _text, "not a complete safetensors file"),
+        (".safetensors", _shipped_cut_short, "not a complete safetensors file"),
+        (".safetensors", _shipped_cut_in_its_header, "not a complete safetensors file"),
+        (".safetensors", _huge_header, "not a complete safetensors file"),
+        (".safetensors", _other_kind, "not a complete safetensors file"),
         (".safetensors", _foreign_tensors, "not a model of amt"),
         (".safetensors", _foreign_settings, "not a model of amt"),
         (".safetensors", _broken_settings, "not a model of amt"),
-        (".safetensors", _other_format, "has format 2, expected 1"),
+        (".safetensors", _other_format, "has format 3, expected 2"),
+        (".safetensors", write_old_checkpoint, r"has format 1, expected 2; convert .*migrate\.py"),
         (".safetensors", _without_model, "not a checkpoint of amt"),
         (".safetensors", _shipped_foreign_class, "os.system"),
         (".safetensors", _shipped_decoder_of_another_kind, "do not fit"),
         (".safetensors", _shipped_tensors_that_do_not_fit, "do not fit"),
     ],
 )
-def test_what_is_no_checkpoint_is_refused_in_one_line(  # type: ignore[no-untyped-def]
+def test_files_that_cannot_be_used_are_refused_in_one_line(  # type: ignore[no-untyped-def]
     tmp_path: Path, suffix: str, make, reason: str
 ) -> None:
     path = tmp_path / f"odd{suffix}"

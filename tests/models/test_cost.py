@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from amt.features.frontends import LogFrequency, SpectrogramShape
-from amt.models.cost import Cost, measure
+from amt.models.cost import Cost, network_cost
 from amt.models.network import Network
 from amt.models.temporal import Cnn, Lstm, Transformer
 from amt.models.trunk import ConvTrunk, HarmonicTrunk
@@ -16,7 +16,7 @@ SHAPE = FRONT_END.shape
 FRAMES = 160
 
 
-class Nothing(torch.nn.Module):
+class FreeTrunk(torch.nn.Module):
     """A trunk without a cost: 4 numbers a key."""
 
     dim, groups = 4, 88
@@ -27,7 +27,7 @@ class Nothing(torch.nn.Module):
 
 def count(temporal: torch.nn.Module) -> float:
     """Multiply-adds a frame and key, without the heads (4 outputs)."""
-    cost = measure(FRONT_END, Network(Nothing(), temporal))
+    cost = network_cost(FRONT_END, Network(FreeTrunk(), temporal))
     return cost.multiply_adds / FRONT_END.frame_rate / 88 - 4 * temporal.dim
 
 
@@ -46,7 +46,7 @@ def test_attention_compares_every_frame_with_every_frame() -> None:
 
 
 def test_harmonic_network_is_small_and_conv_network_is_not() -> None:
-    harmonic = measure(FRONT_END, Network(HarmonicTrunk(SHAPE), Lstm(32)))
+    harmonic = network_cost(FRONT_END, Network(HarmonicTrunk(SHAPE), Lstm(32)))
     mel = SpectrogramShape(1, 229)
     conv = Network(ConvTrunk(mel), Lstm(256))
     assert harmonic.parameters == sum(
@@ -55,15 +55,15 @@ def test_harmonic_network_is_small_and_conv_network_is_not() -> None:
     assert harmonic.parameters < 150_000 < sum(p.numel() for p in conv.parameters())
 
 
-def test_cost_reads_well() -> None:
+def test_cost_as_text() -> None:
     assert str(Cost(120424, 3.7e8)) == (
-        "120,424 parameters, 370 million multiply-adds a second of audio"
+        "120,424 parameters, 370 million multiply-adds per second of audio"
     )
 
 
 def test_measuring_leaves_the_network_as_it_was() -> None:
     network = Network(HarmonicTrunk(SHAPE, channels=8, blocks=1), Lstm(8)).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    measure(FRONT_END, network)
+    network_cost(FRONT_END, network)
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

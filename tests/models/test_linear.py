@@ -1,4 +1,4 @@
-"""A matrix a target on normalised spectra: built, saved, and indifferent to loudness."""
+"""Linear classifiers on normalised spectra: shapes, and independence of level."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL = {
 }
 
 
-def test_a_description_gives_the_network() -> None:
+def test_a_configuration_gives_the_network() -> None:
     front_end, network = build_model(MODEL)
     assert isinstance(network, LinearKeys)
     logits = network(front_end(torch.zeros(2, 8000)))

@@ -1,4 +1,4 @@
-"""Networks: shapes, what each part may hear, and what its weights are shared by."""
+"""Networks: shapes, receptive fields, shared weights, and parts that start at zero."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_the_pedal_has_one_logit_a_frame(trunk: str) -> None:
 
 
 def full(trunk: str) -> tuple[Network, Network]:
-    """A network, and one with the same weights and with all that may join one."""
+    """A network, and one with the same weights and all optional parts."""
     seen = TRUNKS[trunk]()
     plain = Network(seen, Lstm(seen.dim, hidden=6)).eval()
     velocity_head = VelocityHead(SHAPE, seen.dim, hidden=4) if trunk == "harmonic" else None
@@ -140,7 +140,7 @@ def full(trunk: str) -> tuple[Network, Network]:
 
 
 @pytest.mark.parametrize("trunk", TRUNKS)
-def test_what_joins_a_trained_network_says_nothing_at_first_and_learns(trunk: str) -> None:
+def test_optional_parts_do_not_change_a_trained_network_at_first_and_learn(trunk: str) -> None:
     plain, more = full(trunk)
     spec = spectrogram(2, 12)
     before, after = plain(spec), more(spec)
@@ -153,7 +153,7 @@ def test_what_joins_a_trained_network_says_nothing_at_first_and_learns(trunk: st
 
 
 @torch.no_grad()
-def test_touch_hears_the_partials_of_a_key_for_a_moment_and_changes_velocities_alone() -> None:
+def test_the_velocity_head_reads_harmonics_near_a_frame_and_changes_velocities_only() -> None:
     network = full("harmonic")[1]
     assert network.velocity_head is not None
     network.velocity_head.output.weight.normal_()
@@ -164,13 +164,14 @@ def test_touch_hears_the_partials_of_a_key_for_a_moment_and_changes_velocities_a
     changed = network.velocity_head(spec, torch.zeros(1, 8, 40, 88)) != other
     assert changed[0, 16:25, 40].all() and not changed[0, :16].any() and not changed[0, 25:].any()
     assert not changed[0, :, 41].any() and changed[0, 20, third]
-    heard = network(spec)
+    with_head = network(spec)
     network.velocity_head.output.weight.zero_()
-    deaf = network(spec)
-    assert [name for name in OUTPUTS if not torch.equal(heard[name], deaf[name])] == ["velocity"]
+    without = network(spec)
+    changed_outputs = [name for name in OUTPUTS if not torch.equal(with_head[name], without[name])]
+    assert changed_outputs == ["velocity"]
 
 
-def test_touch_needs_bins_that_belong_to_keys() -> None:
+def test_the_velocity_head_needs_bins_that_belong_to_keys() -> None:
     with pytest.raises(ValueError, match=r"features=logfreq.*velocity_head=0"):
         VelocityHead(SpectrogramShape(1, 229), 16)
     with pytest.raises(ValueError, match="velocity_head=-3"):
@@ -178,8 +179,8 @@ def test_touch_needs_bins_that_belong_to_keys() -> None:
 
 
 @torch.no_grad()
-def test_with_the_keyboard_every_key_hears_every_other_at_all_times() -> None:
-    """Here the harmonic trunk and the LSTM alone would keep a distance of 13 semitones silent."""
+def test_with_the_global_context_every_key_depends_on_every_other_at_all_times() -> None:
+    """Without it this trunk and CNN do not connect keys 13 semitones apart."""
     seen = HarmonicTrunk(SHAPE, channels=4, blocks=1, harmonics=2, stem_channels=2)
     network = Network(seen, Cnn(4, layers=1), global_context=5).eval()
     spec = spectrogram(1, 30)
@@ -203,46 +204,48 @@ def steps_to_harmonics(harmonics: int) -> list[int]:
 
 
 def shifted(x: Tensor, step: int) -> Tensor:
-    """What key k sees at key k + step; zero beyond the keyboard."""
+    """Key k gets the values of key k + step; zero beyond the 88 keys."""
     padded = F.pad(x, (NUM_KEYS, NUM_KEYS))
     return padded[..., NUM_KEYS + step : 2 * NUM_KEYS + step]
 
 
-def weight_of_step(gather: HarmonicConv, step: int) -> Tensor:
-    """The 1x1 weights (D, D) by which the key `step` keys above enters."""
-    dim = gather.octaves.in_channels
-    probe = torch.zeros(dim, dim, 1, NUM_KEYS)
+def weight_of_step(convolution: HarmonicConv, step: int) -> Tensor:
+    """The 1x1 weights (D, D) of the key `step` keys above."""
+    dim = convolution.octaves.in_channels
+    impulses = torch.zeros(dim, dim, 1, NUM_KEYS)
     middle = NUM_KEYS // 2
-    probe[range(dim), range(dim), 0, middle + step] = 1
-    return (gather(probe) - gather(torch.zeros_like(probe)))[:, :, 0, middle].T
+    impulses[range(dim), range(dim), 0, middle + step] = 1
+    return (convolution(impulses) - convolution(torch.zeros_like(impulses)))[:, :, 0, middle].T
 
 
 @pytest.mark.parametrize("harmonics", [2, 3, 8])
 @torch.no_grad()
-def test_gathering_is_shift_concatenate_and_a_1x1_convolution(harmonics: int) -> None:
-    gather = HarmonicConv(channels=3, harmonics=harmonics)
+def test_the_harmonic_convolution_is_shift_concatenate_and_a_1x1_convolution(
+    harmonics: int,
+) -> None:
+    convolution = HarmonicConv(channels=3, harmonics=harmonics)
     steps = steps_to_harmonics(harmonics)
-    weight = torch.cat([weight_of_step(gather, step) for step in steps], dim=1)
+    weight = torch.cat([weight_of_step(convolution, step) for step in steps], dim=1)
     x = torch.randn(2, 3, 5, NUM_KEYS)
     stacked = torch.cat([shifted(x, step) for step in steps], dim=1)
-    expected = F.conv2d(stacked, weight[:, :, None, None], gather.octaves.bias)
-    assert_equal(gather(x), expected)
+    expected = F.conv2d(stacked, weight[:, :, None, None], convolution.octaves.bias)
+    assert_equal(convolution(x), expected)
     assert weight.abs().min(dim=0).values.max() > 0 and weight.unique().numel() == weight.numel()
 
 
 @torch.no_grad()
-def test_a_key_is_heard_exactly_by_the_keys_it_is_harmonically_related_to() -> None:
-    gather = HarmonicConv(channels=3, harmonics=8)
-    struck = torch.zeros(1, 3, 1, NUM_KEYS)
-    struck[..., 44] = 1
-    change = gather(struck) - gather(torch.zeros_like(struck))
-    heard = change.abs().sum(dim=(0, 1, 2)).nonzero().flatten() - 44
-    assert heard.tolist() == [-36, -34, -31, -28, -24, -19, -12, 0, 12, 19, 24, 28, 31, 34, 36]
+def test_a_key_affects_exactly_the_keys_it_is_harmonically_related_to() -> None:
+    convolution = HarmonicConv(channels=3, harmonics=8)
+    impulse = torch.zeros(1, 3, 1, NUM_KEYS)
+    impulse[..., 44] = 1
+    change = convolution(impulse) - convolution(torch.zeros_like(impulse))
+    steps = change.abs().sum(dim=(0, 1, 2)).nonzero().flatten() - 44
+    assert steps.tolist() == [-36, -34, -31, -28, -24, -19, -12, 0, 12, 19, 24, 28, 31, 34, 36]
 
 
-def test_gathering_starts_at_the_scale_of_one_convolution() -> None:
-    gather = HarmonicConv(channels=32)
-    spread = gather(torch.randn(4, 32, 8, NUM_KEYS)).std().item()
+def test_the_harmonic_convolution_starts_at_the_scale_of_one_convolution() -> None:
+    convolution = HarmonicConv(channels=32)
+    spread = convolution(torch.randn(4, 32, 8, NUM_KEYS)).std().item()
     assert spread == pytest.approx(1 / math.sqrt(3), rel=0.25)
 
 
@@ -280,7 +283,7 @@ def test_the_harmonic_trunk_slides_over_pitch() -> None:
     low, high = trunk(spec), trunk(spec.roll(7 * 3, dims=-1))
     assert_equal(high[..., 20:70], low[..., 13:63])
     assert low.std() > 0.1
-    trunk.key.normal_()
+    trunk.key_embedding.normal_()
     assert not torch.allclose(trunk(spec.roll(21, dims=-1))[..., 20:70], trunk(spec)[..., 13:63])
 
 
@@ -345,8 +348,8 @@ def test_groups_share_weights_and_do_not_mix(temporal: str) -> None:
 
 
 @torch.no_grad()
-def test_a_transformer_has_no_clock_of_its_own() -> None:
-    """Far from the ends only distances count: the same music later gives the same output later."""
+def test_a_transformer_depends_on_distances_in_time_only() -> None:
+    """Far from the ends, a shift of the input shifts the output."""
     module = Transformer(8, layers=2, heads=2).eval()
     x = torch.randn(1, 8, 300, 1)
     assert_equal(module(x[:, :, 37:])[:, :, 100:150], module(x)[:, :, 137:187])
@@ -362,10 +365,10 @@ def test_a_transformer_works_on_longer_windows_than_any_before() -> None:
 
 
 @torch.no_grad()
-def test_a_transformer_listens_to_both_sides() -> None:
+def test_a_transformer_sees_both_past_and_future() -> None:
     assert changed_frames(Transformer(8, layers=1, heads=2), 11, 5) == list(range(11))
 
 
-def test_a_transformer_explains_which_widths_it_takes() -> None:
+def test_a_transformer_refuses_a_width_that_heads_do_not_divide() -> None:
     with pytest.raises(ValueError, match=r"dim \(30\) must be a multiple of heads \(4\)"):
         Transformer(30, heads=4)

@@ -1,4 +1,4 @@
-"""A checkpoint as training writes it, of a network so small that tests are quick."""
+"""A training checkpoint of a network that is small enough for quick tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LSTM = {"_target_": "amt.models.temporal.Lstm", "hidden": 8}
 
 
 def small_checkpoint(path: Path, temporal: dict[str, Any] = CNN, **changes: Any) -> Path:
-    """Random weights, and thresholds at which they give notes."""
+    """Write a checkpoint with random weights, and thresholds at which they give notes."""
     model = {
         "features": {"_target_": "amt.features.frontends.LogFrequency", "n_ffts": [2048, 512]},
         "trunk": {

@@ -1,1 +1,1 @@
-"""Backends that compute posteriors: PyTorch, TorchScript, ONNX Runtime."""
+"""Backends that compute posteriors from audio: PyTorch, TorchScript, ONNX Runtime."""

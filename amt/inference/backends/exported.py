@@ -1,10 +1,10 @@
-"""Folders that `amt export` wrote: what they say, and which of their programs listens.
+"""Load a model from a folder that `amt export` wrote, with TorchScript or ONNX Runtime.
 
-Such a folder is as trustworthy as who made it. Its checksums tell damage, not malice: whoever
-changes a program can change them too. ONNX holds numbers and operators; TorchScript is a program of
-its own small language that may, say, write files. `auto` takes TorchScript, since it needs no other
-package, runs on GPUs, and twice as fast as ONNX on processors that multiply bfloat16; for a folder
-from someone unknown choose onnx.
+Load such a folder only if you trust its author. Its checksums find damage, not manipulation: who
+changes a model file can change its checksum too. An ONNX file holds numbers and operators only; a
+TorchScript file is a program, which may for example write files. So for a folder from an unknown
+author choose the backend onnx. `auto` chooses TorchScript, because it needs no other package, runs
+on GPUs, and is twice as fast as ONNX on processors that multiply bfloat16 in hardware.
 """
 
 from __future__ import annotations
@@ -24,46 +24,47 @@ from amt.models.checkpoint import DESCRIPTION, CheckpointError
 Backend = Literal["auto", "torchscript", "onnx"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
 
-# The version of what stands in a folder.
+# The version of the folder's layout and of the fields of model.json.
 FORMAT = 1
 CARD = "README.md"
-PROGRAMS = {"torchscript": "model.pt", "onnx": "model.onnx"}
-FILES = (*PROGRAMS.values(), DESCRIPTION, CARD)
+# The model file of each backend, and all files of a folder.
+MODEL_FILES = {"torchscript": "model.pt", "onnx": "model.onnx"}
+EXPORT_FILES = (*MODEL_FILES.values(), DESCRIPTION, CARD)
 
 
 def load_exported(
     folder: Path, device: torch.device, precision: str = "auto", backend: Backend = "auto"
 ) -> tuple[PosteriorModel, dict[str, Any]]:
-    """The model of a folder, and the settings of its decoder.
+    """The model of an exported folder, and the settings of its decoder.
 
-    Raises CheckpointError where the folder is no export, another version's or damaged, or the
-    backend is not installed; ValueError for an backend, device or precision that there is not.
+    Raises CheckpointError if the folder is not an export, has another format or is damaged, or if
+    the backend is not installed; ValueError for an unknown backend, device or precision.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend {backend!r}: expected one of {', '.join(BACKENDS)}")
-    described = read_description(folder)
+    description = read_description(folder)
     load = _load_onnx if backend == "onnx" else _load_torchscript
-    return load(folder, described, device, precision), described["decoder"]
+    return load(folder, description, device, precision), description["decoder"]
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """What model.json says: how to use the programs, and where they come from.
+    """The contents of a folder's model.json: sample rate, outputs, decoder settings, checksums.
 
-    Raises CheckpointError.
+    Raises CheckpointError if the file is missing, damaged or of another format.
     """
     path = folder / DESCRIPTION
     expected = "expected a folder that `amt export` wrote"
     if not path.is_file():
         raise CheckpointError(f"{folder}: has no {DESCRIPTION}; {expected}")
     try:
-        described = json.loads(path.read_text("utf-8"))
-        version = described["format"]
+        description = json.loads(path.read_text("utf-8"))
+        version = description["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: damaged or not of amt; {expected}") from error
+        raise CheckpointError(f"{path}: damaged, or not written by amt; {expected}") from error
     if version != FORMAT:
         advice = "export the checkpoint again, or install the version of amt that wrote it"
         raise CheckpointError(f"{path}: has format {version}, expected {FORMAT}; {advice}")
-    kinds = {
+    types = {
         "name": str,
         "sample_rate": int,
         "hop_length": int,
@@ -71,39 +72,39 @@ def read_description(folder: Path) -> dict[str, Any]:
         "decoder": dict,
         "files": dict,
     }
-    for name, kind in kinds.items():
-        if not isinstance(described.get(name), kind):
-            raise CheckpointError(f"{path}: says no {name}; {expected}")
-    return described
+    for name, expected_type in types.items():
+        if not isinstance(description.get(name), expected_type):
+            raise CheckpointError(f"{path}: has no valid {name!r}; {expected}")
+    return description
 
 
 def _load_torchscript(
-    folder: Path, described: Mapping[str, Any], device: torch.device, precision: str
+    folder: Path, description: Mapping[str, Any], device: torch.device, precision: str
 ) -> PosteriorModel:
     from amt.inference.backends import torchscript
 
-    program = _checked(folder, described, "torchscript")
-    return torchscript.load(program, device, pick_precision(precision, device))
+    path = _verified_file(folder, description, "torchscript")
+    return torchscript.load(path, device, pick_precision(precision, device))
 
 
 def _load_onnx(
-    folder: Path, described: Mapping[str, Any], device: torch.device, precision: str
+    folder: Path, description: Mapping[str, Any], device: torch.device, precision: str
 ) -> PosteriorModel:
     from amt.inference.backends import onnx
 
     if device.type != "cpu" or precision == "bfloat16":
         raise ValueError("backend onnx: computes in float32 on the cpu; use backend torchscript")
-    program = _checked(folder, described, "onnx")
-    clock = described["sample_rate"], described["hop_length"]
-    return onnx.load(program, *clock, described["outputs"])
+    path = _verified_file(folder, description, "onnx")
+    sample_rate, hop_length = description["sample_rate"], description["hop_length"]
+    return onnx.load(path, sample_rate, hop_length, description["outputs"])
 
 
-def _checked(folder: Path, described: Mapping[str, Any], backend: str) -> Path:
-    """The program of an backend. Raises CheckpointError where it differs from its checksum."""
-    path = folder / PROGRAMS[backend]
+def _verified_file(folder: Path, description: Mapping[str, Any], backend: str) -> Path:
+    """The model file of a backend. Raises CheckpointError if missing or if its checksum differs."""
+    path = folder / MODEL_FILES[backend]
     if not path.is_file():
         raise CheckpointError(f"{path}: missing; export the checkpoint again")
-    if described["files"].get(path.name) != checksum(path):
+    if description["files"].get(path.name) != checksum(path):
         advice = "it was damaged or changed; export the checkpoint again"
         raise CheckpointError(f"{path}: differs from its checksum in {DESCRIPTION}; {advice}")
     return path

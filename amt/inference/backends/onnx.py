@@ -1,8 +1,9 @@
-"""Programs as ONNX, which holds no code of its own, and as onnxruntime computes them.
+"""The ONNX backend: write a model as an ONNX file, and compute posteriors with onnxruntime.
 
-torch.stft gives complex numbers, which ONNX's operators do not take; its own operator STFT gives
-pairs of real ones. So the transforms are exported as twins that work on pairs. Written by torch's
-older exporter: the newer one cannot give an LSTM a dynamic length.
+Two things are written by hand because no exporter does them. torch.stft returns complex numbers,
+which ONNX's operators do not accept, while ONNX's own operator STFT returns real and imaginary
+parts: the front end's transforms are replaced by ones that compute with these. And torch's older
+exporter (`dynamo=False`) is used, since the newer one fixes the length of an LSTM's input.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from torch import Tensor, nn
 from amt.errors import one_line
 from amt.features.frontends import num_frames
 from amt.features.transforms import FilterBank, Octave
-from amt.inference.backends.program import Program
 from amt.inference.backends.pytorch import CONTEXT_SECONDS
+from amt.inference.backends.waveform_model import WaveformToPosteriors
 from amt.models.checkpoint import CheckpointError
 from amt.models.trunk import PairedConv2d
 
-# The first with the operator STFT.
+# The first version of ONNX's operators that has STFT.
 OPSET = 17
 INPUT = "audio"
 
 
-def save(program: Program, path: Path) -> None:
-    """Write a program with inputs and outputs of any batch and length. Raises CheckpointError."""
+def save(model: WaveformToPosteriors, path: Path) -> None:
+    """Write a model for any batch size and length. Raises CheckpointError if onnx is missing."""
     try:
         import onnx
     except ImportError as error:
         raise _missing(path, "onnx") from error
-    names = list(program.network.widths)
+    names = list(model.network.widths)
     axes = {INPUT: {0: "batch", 1: "samples"}}
     axes |= {name: {0: "batch", 1: "frames"} for name in names}
-    example = torch.randn(2, 16 * program.front_end.hop_length)
-    with _quiet(), torch.no_grad():
+    example = torch.randn(2, 16 * model.front_end.hop_length)
+    with _ignored_warnings(), torch.no_grad():
         torch.onnx.export(
-            _twin(program),
+            _for_onnx(model),
             (example,),
             path,
             input_names=[INPUT],
@@ -59,7 +60,7 @@ def save(program: Program, path: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """A program in a session of onnxruntime, which computes in 32 bits on the processor."""
+    """A `PosteriorModel` computed by onnxruntime, in 32 bits on the CPU."""
 
     session: Any
     sample_rate: int
@@ -75,8 +76,11 @@ class OnnxModel:
         return {name: torch.stack([row[name] for row in rows]) for name in self.widths}
 
     def _window(self, audio: np.ndarray, start: int, length: int) -> dict[str, Tensor]:
-        """The window with what its spectrogram sees around it, but nothing beyond the recording:
-        the network would hear silence there, where it was trained to see an end."""
+        """Posteriors (length, columns) of one window, computed with `CONTEXT_SECONDS` on each side.
+
+        Where the recording ends inside that context, the context ends too. Zeros in its place would
+        give the network frames of silence, where in training it met the border of the spectrogram.
+        """
         context = round(CONTEXT_SECONDS * self.sample_rate / self.hop_length)
         frames = max(1, num_frames(len(audio), self.hop_length))
         first, last = max(0, start - context), min(frames, start + length + context)
@@ -91,14 +95,14 @@ class OnnxModel:
 
 
 def compute(path: Path, clips: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, Tensor]]:
-    """What the program in `path` gives for each of `clips` (B, S). Raises CheckpointError."""
+    """Posteriors of each of `clips` (B, S) by the model file `path`. Raises CheckpointError."""
     session = _session(path)
     outputs = [session.run(list(names), {INPUT: clip.numpy()}) for clip in clips]
     return [dict(zip(names, map(torch.from_numpy, found), strict=True)) for found in outputs]
 
 
 def load(path: Path, sample_rate: int, hop_length: int, widths: Mapping[str, int]) -> OnnxModel:
-    """The program in `path`. Raises CheckpointError where onnxruntime is missing or refuses it."""
+    """The model file `path`. Raises CheckpointError if onnxruntime is missing or cannot read it."""
     return OnnxModel(_session(path), sample_rate, hop_length, widths)
 
 
@@ -108,16 +112,19 @@ def _session(path: Path) -> Any:
     except ImportError as error:
         raise _missing(path, "onnxruntime") from error
     options = onnxruntime.SessionOptions()
-    # Windows are computed side by side; each needs no more than one thread.
+    # Windows are computed in parallel already, by threads of Python.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # Its own kinds share no other base.
+    except Exception as error:  # onnxruntime's exceptions have no other common base class.
         raise CheckpointError(f"{path}: onnxruntime cannot read it ({one_line(error)})") from error
 
 
 class _Stft(torch.autograd.Function):
-    """Padded audio (B, S) -> real and imaginary parts (B, T, bins, 2), as ONNX's operator."""
+    """Padded audio (B, S) -> real and imaginary parts (B, T, bins, 2), exported as ONNX's STFT.
+
+    `forward` computes the same in PyTorch; `symbolic` is what torch's exporter writes instead.
+    """
 
     @staticmethod
     def forward(ctx: Any, audio: Tensor, window: Tensor, hop_length: int) -> Tensor:
@@ -133,12 +140,12 @@ class _Stft(torch.autograd.Function):
         step = g.op("Constant", value_t=torch.tensor(hop_length))
         signal = g.op("Unsqueeze", audio, last)
         pairs = g.op("STFT", signal, step, window, onesided_i=1)
-        # Else the exporter takes the lengths of its example for those of all audio.
+        # Without this the exporter would fix the number of frames to that of its example.
         return pairs.setType(window.type().with_sizes([None, None, n_fft // 2 + 1, 2]))
 
 
-class _Pairs(nn.Module):
-    """A part of a front end on pairs of real numbers in place of complex ones."""
+class _RealTransform(nn.Module):
+    """A filter bank or octave of a front end, computed with real and imaginary parts."""
 
     window: Tensor
 
@@ -152,30 +159,30 @@ class _Pairs(nn.Module):
         real, imag = pairs.transpose(1, 2).unbind(-1)
         if isinstance(self.part, FilterBank):
             bins = self.part.filters.shape[1]
-            return self.part.filters @ _size(real[:, :bins], imag[:, :bins])
+            return self.part.filters @ _magnitude(real[:, :bins], imag[:, :bins])
         spectrum = self.part.spectrum
-        return _size(*(spectrum.real @ real - spectrum.imag @ imag).chunk(2, dim=1))
+        return _magnitude(*(spectrum.real @ real - spectrum.imag @ imag).chunk(2, dim=1))
 
 
-def _size(real: Tensor, imag: Tensor) -> Tensor:
+def _magnitude(real: Tensor, imag: Tensor) -> Tensor:
     return (real.square() + imag.square()).sqrt()
 
 
-def _twin(program: Program) -> Program:
-    """The same, of what ONNX and its runtime know best: pairs of numbers, plain convolutions."""
-    twin = copy.deepcopy(program)
-    parts = twin.front_end.transform.parts
+def _for_onnx(model: WaveformToPosteriors) -> WaveformToPosteriors:
+    """A copy that computes the same with real numbers and ordinary convolutions."""
+    exportable = copy.deepcopy(model)
+    parts = exportable.front_end.transform.parts
     for index, part in enumerate(parts):
         assert isinstance(part, FilterBank | Octave)
-        parts[index] = _Pairs(part)
-    for name, module in list(twin.named_modules()):
+        parts[index] = _RealTransform(part)
+    for name, module in list(exportable.named_modules()):
         if isinstance(module, PairedConv2d):
-            twin.set_submodule(name, _plain(module))
-    return twin.eval()
+            exportable.set_submodule(name, _as_conv2d(module))
+    return exportable.eval()
 
 
-def _plain(paired: PairedConv2d) -> nn.Conv2d:
-    """The convolution that `paired` computes in a way of its own."""
+def _as_conv2d(paired: PairedConv2d) -> nn.Conv2d:
+    """`paired` as an ordinary convolution: pairs of bins only suit PyTorch's kernels for CPUs."""
     plain = nn.Conv2d(paired.in_channels, paired.out_channels, 1, bias=paired.bias is not None)
     plain.kernel_size, plain.padding = paired.kernel_size, paired.padding
     plain.weight, plain.bias = paired.weight, paired.bias
@@ -183,8 +190,9 @@ def _plain(paired: PairedConv2d) -> nn.Conv2d:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter warns that it is old, and of LSTMs, whose length and batch tests vary."""
+def _ignored_warnings() -> Iterator[None]:
+    """Ignore the exporter's warnings: that it is deprecated, and that an LSTM's batch size may be
+    fixed, which tests show it is not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

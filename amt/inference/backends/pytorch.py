@@ -1,4 +1,4 @@
-"""What a transcriber asks of whatever computes its posteriors, and how PyTorch modules do it."""
+"""The interface `PosteriorModel` of all backends, and its implementation with PyTorch modules."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# Seconds of audio around a window that its first and last spectrogram frames see; half of the
-# longest analysis window among the front ends (16384 samples, the constant-Q's).
+# Seconds of audio before and after a window that its first and last spectrogram frames depend on:
+# half of the longest analysis window of all front ends (16384 samples, of the constant-Q).
 CONTEXT_SECONDS = 0.512
 
 
 class PosteriorModel(Protocol):
-    """Computes posteriors of audio at `sample_rate`, one frame for every `hop_length` samples.
+    """Computes posteriors of audio at `sample_rate`, one frame every `hop_length` samples.
 
-    widths: the name of every output, and how many columns it has. device: where it computes.
+    widths: the number of columns of each output, by name. device: where it computes.
     """
 
     @property
@@ -34,19 +34,19 @@ class PosteriorModel(Protocol):
     def device(self) -> torch.device: ...
 
     def __call__(self, audio: np.ndarray, starts: Sequence[int], length: int) -> dict[str, Tensor]:
-        """Posteriors (B, length, columns) of `length` frames from each frame of `starts` on.
+        """Posteriors (B, length, columns) of B windows of `length` frames, on the CPU.
 
-        They come on the CPU. audio: the whole recording (S,), with silence around it. Several
-        threads may call at once.
+        audio: the whole recording (S,). starts: the first frame of each window. Several threads may
+        call this at the same time.
         """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class PyTorchModel:
-    """A front end and a network, as they were trained or as TorchScript keeps them.
+    """A `PosteriorModel` of a front end and a network, either of a checkpoint or of TorchScript.
 
-    They are set to evaluation and stay on their device. The front end computes in 32 bits, the
+    Both are set to evaluation mode and stay on their device. The front end computes in 32 bits, the
     network under autocast to `precision`.
     """
 

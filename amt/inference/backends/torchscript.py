@@ -1,4 +1,7 @@
-"""Programs as TorchScript. It is deprecated upstream, so that nothing else knows of it."""
+"""The TorchScript backend: write and load model files.
+
+Torch deprecates TorchScript, so no other file uses it.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +14,46 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from amt.inference.backends.program import Program
 from amt.inference.backends.pytorch import PyTorchModel
+from amt.inference.backends.waveform_model import WaveformToPosteriors
 from amt.inference.optimize import round_weights
 from amt.models.checkpoint import CheckpointError
 
 
-def save(program: Program, path: Path) -> None:
-    """Write a program, with code and weights: torch.jit.load runs it, in Python or C++."""
-    # By way of memory: where the disk is full torch's own writer ends the whole process.
-    written = io.BytesIO()
-    with _quiet():
-        torch.jit.save(torch.jit.script(program.eval()), written)
-    path.write_bytes(written.getvalue())
+def save(model: WaveformToPosteriors, path: Path) -> None:
+    """Write a model with its code and weights, for torch.jit.load in Python or C++."""
+    # Written to memory first: on a full disk torch's own writer aborts the process.
+    buffer = io.BytesIO()
+    with _ignored_deprecation():
+        torch.jit.save(torch.jit.script(model.eval()), buffer)
+    path.write_bytes(buffer.getvalue())
 
 
 def compute(path: Path, clips: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, Tensor]]:
-    """What the program in `path` gives for each of `clips` (B, S). Raises CheckpointError."""
-    program = _read(path, torch.device("cpu"))
+    """Posteriors of each of `clips` (B, S) by the model file `path`. Raises CheckpointError."""
+    model = _read(path, torch.device("cpu"))
     with torch.inference_mode():
-        return [program(clip) for clip in clips]
+        return [model(clip) for clip in clips]
 
 
 def load(path: Path, device: torch.device, precision: torch.dtype) -> PyTorchModel:
-    """The front end and the network of a program, the network to run in `precision`.
+    """The front end and the network of the model file `path`, the network to run in `precision`.
 
-    Reading it runs what it says, though in TorchScript's own small language: the file must come
-    from someone who is trusted. Raises CheckpointError.
+    Loading runs code of the file (in TorchScript's restricted language): load only files whose
+    author you trust. Raises CheckpointError.
     """
-    program = _read(path, device)
-    round_weights(program.network, precision)
-    program.network.to(memory_format=torch.channels_last)
-    return PyTorchModel(program.front_end, _AsItStands(program.network), precision)
+    model = _read(path, device)
+    round_weights(model.network, precision)
+    model.network.to(memory_format=torch.channels_last)
+    return PyTorchModel(model.front_end, _WithoutGraphOptimizer(model.network), precision)
 
 
-class _AsItStands(nn.Module):
-    """A network run as it was written: torch's optimiser of graphs profiles the first runs of every
-    length, and under autocast slows the later ones. Threads that overlap may leave it
-    switched off for the process, which changes no result.
+class _WithoutGraphOptimizer(nn.Module):
+    """Runs a network without TorchScript's graph optimiser.
+
+    The optimiser profiles the first runs with every new length, and under autocast makes later runs
+    slower. The switch is global: threads that run at the same time may leave it off for the whole
+    process, which does not change results.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -62,7 +67,7 @@ class _AsItStands(nn.Module):
 
 
 def _read(path: Path, device: torch.device) -> torch.jit.ScriptModule:
-    with _quiet():
+    with _ignored_deprecation():
         try:
             return torch.jit.load(path, map_location=device)
         except (RuntimeError, ValueError) as error:
@@ -71,7 +76,7 @@ def _read(path: Path, device: torch.device) -> torch.jit.ScriptModule:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _ignored_deprecation() -> Iterator[None]:
     with warnings.catch_warnings():
         for category in (DeprecationWarning, FutureWarning):
             warnings.filterwarnings("ignore", "`torch.jit", category)

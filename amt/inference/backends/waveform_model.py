@@ -1,4 +1,4 @@
-"""From a waveform to posteriors in one module, as it is exported."""
+"""Front end, network and sigmoid as one module, from waveform to posteriors: what is exported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from amt.models.network import Network
 
 
 class Spectrogram(nn.Module):
-    """A front end by FFTs alone, in what TorchScript understands: (B, S) -> (B, C, T, F)."""
+    """A front end computed by FFTs, in code that TorchScript can compile: (B, S) -> (B, C, T, F).
+
+    `FrontEnd` itself cannot be compiled, since it can also use nnAudio.
+    """
 
     def __init__(self, front_end: FrontEnd) -> None:
         super().__init__()
@@ -23,10 +26,10 @@ class Spectrogram(nn.Module):
         return log_spectrogram(self.transform(audio), frames)
 
 
-class Program(nn.Module):
+class WaveformToPosteriors(nn.Module):
     """audio (B, S) in float32 -> posteriors (B, T, 88) of every output, the pedal's (B, T, 1).
 
-    T is ceil(S / hop_length). Any batch, any length from one sample on.
+    T is ceil(S / hop_length). Any batch size and any number of samples from 1 on.
     """
 
     def __init__(self, front_end: FrontEnd, network: Network | LinearKeys) -> None:
