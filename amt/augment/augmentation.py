@@ -1,4 +1,4 @@
-"""Which effects there are, how strong and how frequent, and in which order they come."""
+"""The augmentation of a batch: which effects, how strong, how often, in which order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amt.augment import filters, noise, recorder, recordings, spectrum
-from amt.augment.draw import Draw
-from amt.augment.mixing import Mixture, mix
+from amt.augment import audio_folders, distortion, filters, noise, spectrum
+from amt.augment.batch_random import BatchRandom
+from amt.augment.mixing import MixedBatch, mix_excerpts
 from amt.features.frontends import SpectrogramShape
 from amt.io.audio import SAMPLE_RATE
 
@@ -18,27 +18,28 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strengths, ranges that are drawn from, and the probability of what is not always there.
+    """Strengths and probabilities of all effects; a `Range` is drawn from uniformly.
 
-    key_shift: semitones up or down at most; labels follow. detune: semitones out of tune at most.
-    Both need a front end that is logarithmic in frequency. gain_db: standard deviation of levels.
-    equalizer: probability of another frequency response; tilt_db: the standard deviation of its
-    slope per octave; equalizer_bands, equalizer_db: how many bands, and the gain of each.
+    key_shift: pitch shift, at most so many semitones up or down; labels follow. detune: mistuning,
+    at most so many semitones. Both need a front end with a logarithmic frequency axis. gain_db:
+    standard deviation of the level. equalizer: probability of another frequency response; tilt_db:
+    standard deviation of its slope in dB an octave; equalizer_bands, equalizer_db: number of bands
+    and gain of each.
 
-    mixing: probability that another example of the batch sounds too; mixing_db: its level against
+    mixing: probability that another example of the batch is added; mixing_db: its level relative to
     the first.
 
-    reverb: probability of a room; reverb_db: level of what it adds against the direct sound;
-    reverb_decay: seconds in which an invented one falls by 60 dB. impulse_responses: a folder of
-    measured rooms; measured: the part of the reverberant examples that gets one of these.
-    band: probability of a limited band, from a telephone's to a good tape's; low_cut, high_cut: its
-    ends in Hz.
-    noise: probability of noise, white to pink; noise_db: signal-to-noise ratio. noises: a folder of
-    recordings; recorded_noise, recorded_noise_db: the same for these.
-    compression: probability; compression_ratio: decibels of sound for a decibel on the tape.
-    clipping: probability; clipping_db: the limit against the highest peak. codec: probability of a
-    lossy one; codec_cut: the frequency in Hz where it ends; codec_db: its steps
-    below what masks them.
+    reverb: probability of reverberation; reverb_db: its energy relative to the direct sound;
+    reverb_decay: seconds in which synthetic reverberation decays by 60 dB. impulse_responses: a
+    folder of measured rooms or None; measured_reverb: the fraction of reverberant examples that use
+    them. band_limit: probability of a limited bandwidth, from a telephone to a good tape; low_cut,
+    high_cut: its corners in Hz.
+    noise: probability of synthetic noise, white to pink; noise_db: signal-to-noise ratio. noises:
+    folder of noise recordings or None; recorded_noise, recorded_noise_db: the same for these.
+    compression: probability of dynamic range compression; compression_ratio: dB of input per dB of
+    output. clipping: probability; clipping_db: the limit relative to the peak. codec: probability
+    of lossy coding; codec_cut: its highest frequency in Hz; codec_db: quantisation step below the
+    masking threshold.
     """
 
     key_shift: int = 3
@@ -54,8 +55,8 @@ class Augmentation:
     reverb_db: Range = (-25.0, 12.0)
     reverb_decay: Range = (0.15, 2.0)
     impulse_responses: str | None = None
-    measured: float = 0.5
-    band: float = 0.1
+    measured_reverb: float = 0.5
+    band_limit: float = 0.1
     low_cut: Range = (30.0, 300.0)
     high_cut: Range = (3000.0, 7500.0)
     noise: float = 0.7
@@ -72,33 +73,34 @@ class Augmentation:
     codec_db: Range = (3.0, 20.0)
 
     def read_folders(self) -> None:
-        """Read impulse responses and noises now, rather than where they are first heard.
+        """Read impulse responses and noise recordings now instead of in the first training step.
 
-        Raises FileNotFoundError and AudioError in one line.
+        Raises FileNotFoundError and AudioError with a one-line message.
         """
         if self.impulse_responses is not None:
-            recordings.impulse_responses(self.impulse_responses, torch.device("cpu"))
+            audio_folders.load_impulse_responses(self.impulse_responses, torch.device("cpu"))
         if self.noises is not None:
-            recordings.noises(self.noises, torch.device("cpu"))
+            audio_folders.load_noises(self.noises, torch.device("cpu"))
 
     def mix(
         self, audio: Tensor, notes: Tensor, length: Tensor, generator: torch.Generator | None
-    ) -> Mixture:
-        """Now and then two examples at once: audio (B, S), notes (B, N, columns), length (B,)."""
-        draw = Draw.like(audio, generator)
-        chosen, level = draw.chance(self.mixing), draw.between(*self.mixing_db)
-        return mix(audio, notes, length, chosen, level)
+    ) -> MixedBatch:
+        """Mix some examples with another: audio (B, S), notes (B, N, columns), length (B,)."""
+        random = BatchRandom.for_batch(audio, generator)
+        mixed, level = random.bernoulli(self.mixing), random.uniform(*self.mixing_db)
+        return mix_excerpts(audio, notes, length, mixed, level)
 
     def waveform(self, audio: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Room and band, noise, compression, clipping, codec: (B, S) -> (B, S)."""
-        draw = Draw.like(audio, generator)
-        audio = self._filter(audio, draw)
-        audio = draw.sometimes(self.noise, audio, self._add_noise)
+        """Reverberation, band limit, noise, compression, clipping, codec: (B, S) -> (B, S)."""
+        random = BatchRandom.for_batch(audio, generator)
+        apply = random.apply_with_probability
+        audio = self._filter(audio, random)
+        audio = apply(self.noise, audio, self._add_noise)
         if self.noises is not None:
-            audio = draw.sometimes(self.recorded_noise, audio, self._add_recorded_noise)
-        audio = draw.sometimes(self.compression, audio, self._compress)
-        audio = draw.sometimes(self.clipping, audio, self._clip)
-        return draw.sometimes(self.codec, audio, self._code)
+            audio = apply(self.recorded_noise, audio, self._add_recorded_noise)
+        audio = apply(self.compression, audio, self._compress)
+        audio = apply(self.clipping, audio, self._clip)
+        return apply(self.codec, audio, self._simulate_codec)
 
     def spectrogram(
         self,
@@ -107,69 +109,73 @@ class Augmentation:
         shape: SpectrogramShape,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
-        """Gain, frequency response and key shift of log amplitudes (B, C, T, F), and the notes."""
-        draw = Draw.like(spec, generator)
-        spec = spec + self.gain_db / 20 * draw.normal(1)[..., None, None]
-        spec = draw.sometimes(self.equalizer, spec, self._equalize)
+        """Gain, frequency response, pitch shift: log10 amplitude (B, C, T, F) and its notes."""
+        random = BatchRandom.for_batch(spec, generator)
+        spec = spec + self.gain_db / 20 * random.normal(1)[..., None, None]
+        spec = random.apply_with_probability(self.equalizer, spec, self._equalize)
         if not shape.bins_per_semitone or not (self.key_shift or self.detune):
             return spec, notes
-        shift = draw.integers(-self.key_shift, self.key_shift)
-        exact = shift + draw.between(-self.detune, self.detune)
-        moved = spectrum.roll(spec, exact * shape.bins_per_semitone)
-        return moved, spectrum.transpose(notes, shift)
+        semitones = random.integers(-self.key_shift, self.key_shift)
+        exact = semitones + random.uniform(-self.detune, self.detune)
+        moved = spectrum.shift_bins(spec, exact * shape.bins_per_semitone)
+        return moved, spectrum.transpose(notes, semitones)
 
-    def _equalize(self, spec: Tensor, draw: Draw) -> Tensor:
-        """Another frequency response: a slope, and bands."""
+    def _equalize(self, spec: Tensor, random: BatchRandom) -> Tensor:
+        """Another frequency response: the sum of a slope and of bands."""
         bins = spec.shape[-1]
-        bands = spectrum.equalizer(bins, draw, self.equalizer_bands, self.equalizer_db)
-        return spec + (spectrum.tilt(bins, draw, self.tilt_db) + bands)[:, None, None, :] / 20
+        bands = spectrum.equalizer(bins, random, self.equalizer_bands, self.equalizer_db)
+        tilt = spectrum.spectral_tilt(bins, random, self.tilt_db)
+        return spec + (tilt + bands)[:, None, None, :] / 20
 
-    def _filter(self, audio: Tensor, draw: Draw) -> Tensor:
-        """Room and band in one pass to frequencies and back, of the examples that have either."""
-        reverberant, limited = draw.chance(self.reverb), draw.chance(self.band)
+    def _filter(self, audio: Tensor, random: BatchRandom) -> Tensor:
+        """Reverberation and band limit by one FFT, of the examples that have either."""
+        reverberant = random.bernoulli(self.reverb)
+        limited = random.bernoulli(self.band_limit)
         either = reverberant | limited
         samples = audio.shape[-1]
-        size = filters.fast_size(samples + recordings.RESPONSE_SAMPLES)
+        size = filters.fft_length(samples + audio_folders.RESPONSE_SAMPLES)
         frequency = torch.fft.rfftfreq(size, 1 / SAMPLE_RATE, device=audio.device)
 
-        def room(part: Tensor, draw: Draw) -> Tensor:
-            return part * (1 + torch.fft.rfft(self._tail(draw), size))
+        def add_reverb(part: Tensor, random: BatchRandom) -> Tensor:
+            return part * (1 + torch.fft.rfft(self._reverb(random), size))
 
-        def band(part: Tensor, draw: Draw) -> Tensor:
-            return part * filters.band(frequency, draw, self.low_cut, self.high_cut)
+        def limit_band(part: Tensor, random: BatchRandom) -> Tensor:
+            return part * filters.band_pass(frequency, random, self.low_cut, self.high_cut)
 
-        def both(part: Tensor, draw: Draw) -> Tensor:
-            found = torch.fft.rfft(part, size)
-            found = draw.apply(reverberant[either], found, room)
-            found = draw.apply(limited[either], found, band)
-            return torch.fft.irfft(found, size)[..., :samples]
+        def both(part: Tensor, random: BatchRandom) -> Tensor:
+            transformed = torch.fft.rfft(part, size)
+            transformed = random.apply_where(reverberant[either], transformed, add_reverb)
+            transformed = random.apply_where(limited[either], transformed, limit_band)
+            return torch.fft.irfft(transformed, size)[..., :samples]
 
-        return draw.apply(either, audio, both)
+        return random.apply_where(either, audio, both)
 
-    def _tail(self, draw: Draw) -> Tensor:
-        """What rooms (B, RESPONSE_SAMPLES) add to a direct sound of 1 at their first sample."""
+    def _reverb(self, random: BatchRandom) -> Tensor:
+        """Reverberation (B, RESPONSE_SAMPLES), to be added to a direct sound of 1 at sample 0."""
         folder = self.impulse_responses
-        tail = filters.invented_room(draw, self.reverb_decay)
+        tail = filters.synthetic_reverb(random, self.reverb_decay)
         if folder is not None:
-            tail = draw.sometimes(
-                self.measured, tail, lambda _, draw: filters.measured_room(draw, folder)
+            tail = random.apply_with_probability(
+                self.measured_reverb,
+                tail,
+                lambda _, random: filters.measured_reverb(random, folder),
             )
-        return filters.with_level(tail, draw.between(*self.reverb_db))
+        return filters.scale_reverb(tail, random.uniform(*self.reverb_db))
 
-    def _add_noise(self, audio: Tensor, draw: Draw) -> Tensor:
-        invented = noise.coloured(audio.shape[-1], draw)
-        return noise.add(audio, invented, draw.between(*self.noise_db))
+    def _add_noise(self, audio: Tensor, random: BatchRandom) -> Tensor:
+        synthetic = noise.synthetic_noise(audio.shape[-1], random)
+        return noise.add_noise(audio, synthetic, random.uniform(*self.noise_db))
 
-    def _add_recorded_noise(self, audio: Tensor, draw: Draw) -> Tensor:
+    def _add_recorded_noise(self, audio: Tensor, random: BatchRandom) -> Tensor:
         assert self.noises is not None
-        recorded = noise.recorded(audio.shape[-1], draw, self.noises)
-        return noise.add(audio, recorded, draw.between(*self.recorded_noise_db))
+        recorded = noise.recorded_noise(audio.shape[-1], random, self.noises)
+        return noise.add_noise(audio, recorded, random.uniform(*self.recorded_noise_db))
 
-    def _compress(self, audio: Tensor, draw: Draw) -> Tensor:
-        return recorder.compress(audio, draw, self.compression_ratio)
+    def _compress(self, audio: Tensor, random: BatchRandom) -> Tensor:
+        return distortion.compress(audio, random, self.compression_ratio)
 
-    def _clip(self, audio: Tensor, draw: Draw) -> Tensor:
-        return recorder.clip(audio, draw, self.clipping_db)
+    def _clip(self, audio: Tensor, random: BatchRandom) -> Tensor:
+        return distortion.clip(audio, random, self.clipping_db)
 
-    def _code(self, audio: Tensor, draw: Draw) -> Tensor:
-        return recorder.code(audio, draw, self.codec_cut, self.codec_db)
+    def _simulate_codec(self, audio: Tensor, random: BatchRandom) -> Tensor:
+        return distortion.simulate_codec(audio, random, self.codec_cut, self.codec_db)

@@ -1,4 +1,4 @@
-"""Two excerpts at once."""
+"""Mixing: the sum of two excerpts as one example, with the notes of both."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from torch import Tensor
 
 from amt.augment.noise import rms
 
-# A soft excerpt is not raised further than this, nor a loud one lowered.
-MOST_DB = 12.0
+# The second excerpt is brought to the level of the first by a gain of at most this.
+MAX_BALANCE_DB = 12.0
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
-    """audio (B, S), notes (B, N, columns) and length (B,) of a batch; mixed (B,): which are two.
+class MixedBatch:
+    """A batch after mixing: audio (B, S), notes (B, N, columns), length (B,), mixed (B,).
 
-    What is known of one excerpt alone (its pedal) does not hold for examples that are `mixed`.
+    mixed: true for the examples that are the sum of two excerpts. What is known of one excerpt
+    alone (its pedal) does not hold for them.
     """
 
     audio: Tensor
@@ -26,21 +27,24 @@ class Mixture:
     mixed: Tensor
 
 
-def mix(audio: Tensor, notes: Tensor, length: Tensor, mixed: Tensor, level_db: Tensor) -> Mixture:
-    """To the `mixed` examples (B,) the one before it in the batch, `level_db` (B, 1) against it.
+def mix_excerpts(
+    audio: Tensor, notes: Tensor, length: Tensor, mixed: Tensor, level_db: Tensor
+) -> MixedBatch:
+    """Add to each `mixed` example (B,) the previous one of the batch at `level_db` (B, 1).
 
-    Both lists of notes hold, rows with pitch 0 being padding; velocities stay, since they say how
-    hard a key was struck. Where either excerpt has ended, neither counts.
+    The note tables are concatenated, with padding (rows of zeros) for the examples that are not
+    mixed. Velocities stay as they are, since they describe how the key was struck. The valid length
+    is that of the shorter excerpt.
     """
     if len(audio) < 2 or not mixed.any():
-        return Mixture(audio, notes, length, torch.zeros_like(mixed))
+        return MixedBatch(audio, notes, length, torch.zeros_like(mixed))
     other = audio.roll(1, 0)
-    most = 10 ** (MOST_DB / 20)
-    balance = (rms(audio) / rms(other).clamp(min=1e-9)).clamp(1 / most, most)
-    sum_of_both = audio + balance * 10 ** (level_db / 20) * other
+    limit = 10 ** (MAX_BALANCE_DB / 20)
+    balance = (rms(audio) / rms(other).clamp(min=1e-9)).clamp(1 / limit, limit)
+    total = audio + balance * 10 ** (level_db / 20) * other
     added = torch.where(mixed[:, None, None], notes.roll(1, 0), 0)
-    return Mixture(
-        audio=torch.where(mixed[:, None], sum_of_both, audio),
+    return MixedBatch(
+        audio=torch.where(mixed[:, None], total, audio),
         notes=torch.cat([notes, added], dim=1),
         length=torch.where(mixed, torch.minimum(length, length.roll(1, 0)), length),
         mixed=mixed,

@@ -1,4 +1,4 @@
-"""Fill a cache: decode every piece of a source once, in parallel, and resume where it stopped."""
+"""Fill the cache: decode all pieces of a source once, in parallel; an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from amt.data.manifest import (
     write_entries,
 )
 from amt.data.pieces import Piece, PieceError, Recording, Source, check_pieces
-from amt.data.workers import default_workers, outcomes
+from amt.data.workers import crash_safe_map, default_workers
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import MAX_PITCH, MIN_PITCH
 
@@ -47,17 +47,17 @@ __all__ = [
     "verify",
 ]
 
-# A last onset may lie this far beyond the end of the audio (labels round, encoders trim).
-LATE_ONSET_SECONDS = 0.1
-# More audio than this before the first or after the last note means that labels are missing.
-UNLABELLED_SECONDS = 30.0
-# Three steps of 16 bits: less is no recording.
-SILENCE = 1e-4
+# An onset may lie this far beyond the end of the audio, since labels are rounded and encoders trim.
+MAX_LATE_ONSET_SECONDS = 0.1
+# With more audio than this before the first or after the last note, labels are assumed missing.
+MAX_UNLABELLED_SECONDS = 30.0
+# Audio with a lower peak (three steps of 16 bits) is silent.
+MIN_PEAK = 1e-4
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A piece that could not be used, and why, in one line."""
+    """A piece that could not be used; `reason` is one line."""
 
     name: str
     reason: str
@@ -65,10 +65,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What `prepare` did.
+    """The result of `prepare`.
 
-    entries: the whole manifest. decoded, reused: how many entries are new, and were there before.
-    removed: names that the source no longer offers. problems: pieces that could not be used.
+    entries: the whole manifest. decoded, reused: number of entries that are new or were cached.
+    removed: names that the source no longer has. problems: pieces that could not be used.
     """
 
     root: Path
@@ -83,7 +83,7 @@ class Report:
         notes = sum(entry.notes for entry in self.entries)
         lines = [
             f"{self.root}: {len(self.entries)} pieces, {hours:.2f} h, {notes} notes "
-            f"({self.decoded} decoded, {self.reused} already there, {len(self.removed)} removed)"
+            f"({self.decoded} decoded, {self.reused} cached already, {len(self.removed)} removed)"
         ]
         if self.problems:
             lines.append(f"{len(self.problems)} pieces could not be used:")
@@ -94,10 +94,10 @@ class Report:
 def prepare(source: Source, root: Path | str, workers: int | None = None) -> Report:
     """Decode every piece of `source` into the cache `root`, in `workers` processes.
 
-    workers: None takes one a core (at most 8), 0 works in this process. What is there already, with
-    the same fingerprint, is kept; an interrupted run resumes. Pieces that cannot be used are left
-    out and listed in the report. Raises SourceError where the source is missing or contradicts
-    itself, CacheError where the cache cannot be written (disk full): what is done stays done.
+    workers: None, one per core, at most 8; 0, this process. Pieces that are cached with the same
+    fingerprint are kept, so that an interrupted run resumes. Pieces that cannot be used are left
+    out and listed in the report. Raises SourceError if the source is missing or inconsistent,
+    CacheError if the cache cannot be written (disk full); decoded pieces are kept.
     """
     root = Path(root)
     pieces = source.pieces()
@@ -107,21 +107,21 @@ def prepare(source: Source, root: Path | str, workers: int | None = None) -> Rep
             return _fill(root, pieces, workers, source.name)
     except OSError as error:
         raise CacheError(
-            f"cannot write the cache {root}: {error.strerror or error}; mend this and run "
-            "again: it resumes"
+            f"cannot write the cache {root}: {error.strerror or error}; solve this and run "
+            "again to resume"
         ) from error
 
 
 def _fill(root: Path, pieces: Sequence[Piece], workers: int | None, name: str) -> Report:
     _remove_leftovers(root)
-    known = _known(root)
-    kept = _reusable(root, pieces, known)
+    journal = _read_journal(root)
+    kept = _reusable(root, pieces, journal)
     pending = [piece for piece in pieces if piece.name not in kept]
     removed = _drop_stale_manifest(root, pieces, kept)
-    stays = known | kept
+    valid = journal | kept
     for piece in pending:
-        stays.pop(piece.name, None)
-    write_entries(root / JOURNAL, stays.values())
+        valid.pop(piece.name, None)
+    write_entries(root / JOURNAL, valid.values())
     decoded, problems = _decode_all(root, pending, len(pieces), workers, name)
     entries = sorted([*kept.values(), *decoded], key=lambda entry: entry.name)
     write_entries(root / MANIFEST, entries)
@@ -131,12 +131,12 @@ def _fill(root: Path, pieces: Sequence[Piece], workers: int | None, name: str) -
 def _decode_all(
     root: Path, pending: Sequence[Piece], total: int, workers: int | None, name: str
 ) -> tuple[list[Entry], list[Problem]]:
-    """Decode and store pieces; each is noted in the journal as soon as it is done."""
+    """Decode and store pieces; each is written to the journal as soon as it is stored."""
     decoded: list[Entry] = []
     problems: list[Problem] = []
     count = default_workers() if workers is None else workers
     done = total - len(pending)
-    results = outcomes(partial(_decode, root), pending, count)
+    results = crash_safe_map(partial(_decode, root), pending, count)
     with (
         (root / JOURNAL).open("a", encoding="utf-8") as journal,
         tqdm(
@@ -156,21 +156,21 @@ def _decode_all(
 
 
 def _decode(root: Path, piece: Piece) -> Entry | str:
-    """Load, check and store one piece; the reason where it cannot be used."""
+    """Load, check and store one piece; returns the reason if it cannot be used."""
     try:
         recording = check_recording(piece.load())
-    except Exception as error:  # One odd file must not cost the thousand others their decoding.
-        # ValueErrors are ours and say it all; any other says little without its type.
+    except Exception as error:  # One bad file must not stop the decoding of all others.
+        # Our own ValueErrors are complete; messages of others are unclear without the type.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         return kind + " ".join(str(error).split())
     return store(root, piece, recording)
 
 
 def check_recording(recording: Recording) -> Recording:
-    """The recording with the notes of the 88 keys only.
+    """The recording without notes outside the 88 keys.
 
-    Raises PieceError where there are no such notes, the audio is silent or too short for the notes,
-    or over 30 s of it come before the first note or after the last (labels are missing there).
+    Raises PieceError if no notes remain, the audio is silent or ends before the last onset, or more
+    than 30 s of audio before the first or after the last note have no labels.
     """
     notes, seconds = recording.notes, len(recording.audio) / SAMPLE_RATE
     if not len(notes):
@@ -181,50 +181,50 @@ def check_recording(recording: Recording) -> Recording:
     if notes.velocity.min() < 1 or notes.velocity.max() > 127:
         lowest, highest = notes.velocity.min(), notes.velocity.max()
         raise PieceError(f"its velocities are {lowest} to {highest}; expected 1 to 127")
-    if recording.peak < SILENCE:
+    if recording.peak < MIN_PEAK:
         raise PieceError("its audio is silent")
     first, last, end = notes.onset[0], notes.onset[-1], notes.end
     if first < 0:
         raise PieceError(f"a note begins at {first:.2f} s, before the audio")
-    if last > seconds + LATE_ONSET_SECONDS:
+    if last > seconds + MAX_LATE_ONSET_SECONDS:
         raise PieceError(f"a note begins at {last:.2f} s, the audio ends at {seconds:.2f} s")
-    if max(first, seconds - end) > UNLABELLED_SECONDS:
+    if max(first, seconds - end) > MAX_UNLABELLED_SECONDS:
         raise PieceError(
             f"its notes cover {first:.1f} to {end:.1f} s of {seconds:.1f} s of audio; over "
-            f"{UNLABELLED_SECONDS:.0f} s have no labels"
+            f"{MAX_UNLABELLED_SECONDS:.0f} s have no labels"
         )
     return Recording(recording.audio, notes)
 
 
-def _known(root: Path) -> dict[str, Entry]:
-    """Everything that was ever decoded here, by name; the latest of each."""
+def _read_journal(root: Path) -> dict[str, Entry]:
+    """The latest entry of every piece that was ever decoded here, by name."""
     path = root / JOURNAL
     if not path.is_file():
         return {}
-    known = {}
+    entries = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        # The last line is cut where the power went; its piece is decoded again.
+        # A line that was cut by a crash, or written by another version: its piece is decoded again.
         with suppress(ValueError, TypeError):
             entry = parse_entry(line)
-            known[entry.name] = entry
-    return known
+            entries[entry.name] = entry
+    return entries
 
 
-def _reusable(root: Path, pieces: Sequence[Piece], known: dict[str, Entry]) -> dict[str, Entry]:
-    """Entries that serve as they are; only the split and the work follow the source."""
+def _reusable(root: Path, pieces: Sequence[Piece], journal: dict[str, Entry]) -> dict[str, Entry]:
+    """Entries that need no decoding, by name, with split and composition of the source."""
     kept = {}
     for piece in pieces:
-        entry = known.get(piece.name)
+        entry = journal.get(piece.name)
         if entry and entry.fingerprint == piece.fingerprint and is_stored(root, entry):
-            kept[piece.name] = replace(entry, split=piece.split, work=piece.work)
+            kept[piece.name] = replace(entry, split=piece.split, composition=piece.composition)
     return kept
 
 
 def _drop_stale_manifest(root: Path, pieces: Sequence[Piece], kept: dict[str, Entry]) -> list[str]:
-    """Remove a manifest that will not stay true; give the names that the source lost.
+    """Remove a manifest that is no longer valid; returns the names that the source no longer has.
 
-    The files of lost pieces stay, so that a source that is narrowed and widened again costs
-    nothing. A manifest to which pieces are only added stays in place for those who read it.
+    The files of these pieces are kept, so that a source that is reduced and enlarged again needs no
+    decoding. A manifest to which pieces are only added stays, since other processes may read it.
     """
     path = root / MANIFEST
     if not path.is_file():
@@ -240,17 +240,17 @@ def _drop_stale_manifest(root: Path, pieces: Sequence[Piece], kept: dict[str, En
 
 
 def _remove_leftovers(root: Path) -> None:
-    """Temporary files of a run that was killed while it wrote."""
+    """Remove temporary files of a run that was killed while it wrote."""
     for path in root.glob("*/.*.part.np[yz]"):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """One `prepare` at a time in a cache; another waits, and then finds everything done."""
+    """Allow one `prepare` at a time in a cache; others wait."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
-        # Windows has no fcntl: there, whoever starts two runs on one cache must wait himself.
+        # Windows has no fcntl; there two simultaneous runs on one cache are not prevented.
         with suppress(ImportError):
             import fcntl
 
@@ -259,9 +259,9 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def cache_folder(cache: Path | str, source: Source) -> Path:
-    """Where below `cache` the pieces of `source` go; one with other arguments goes elsewhere.
+    """The folder below `cache` for the pieces of `source`; different arguments, different folders.
 
-    60 and 60.0, lists and tuples are the same arguments: the command line and configurations
+    60 and 60.0, and lists and tuples, count as equal, since the command line and the configuration
     write them differently.
     """
     plain = {name: _plain(value) for name, value in vars(source).items()}

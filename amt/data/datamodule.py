@@ -1,4 +1,4 @@
-"""Batches on the device: Lightning moves the audio there; the rest is computed there."""
+"""The Lightning data module: audio goes to the device; spectrogram and targets are computed there."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ Batch = dict[str, Tensor]
 
 
 class ValidationExcerpts(Dataset):
-    """The first `samples` samples of every piece of a split: the same ones every time."""
+    """The first `samples` samples of every piece of a split, without any randomness."""
 
     def __init__(
         self, caches: Sequence[Path], split: Split, samples: int, extend_sustain: bool
     ) -> None:
-        self.places = [(root, entry) for root in caches for entry in read_manifest(root, split)]
+        self.pieces = [(root, entry) for root in caches for entry in read_manifest(root, split)]
         self.samples = samples
         self.extend_sustain = extend_sustain
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.pieces)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        root, entry = self.places[index]
+        root, entry = self.pieces[index]
         samples = min(self.samples, entry.samples)
         return cut(root, entry, 0, samples, self.extend_sustain)
 
@@ -47,12 +47,14 @@ class ValidationExcerpts(Dataset):
 class PianoDataModule(L.LightningDataModule):
     """Sources, their caches, and batches.
 
-    sources: by name; each is prepared into a folder below `cache` before anything is read. root,
-    paths: for the configuration only, where sources look for their files. weights: how often a
-    second of a source is drawn, by name (default 1). repeat: draw the same segments every epoch.
+    sources: by name; each is decoded into a folder below `cache` before anything is read. root,
+    rooms: unused here; the configuration of the sources refers to them. weights: how often a second
+    of a source is drawn, by name (default 1). repeat: draw the same segments every epoch.
 
-    After `on_after_batch_transfer` a batch has spec (B, C, T, F), the targets of `amt.data.targets`: those
-    of notes, and pedal (B, T, 1); and mask (B, T), besides what it had.
+    After `on_after_batch_transfer` a batch also has spec (B, C, T, F), the targets of
+    `amt.data.targets` (B, T, 88), pedal (B, T, 1) and mask (B, T).
+
+    Raises SourceError where `weights` names an unknown source.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class PianoDataModule(L.LightningDataModule):
         sources: Mapping[str, Source],
         cache: str,
         root: str | None = None,
-        paths: Mapping[str, Any] | None = None,
+        rooms: str | None = None,
         weights: Mapping[str, float] | None = None,
         batch_size: int = 8,
         segment_seconds: float = 5.12,
@@ -79,7 +81,9 @@ class PianoDataModule(L.LightningDataModule):
         self.caches = [cache_folder(cache, source) for source in self.sources.values()]
         unknown = set(weights or {}) - set(self.sources)
         if unknown:
-            raise SourceError(f"data.weights names {min(unknown)}; there is {', '.join(sources)}")
+            raise SourceError(
+                f"data.weights names the source {min(unknown)!r}; expected {', '.join(sources)}"
+            )
         self.weights = [dict(weights or {}).get(name, 1.0) for name in self.sources]
         self.batch_size = batch_size
         self.segment_samples = round(segment_seconds * SAMPLE_RATE)
@@ -100,7 +104,7 @@ class PianoDataModule(L.LightningDataModule):
                 print(report)
 
     def setup(self, stage: str) -> None:
-        """Before training: is there something to train on, and something to validate with?"""
+        """Before training: raises SourceError where a split that training needs has no pieces."""
         if stage != "fit":
             return
         if self.augmentation is not None:
@@ -111,16 +115,16 @@ class PianoDataModule(L.LightningDataModule):
             found = len(self.entries(split))
             if found < least:
                 raise SourceError(
-                    f"{found} {split} pieces in {', '.join(self.sources)}, and {least} are needed; "
+                    f"{found} {split} pieces in {', '.join(self.sources)}, training needs {least}; "
                     "choose another split of the data (conf/data)"
                 )
 
     def entries(self, split: Split) -> list[tuple[Path, Entry]]:
-        """The cached pieces of a split, with the cache each lies in."""
+        """The cached pieces of a split, each with the folder of its cache."""
         return [(root, entry) for root in self.caches for entry in read_manifest(root, split)]
 
     def recordings(self, split: Split) -> Iterator[tuple[str, np.ndarray, Notes]]:
-        """Whole pieces of a split, one at a time: name, audio (S,), notes as keys ended them."""
+        """Whole pieces of a split, one at a time: name, audio (S,), notes that end at the key release."""
         for root, entry in self.entries(split):
             recording = open_recording(root, entry)
             yield entry.name, recording.audio, recording.notes
@@ -134,12 +138,12 @@ class PianoDataModule(L.LightningDataModule):
         return self._loader(segments, batch_size=self.batch_size, sampler=sampler)
 
     def val_dataloader(self) -> DataLoader:
-        openings = ValidationExcerpts(
+        excerpts = ValidationExcerpts(
             self.caches, "validation", self.validation_samples, self.extend_sustain
         )
         rank, world = self._rank()
-        shard = range(rank, len(openings), world)
-        return self._loader(openings, batch_size=1, sampler=shard)
+        shard = range(rank, len(excerpts), world)
+        return self._loader(excerpts, batch_size=1, sampler=shard)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         assert self.trainer is not None
@@ -155,7 +159,7 @@ class PianoDataModule(L.LightningDataModule):
         front_end: FrontEnd,
         generator: torch.Generator | None = None,
     ) -> Batch:
-        """Adds spectrogram and targets to a batch; augments where a `generator` is given."""
+        """The batch with spectrogram and targets; augmented if a `generator` is given."""
         augmentation = self.augmentation if generator is not None else None
         if augmentation is not None:
             batch = _mixed(batch, augmentation, generator)
@@ -172,7 +176,7 @@ class PianoDataModule(L.LightningDataModule):
         return {**batch, "notes": notes, "spec": spec, "mask": mask, **targets}
 
     def _generator(self, batch: Batch) -> torch.Generator:
-        """Random numbers that depend on the step alone, so that a resumed run draws the same."""
+        """Random numbers that depend on seed, step and rank alone: a resumed run draws the same."""
         assert self.trainer is not None
         rank, world = self._rank()
         step = self.trainer.global_step
@@ -181,7 +185,7 @@ class PianoDataModule(L.LightningDataModule):
         return generator
 
     def _drawn(self) -> int:
-        """How many segments the steps so far have drawn, in this run and those it resumes."""
+        """Segments drawn so far, in this run and in those that it resumes."""
         if self.trainer is None or self.repeat:
             return 0
         batches = self.trainer.global_step * self.trainer.accumulate_grad_batches
@@ -204,7 +208,7 @@ class PianoDataModule(L.LightningDataModule):
 
 
 def _mixed(batch: Batch, augmentation: Augmentation, generator: torch.Generator | None) -> Batch:
-    """A batch in which some examples are two excerpts; the pedal of these is not known."""
+    """A batch in which some examples are mixtures of two; their pedal counts as unknown."""
     mixture = augmentation.mix(batch["audio"], batch["notes"], batch["length"], generator)
     mixed = {"audio": mixture.audio, "notes": mixture.notes, "length": mixture.length}
     if "pedal_known" in batch:

@@ -1,4 +1,4 @@
-"""Random training segments from caches, drawn anew for every index."""
+"""Random training segments from caches."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from amt.notes import (
 )
 from amt.notes import extend_sustain as extend_by_pedal
 
-# Note tables kept by each worker: 0.2 MB for a long piece, so some 50 MB at most.
+# Note tables in the memory of each worker: 0.2 MB for a long piece, so about 50 MB at most.
 _KEPT_TABLES = 256
 
 
 @dataclass(frozen=True, eq=False)
 class NoteTable:
-    """Notes of a piece, ready for cutting segments out.
+    """Notes of a piece as an array, from which segments are cut.
 
-    rows: (N, 5) float64, onset, offset (s), pitch, velocity, release of the key (s); sorted by
-    onset. longest: the longest duration in seconds; no note that begins earlier than this before a
-    time sounds then. presses: (P, 2), when the sustain pedal is down. pedal_known: whether the
-    piece says what its pedal does; where it does not, neither are the releases known.
+    rows: (N, 5) float64: onset, offset (s), pitch, velocity, key release (s); sorted by onset.
+    max_duration: of all notes, in seconds. presses: (P, 2), press and release of the sustain pedal
+    in seconds. pedal_known: whether the piece has pedal data; if not, its offsets may be those of
+    the pedal, so that key releases are unknown too.
     """
 
     rows: np.ndarray
-    longest: float
+    max_duration: float
     presses: np.ndarray
     pedal_known: bool
 
     @staticmethod
-    def of(notes: Notes, extend_sustain: bool = False) -> NoteTable:
-        """The table of `notes`, whose offsets are extended by the pedal if asked for."""
+    def from_notes(notes: Notes, extend_sustain: bool = False) -> NoteTable:
+        """The table of `notes`; extend_sustain: extend offsets to the release of the pedal."""
         ends = extend_by_pedal(notes).offset if extend_sustain else notes.offset
         columns = {
             ONSET: notes.onset,
@@ -57,35 +57,35 @@ class NoteTable:
             RELEASE: notes.offset,
         }
         rows = np.stack([columns[index] for index in sorted(columns)], axis=1)
-        longest = float((ends - notes.onset).max(initial=0.0))
-        return NoteTable(rows, longest, sustain_presses(notes), has_sustain(notes))
+        max_duration = float((ends - notes.onset).max(initial=0.0))
+        return NoteTable(rows, max_duration, sustain_presses(notes), has_sustain(notes))
 
-    def sounding(self, start: float, stop: float) -> np.ndarray:
+    def notes_between(self, start: float, stop: float) -> np.ndarray:
         """Rows (n, 5) of the notes that sound within [start, stop); times relative to `start`."""
         onset = self.rows[:, ONSET]
-        # A microsecond more: differences of float times are not exact.
-        first, last = np.searchsorted(onset, (start - self.longest - 1e-6, stop))
+        # A microsecond more, since differences of float times are not exact.
+        first, last = np.searchsorted(onset, (start - self.max_duration - 1e-6, stop))
         rows = self.rows[first:last]
         rows = rows[(rows[:, OFFSET] > start) | (rows[:, ONSET] >= start)].copy()
         rows[:, [ONSET, OFFSET, RELEASE]] -= start
         return rows
 
-    def pressed(self, start: float, stop: float) -> np.ndarray:
-        """Presses (p, 2) of the pedal within [start, stop); times relative to `start`."""
+    def presses_between(self, start: float, stop: float) -> np.ndarray:
+        """Pedal presses (p, 2) that overlap [start, stop); times relative to `start`."""
         inside = (self.presses[:, 1] > start) & (self.presses[:, 0] < stop)
         return self.presses[inside] - start
 
 
 class Segments(Dataset):
-    """Segments of `samples` samples from one split of one or more caches, without end.
+    """Endless random segments of `samples` samples from one split of one or more caches.
 
-    Segment `index` is a function of (seed, index) alone: the piece is drawn with a probability
-    proportional to its duration (times the weight of its cache), the start anywhere in it. Pieces
-    shorter than a segment are padded with zeros. Only what a segment needs is read from disk.
+    Segment `index` depends on (seed, index) alone: a piece is drawn with a probability proportional
+    to its duration times the weight of its cache, and a uniform start within it. Pieces shorter
+    than a segment are padded with zeros. Only the segment is read from the disk.
 
-    caches: folders filled by `prepare`. weights: one a cache; None weighs all the same.
-    extend_sustain: lengthen notes to the release of the sustain pedal that holds them.
-    Raises CacheError where a cache is missing, ValueError where there is nothing to draw from.
+    caches: folders filled by `prepare`. weights: one per cache; None, all equal. extend_sustain:
+    extend notes to the release of the sustain pedal.
+    Raises CacheError if a cache is missing, ValueError if there are no pieces to draw from.
     """
 
     def __init__(
@@ -99,12 +99,14 @@ class Segments(Dataset):
     ) -> None:
         weights = [1.0] * len(caches) if weights is None else weights
         if len(weights) != len(caches):
-            raise ValueError(f"{len(weights)} weights for {len(caches)} caches; give one a cache")
+            raise ValueError(
+                f"{len(weights)} weights for {len(caches)} caches; expected one per cache"
+            )
         self.samples, self.seed, self.extend_sustain = samples, seed, extend_sustain
-        self.places, chances = [], []
+        self.pieces, chances = [], []
         for root, weight in zip(caches, weights, strict=True):
             entries = read_manifest(root, split)
-            self.places += [(Path(root), entry) for entry in entries]
+            self.pieces += [(Path(root), entry) for entry in entries]
             chances += [entry.seconds * weight for entry in entries]
         if min(weights, default=0.0) < 0:
             raise ValueError(f"weights must not be negative, got {list(weights)}")
@@ -113,54 +115,54 @@ class Segments(Dataset):
         self.cumulative = np.cumsum(chances) / sum(chances)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
-        """A segment.
+        """A segment, as a dictionary.
 
-        audio: (S,) float32 in -1..1. notes: (n, 5) float32, onset and offset in seconds from the
-        start of the segment, pitch, velocity, release of the key; every note that sounds inside, so
-        an onset may be negative and an offset beyond the end. pedal: (p, 2) float32, presses of the
-        sustain pedal. pedal_known: whether the piece says what its pedal does. length: the samples
-        of `audio` that are not padding.
+        audio: (S,) float32 in -1..1. notes: (n, 5) float32, the columns of `NoteTable.rows`, of all
+        notes that sound within the segment; times in seconds from its start, so that an onset may
+        be negative and an offset beyond the end. pedal: (p, 2) float32, presses of the sustain
+        pedal. pedal_known: whether the piece has pedal data. length: samples that are not padding.
         """
         root, entry, start = self.locate(index)
         return cut(root, entry, start, self.samples, self.extend_sustain)
 
     def locate(self, index: int) -> tuple[Path, Entry, int]:
-        """Cache, piece and first sample of segment `index`."""
+        """Cache, piece and start sample of segment `index`."""
         rng = np.random.default_rng([self.seed, index])
         drawn = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
-        root, entry = self.places[min(drawn, len(self.places) - 1)]
+        root, entry = self.pieces[min(drawn, len(self.pieces) - 1)]
         return root, entry, int(rng.integers(max(entry.samples - self.samples, 0) + 1))
 
 
 def cut(
     root: Path, entry: Entry, start: int, samples: int, extend_sustain: bool
 ) -> dict[str, np.ndarray | int]:
-    """The segment of `samples` samples that begins at sample `start` of a cached piece."""
+    """The segment of `samples` samples of a cached piece from sample `start` on; see `Segments`."""
     audio = np.zeros(samples, dtype=np.float32)
-    piece = read_audio(root, entry, start, samples)
-    audio[: len(piece)] = piece
+    found = read_audio(root, entry, start, samples)
+    audio[: len(found)] = found
     seconds = start / SAMPLE_RATE
     table = note_table(root, entry, extend_sustain)
-    span = seconds, seconds + len(piece) / SAMPLE_RATE
+    span = seconds, seconds + len(found) / SAMPLE_RATE
     return {
         "audio": audio,
-        "notes": table.sounding(*span).astype(np.float32),
-        "pedal": table.pressed(*span).astype(np.float32),
+        "notes": table.notes_between(*span).astype(np.float32),
+        "pedal": table.presses_between(*span).astype(np.float32),
         "pedal_known": table.pedal_known,
-        "length": len(piece),
+        "length": len(found),
     }
 
 
 @lru_cache(maxsize=_KEPT_TABLES)
 def note_table(root: Path, entry: Entry, extend_sustain: bool) -> NoteTable:
-    """The notes of a cached piece; the most recent ones are kept in memory."""
-    return NoteTable.of(open_notes(root, entry), extend_sustain)
+    """The notes of a cached piece; recent ones are kept in memory."""
+    return NoteTable.from_notes(open_notes(root, entry), extend_sustain)
 
 
 def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.Tensor]:
     """A batch: audio (B, S), notes (B, N, 5), pedal (B, P, 2) float32; pedal_known, length (B,).
 
-    Rows that only fill a note table up have pitch 0; those that fill up presses have no length.
+    Note tables and pedal presses are padded with rows of zeros: notes of pitch 0, presses of zero
+    duration.
     """
     return {
         "audio": torch.from_numpy(np.stack([np.asarray(s["audio"]) for s in segments])),
@@ -172,7 +174,7 @@ def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.
 
 
 def _padded(tables: Sequence[np.ndarray]) -> torch.Tensor:
-    """Tables (n, C) filled up with zeros to equal lengths: (B, N, C)."""
+    """Tables (n, C), padded with zeros to the longest: (B, N, C)."""
     columns = tables[0].shape[1]
     padded = np.zeros((len(tables), max(map(len, tables)), columns), dtype=np.float32)
     for rows, table in zip(padded, tables, strict=True):
@@ -181,12 +183,13 @@ def _padded(tables: Sequence[np.ndarray]) -> torch.Tensor:
 
 
 class IndexSampler(Sampler[int]):
-    """Indices for endless data: an epoch has `length` indices from `start()` on.
+    """Indices for an endless data set: each epoch has `length` indices, from `start()` on.
 
-    Every rank takes its own share, so no index is drawn twice or missed by any worker or rank.
-    `start` is asked when an epoch begins; where it counts the segments drawn so far, a resumed run
-    goes on where it stopped. `length` is rounded up to a multiple of `world_size`: ranks with
-    unequal shares would wait for each other for ever.
+    Each rank gets every `world_size`-th index, so that no index is drawn twice or missed. `start`
+    is called at the beginning of an epoch; if it counts the segments drawn so far, a resumed run
+    continues where it stopped. `length` is rounded up to a multiple of `world_size`, since ranks
+    with different numbers of batches would wait for each other forever. torch's DistributedSampler
+    needs a data set of finite length and cannot resume within it.
     """
 
     def __init__(
@@ -198,12 +201,12 @@ class IndexSampler(Sampler[int]):
     ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not in 0..{world_size - 1}")
-        self.share = -(-length // world_size)
+        self.length_per_rank = -(-length // world_size)
         self.rank, self.world_size, self.start = rank, world_size, start
 
     def __iter__(self) -> Iterator[int]:
         first = self.start() + self.rank
-        return iter(range(first, first + self.share * self.world_size, self.world_size))
+        return iter(range(first, first + self.length_per_rank * self.world_size, self.world_size))
 
     def __len__(self) -> int:
-        return self.share
+        return self.length_per_rank

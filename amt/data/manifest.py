@@ -1,9 +1,9 @@
-"""The cache: a folder of decoded audio and notes, and the manifest that lists them.
+"""The files of a cache: decoded audio and notes, and the manifest that lists them.
 
-audio/NAME.npy   int16 (S,), 16 kHz, mono; memory-mapped when read
+audio/NAME.npy   int16 (S,), 16 kHz, mono
 notes/NAME.npz   onset offset pitch velocity, pedal_time pedal_controller pedal_value
-manifest.jsonl   one Entry a line: what the source offers; written when all is decoded
-decoded.jsonl    the same of everything ever decoded here, written piece by piece
+manifest.jsonl   one Entry per line: the pieces of the source; written when all are decoded
+decoded.jsonl    the journal: an Entry for every piece ever decoded here, appended piece by piece
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MANIFEST = "manifest.jsonl"
 JOURNAL = "decoded.jsonl"
 # The largest int16 that has its negative counterpart: audio is symmetric around zero.
 FULL_SCALE = 32767
-# What numpy writes before the samples of a one-dimensional array.
+# Size of the header that numpy writes before the samples of a one-dimensional array.
 _HEADER_BYTES = 128
 _BLOCK = 1 << 20
 
@@ -37,14 +37,15 @@ class CacheError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the manifest: one piece in the cache.
+    """One piece in the cache: a line of the manifest.
 
-    gain: the factor that brought audio with peaks above 1 down to 1; otherwise 1.
+    composition, fingerprint: as in `Piece`. notes: their number. gain: the factor by which audio
+    with peaks above 1 was scaled down to 1, otherwise 1.
     """
 
     name: str
     split: Split
-    work: str
+    composition: str
     seconds: float
     samples: int
     notes: int
@@ -55,48 +56,46 @@ class Entry:
 
 
 def audio_path(root: Path | str, name: str) -> Path:
-    """Where the audio of the piece `name` lies."""
+    """Path of the audio of the piece `name`."""
     return Path(root) / "audio" / f"{name}.npy"
 
 
 def notes_path(root: Path | str, name: str) -> Path:
-    """Where the notes of the piece `name` lie."""
+    """Path of the notes of the piece `name`."""
     return Path(root) / "notes" / f"{name}.npz"
 
 
 def read_manifest(root: Path | str, split: Split | None = None) -> list[Entry]:
-    """The entries of a finished cache, sorted by name, of one split or of all.
+    """The entries of a finished cache, of one split or of all, sorted by name.
 
-    Raises CacheError where there is no cache or it was never finished.
+    Raises CacheError if there is no cache or if it is unfinished.
     """
     path = Path(root) / MANIFEST
     if not path.is_file():
-        unfinished = (Path(root) / JOURNAL).is_file()
-        state = (
-            "was not finished; run `amt prepare` again, it resumes"
-            if unfinished
-            else ("is not there; run `amt prepare` to make it")
-        )
-        raise CacheError(f"the cache {root} {state}")
+        if (Path(root) / JOURNAL).is_file():
+            raise CacheError(f"the cache {root} is not finished; run `amt prepare` to resume")
+        raise CacheError(f"there is no cache {root}; run `amt prepare` to create it")
     try:
         entries = parse_entries(path)
     except (TypeError, ValueError) as error:
-        raise CacheError(f"{path} is damaged ({error}); remove it and run `amt prepare`") from error
+        raise CacheError(
+            f"{path} is damaged or of another version ({error}); run `amt prepare` to rebuild it"
+        ) from error
     return [entry for entry in entries if split in (None, entry.split)]
 
 
 def parse_entries(path: Path) -> list[Entry]:
-    """The entries of a manifest file; raises ValueError or TypeError where a line is not one."""
+    """The entries of a manifest file; raises ValueError or TypeError for an invalid line."""
     return [parse_entry(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def parse_entry(line: str) -> Entry:
-    """The entry of a line; raises ValueError or TypeError where it is none."""
+    """The entry of a line; raises ValueError or TypeError if the line is invalid."""
     return Entry(**json.loads(line))
 
 
 def write_entries(path: Path, entries: Iterable[Entry]) -> None:
-    """Write a manifest file, sorted by name, whole or not at all."""
+    """Write a manifest file, sorted by name, atomically."""
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for entry in sorted(entries, key=lambda entry: entry.name):
             file.write(entry_line(entry))
@@ -108,10 +107,9 @@ def entry_line(entry: Entry) -> str:
 
 
 def store(root: Path | str, piece: Piece, recording: Recording) -> Entry:
-    """Write audio and notes of a piece into the cache and give its manifest entry.
+    """Write audio and notes of a piece into the cache; returns its manifest entry.
 
-    Audio that exceeds full scale is scaled down as a whole, since clipping would add harmonics that
-    nobody played.
+    Audio that exceeds full scale is scaled down as a whole, since clipping would add harmonics.
     """
     peak = recording.peak
     gain = 1.0 / peak if peak > 1.0 else 1.0
@@ -125,7 +123,7 @@ def store(root: Path | str, piece: Piece, recording: Recording) -> Entry:
     return Entry(
         name=piece.name,
         split=piece.split,
-        work=piece.work,
+        composition=piece.composition,
         seconds=len(quantised) / SAMPLE_RATE,
         samples=len(quantised),
         notes=len(recording.notes),
@@ -148,7 +146,7 @@ def open_audio(root: Path | str, entry: Entry) -> np.ndarray:
 def read_audio(root: Path | str, entry: Entry, start: int, samples: int) -> np.ndarray:
     """Samples `start` to `start + samples` of a piece, float32 in -1..1; fewer at its end.
 
-    A plain read: for a few seconds it takes a fifth of the time that opening a memory map takes.
+    For a few seconds a plain read takes a fifth of the time of opening a memory map.
     """
     path = audio_path(root, entry.name)
     with path.open("rb", buffering=0) as file:
@@ -161,11 +159,10 @@ def read_audio(root: Path | str, entry: Entry, start: int, samples: int) -> np.n
 
 
 def open_notes(root: Path | str, entry: Entry) -> Notes:
-    """The notes of a piece as they were played: key releases, and the pedal beside them."""
+    """The notes of a piece; offsets are key releases, the pedal is separate."""
     with np.load(notes_path(root, entry.name), allow_pickle=False) as table:
-        onset, offset, pitch, velocity = (table[column] for column in COLUMNS)
-        time, controller, value = (table[f"pedal_{column}"] for column in PEDAL_COLUMNS)
-    return Notes(onset, offset, pitch, velocity, Pedal(time, controller, value))
+        pedal = Pedal(**{column: table[f"pedal_{column}"] for column in PEDAL_COLUMNS})
+        return Notes(**{column: table[column] for column in COLUMNS}, pedal=pedal)
 
 
 def open_recording(root: Path | str, entry: Entry) -> Recording:
@@ -174,7 +171,7 @@ def open_recording(root: Path | str, entry: Entry) -> Recording:
 
 
 def is_stored(root: Path | str, entry: Entry) -> bool:
-    """Whether both files of an entry are there, the audio in the length that the entry says."""
+    """Whether both files of an entry exist and the audio has the right length."""
     try:
         open_audio(root, entry)
     except (OSError, ValueError):
@@ -183,22 +180,22 @@ def is_stored(root: Path | str, entry: Entry) -> bool:
 
 
 def verify(root: Path | str) -> list[str]:
-    """Compare every file with its checksum; one line for each that is missing or differs."""
-    complaints = []
+    """Compare all files with their checksums; returns a line per missing or altered file."""
+    errors = []
     for entry in read_manifest(root):
         for path, expected in (
             (audio_path(root, entry.name), entry.audio_sha256),
             (notes_path(root, entry.name), entry.notes_sha256),
         ):
             if not path.is_file():
-                complaints.append(f"{path} is missing")
+                errors.append(f"{path} is missing")
             elif _checksum(path) != expected:
-                complaints.append(f"{path} differs from its checksum")
-    return complaints
+                errors.append(f"{path} differs from its checksum")
+    return errors
 
 
 def _quantise(audio: np.ndarray, gain: float) -> np.ndarray:
-    """int16 samples; in blocks, since an hour of floats is large and workers are many."""
+    """int16 samples (S,); in blocks, to limit the memory of many workers."""
     quantised = np.empty(len(audio), dtype=np.int16)
     for start in range(0, len(audio), _BLOCK):
         steps = np.round(audio[start : start + _BLOCK] * np.float32(gain * FULL_SCALE))
@@ -208,8 +205,7 @@ def _quantise(audio: np.ndarray, gain: float) -> np.ndarray:
 
 def _damaged(path: Path, entry: Entry) -> CacheError:
     return CacheError(
-        f"{path} does not hold {entry.samples} samples of 16 bits; remove it and run "
-        "`amt prepare` again"
+        f"{path} does not have {entry.samples} samples of 16 bits; remove it and run `amt prepare`"
     )
 
 

@@ -1,4 +1,4 @@
-"""What every data source gives: pieces, each a recording with its notes and its split."""
+"""Pieces of a data source: audio, notes, composition and split of each."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from amt.io import audio
-from amt.io.audio import AUDIO_SUFFIXES as AUDIO_SUFFIXES
 from amt.io.note_tables import read_notes
 from amt.notes import Notes
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-# Of several files with one stem the first kind is taken: lossless before lossy, and a note table
-# before MIDI, since a table is written where the MIDI needed correction.
+# In order of preference, if several files have one stem: a note table comes before MIDI, since it
+# may have corrections of the MIDI.
 NOTE_SUFFIXES = (".tsv", ".mid", ".midi")
 
 
 class SourceError(ValueError):
-    """A data source that is missing or contradicts itself; the message is one line."""
+    """A data source that is missing or inconsistent; the message is one line."""
 
 
 class PieceError(ValueError):
@@ -35,37 +34,45 @@ class PieceError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """audio: (S,) float32, 16 kHz, mono. notes: releases as the keys made them, with the pedal."""
+    """A recording and its notes.
+
+    audio: (S,) float32, 16 kHz, mono. notes: offsets are key releases; the pedal is separate.
+    """
 
     audio: np.ndarray
     notes: Notes
 
     @property
     def peak(self) -> float:
-        """The largest absolute sample; 0 without samples. Makes no copy of the audio."""
+        """The largest absolute sample; 0 without samples."""
+        # np.abs would copy the audio.
         audio = self.audio
         return max(float(audio.max()), -float(audio.min())) if len(audio) else 0.0
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One recording that a source offers; nothing is read before `load`.
+    """One recording of a source; nothing is read before `load` is called.
 
-    name: unique in its source and safe as a file name. work: the composition; pieces of one work
-    never stand in two splits. load: picklable, so that other processes can call it; raises an
-    error with a one-line message where the piece cannot be used. fingerprint: changes when the
-    inputs of `load` change.
+    name: unique in its source and safe as a file name. composition: the composition that is played;
+    all its recordings belong to the same split. load: picklable, so that other processes can call
+    it; raises an error with a one-line message if the piece cannot be used. fingerprint: a string
+    that changes when the inputs of `load` change.
     """
 
     name: str
     split: Split
-    work: str
+    composition: str
     load: Callable[[], Recording]
     fingerprint: str
 
 
 class Source(Protocol):
-    """A set of pieces, such as MAPS in a folder."""
+    """A data set, such as MAPS in a folder.
+
+    Implementations are dataclasses: `amt prepare` turns their fields into options, and
+    `cache_folder` takes a cache folder for each set of values.
+    """
 
     @property
     def name(self) -> str: ...
@@ -74,28 +81,47 @@ class Source(Protocol):
 
 
 def check_pieces(pieces: Sequence[Piece]) -> None:
-    """Raise SourceError where two pieces share a name or one work stands in two splits."""
+    """Raise SourceError if two pieces share a name or a composition occurs in two splits."""
     names: set[str] = set()
     splits: dict[str, Split] = {}
     for piece in pieces:
         if piece.name in names:
-            raise SourceError(f"two pieces are called {piece.name}; rename one of the files")
+            raise SourceError(f"two pieces have the name {piece.name}; rename one of the files")
         names.add(piece.name)
-        if splits.setdefault(piece.work, piece.split) != piece.split:
-            both = f"{splits[piece.work]} and {piece.split}"
-            raise SourceError(f"the work {piece.work!r} stands in {both}; keep it in one split")
+        if splits.setdefault(piece.composition, piece.split) != piece.split:
+            both = f"{splits[piece.composition]} and {piece.split}"
+            raise SourceError(
+                f"the composition {piece.composition!r} is in {both}; keep it in one split"
+            )
 
 
 def existing_root(root: str | Path, advice: str, option: str = "data.root") -> Path:
-    """`root` as a path; raises SourceError with `advice` on what to give as `option` if missing."""
+    """`root` as a path; if missing, raises SourceError with `advice` on how to set `option`."""
     path = Path(root).expanduser()
     if not path.is_dir():
         raise SourceError(f"{option}={root} is not a folder; {advice}")
     return path
 
 
+def files_by_stem(root: Path, suffixes: Sequence[str], pattern: str = "*") -> dict[Path, Path]:
+    """Files anywhere below `root` whose name matches `pattern`, by their path without suffix.
+
+    Of several files with one stem in a folder, the one whose suffix comes first in `suffixes`.
+    Hidden files are left out.
+    """
+    found: dict[Path, Path] = {}
+    for path in sorted(root.rglob(pattern)):
+        suffix = path.suffix.lower()
+        if suffix not in suffixes or path.name.startswith("."):
+            continue
+        other = found.setdefault(path.with_suffix(""), path)
+        if suffixes.index(suffix) < suffixes.index(other.suffix.lower()):
+            found[path.with_suffix("")] = path
+    return found
+
+
 def safe_name(text: str) -> str:
-    """`text` as a file name; where it must change, a digest of the original keeps it unique."""
+    """`text` as a file name; if characters are replaced, a digest of `text` keeps it unique."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".")[:150]
     if name == text and name:
         return name
@@ -103,20 +129,23 @@ def safe_name(text: str) -> str:
 
 
 def hash_fraction(text: str) -> float:
-    """A number in [0, 1) that depends on `text` alone, the same on every machine and run."""
+    """A number in [0, 1) that depends on `text` alone, and not on machine or run."""
     return int.from_bytes(_digest(text)[:8], "big") / 2**64
 
 
-def hash_split(work: str, validation: float, test: float) -> Split:
-    """The split of a work, so that about these fractions of works are validation and test."""
-    place = hash_fraction(work)
-    if place < test:
+def hash_split(text: str, validation: float, test: float) -> Split:
+    """The split of a composition by the hash of its name.
+
+    validation, test: approximate fractions of compositions in these splits.
+    """
+    fraction = hash_fraction(text)
+    if fraction < test:
         return "test"
-    return "validation" if place < test + validation else "train"
+    return "validation" if fraction < test + validation else "train"
 
 
 def folder_split(root: Path, path: Path) -> Split:
-    """The split that the first folder below `root` names, such as real_validation/ or test/."""
+    """The split in the name of the first folder below `root`, such as real_validation or test."""
     folder = path.relative_to(root).parts[0]
     named = [split for split in SPLITS if split in folder.lower()]
     if len(named) != 1 or folder == path.name:
@@ -127,7 +156,7 @@ def folder_split(root: Path, path: Path) -> Split:
 
 
 def files_fingerprint(paths: Iterable[Path]) -> str:
-    """Name, size and modification time of each file, so that a moved data set stays the same."""
+    """Name, size and modification time of each file; unchanged if the data set is moved."""
     parts = []
     for path in paths:
         try:
@@ -139,24 +168,28 @@ def files_fingerprint(paths: Iterable[Path]) -> str:
     return "|".join(parts)
 
 
-def paired_piece(name: str, split: Split, work: str, sound: Path, notes: Path) -> Piece:
-    """A piece whose audio and notes lie in two files."""
-    load = partial(load_pair, sound, notes)
-    return Piece(safe_name(name), split, work, load, files_fingerprint((sound, notes)))
+def paired_piece(
+    name: str, split: Split, composition: str, audio_file: Path, notes_file: Path
+) -> Piece:
+    """A piece whose audio and notes are in two files."""
+    load = partial(load_pair, audio_file, notes_file)
+    fingerprint = files_fingerprint((audio_file, notes_file))
+    return Piece(safe_name(name), split, composition, load, fingerprint)
 
 
-def unusable_piece(name: str, split: Split, work: str, reason: str) -> Piece:
-    """A piece that only says why it cannot be used, so that it is reported and not passed over."""
-    return Piece(safe_name(name), split, work, partial(_fail, reason), f"unusable: {reason}")
+def unusable_piece(name: str, split: Split, composition: str, reason: str) -> Piece:
+    """A piece whose `load` raises PieceError, so that `prepare` reports `reason`."""
+    load = partial(_fail, reason)
+    return Piece(safe_name(name), split, composition, load, f"unusable: {reason}")
 
 
-def load_pair(sound: Path, notes: Path) -> Recording:
-    """Decode `sound` and read `notes` (a note table, MAPS text or MIDI, by its suffix)."""
-    return Recording(audio.load(sound), read_notes(notes))
+def load_pair(audio_file: Path, notes_file: Path) -> Recording:
+    """Decode audio and read notes (note table, MAPS text or MIDI, by the suffix)."""
+    return Recording(audio.load(audio_file), read_notes(notes_file))
 
 
 def _digest(text: str) -> bytes:
-    # File names may hold bytes that are no text; they must not stop anything.
+    # File names may hold bytes that are not valid text.
     return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
 
 

@@ -1,8 +1,9 @@
-"""Notes to recordings, each on a piano, in a setting and in a room drawn for the piece."""
+"""Render notes to recordings: a random piano, room and recording conditions for each piece."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -10,22 +11,33 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.data.pieces import AUDIO_SUFFIXES, Recording, SourceError, files_fingerprint
-from amt.io import audio
+from amt.data.pieces import Recording, SourceError, files_fingerprint
+from amt.io.audio import AUDIO_SUFFIXES, load
 from amt.notes import Notes
 from amt.synth import piano
+from amt.synth.recording_conditions import play_and_record, random_recording_conditions
 from amt.synth.sampler import SampledPiano
-from amt.synth.setting import play, random_setting
 
 BUILTIN = "builtin"
 
 
-def piano_names(render: str | Sequence[str]) -> tuple[str, ...]:
-    """The pianos of a `render` argument: "builtin", sampled ones (their folder or SFZ), or several.
+def split_pianos(render: str | Sequence[str] | None) -> str | list[str] | None:
+    """A `render` argument in one form: several pianos as a list, also from one string A:B.
 
-    Raises SourceError where one is missing.
+    The separator is that of PATH (os.pathsep), so that an environment variable can name several.
     """
-    names = (render,) if isinstance(render, str) else tuple(str(name) for name in render)
+    if render is None or (isinstance(render, str) and os.pathsep not in render):
+        return render
+    return render.split(os.pathsep) if isinstance(render, str) else [str(name) for name in render]
+
+
+def piano_names(render: str | Sequence[str]) -> tuple[str, ...]:
+    """The pianos of a `render` argument: "builtin", a folder or SFZ file of samples, or several.
+
+    Raises SourceError if one is missing.
+    """
+    pianos = split_pianos(render) or []
+    names = (pianos,) if isinstance(pianos, str) else tuple(pianos)
     if not names:
         raise SourceError("render is empty; expected builtin or sampled pianos")
     for name in names:
@@ -35,35 +47,39 @@ def piano_names(render: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def room_files(rooms: str | None) -> tuple[Path, ...]:
-    """The impulse responses in the folder `rooms`; none for None.
+    """The files of impulse responses in the folder `rooms`; none if it is None.
 
-    Raises SourceError where the folder is missing or holds no audio.
+    Raises SourceError if the folder is missing or has no audio.
     """
     if rooms is None:
         return ()
     files = sorted(p for p in Path(rooms).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
     if not files:
-        raise SourceError(f"rooms={rooms} holds no audio; expected a folder of impulse responses")
+        raise SourceError(f"rooms={rooms} has no audio; expected a folder of impulse responses")
     return tuple(files)
 
 
 def render_notes(
     notes: Notes, pianos: Sequence[str], rng: np.random.Generator, rooms: Sequence[Path] = ()
 ) -> Recording:
-    """Play `notes` with their pedal on one of `pianos`; everything random comes from `rng`.
+    """Render `notes` with their pedal on a random one of `pianos`; `rng` draws everything random.
 
-    rooms: measured impulse responses, where sampled pianos may stand. The built-in piano brings its
-    own room.
+    rooms: files of impulse responses for sampled pianos; the built-in piano has synthetic rooms.
     """
     name = pianos[int(rng.integers(len(pianos)))]
     if name == BUILTIN:
         return Recording(piano.render(notes, piano.random_instrument(rng), rng), notes)
     responses = [_impulse_response(path) for path in rooms]
-    return Recording(play(_sampled_piano(name), notes, random_setting(rng), rng, responses), notes)
+    return Recording(
+        play_and_record(
+            _sampled_piano(name), notes, random_recording_conditions(rng), rng, responses
+        ),
+        notes,
+    )
 
 
 def rendering_fingerprint(pianos: Sequence[str], rooms: Sequence[Path] = ()) -> str:
-    """Changes with the code that makes the sound, the samples of the pianos, and the rooms."""
+    """A string that changes with the code of `amt.synth`, the samples of pianos, and the rooms."""
     digest = hashlib.sha256()
     for module in sorted(resources.files("amt.synth").iterdir(), key=lambda path: path.name):
         if module.name.endswith(".py"):
@@ -76,11 +92,11 @@ def rendering_fingerprint(pianos: Sequence[str], rooms: Sequence[Path] = ()) -> 
 
 def _check_piano(path: Path) -> None:
     if not path.exists():
-        raise SourceError(f"render={path} is not there; expected builtin or sampled pianos")
+        raise SourceError(f"render={path} does not exist; expected builtin or sampled pianos")
 
 
 def _samples(name: str) -> list[Path]:
-    """All files that a piano may be made of."""
+    """All files that may belong to a piano."""
     if name == BUILTIN:
         return []
     path = Path(name)
@@ -89,10 +105,10 @@ def _samples(name: str) -> list[Path]:
 
 @lru_cache(maxsize=4)
 def _sampled_piano(folder: str) -> SampledPiano:
-    """Loading decodes every sample, so a process keeps the pianos that it plays."""
+    """A sampled piano; cached, since loading decodes all its samples."""
     return SampledPiano.load(folder)
 
 
 @lru_cache(maxsize=64)
 def _impulse_response(path: Path) -> np.ndarray:
-    return audio.load(path)
+    return load(path)

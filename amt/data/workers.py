@@ -1,4 +1,8 @@
-"""Call a function on many items in worker processes, and survive a worker that crashes."""
+"""A parallel map in worker processes that survives a crash of a worker.
+
+concurrent.futures and joblib lose all items in progress when a worker dies, for example when memory
+runs out, and do not say which item was the cause.
+"""
 
 from __future__ import annotations
 
@@ -20,69 +24,75 @@ _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class CrashError(RuntimeError):
-    """The process that worked on an item died (killed, out of memory, broken library)."""
+    """The process that worked on an item crashed or was killed, for example out of memory."""
 
 
 def default_workers() -> int:
-    """One process a core, at most 8: each holds a whole recording in memory."""
+    """One process per core, at most 8, since each holds a whole recording in memory."""
     return min(8, os.cpu_count() or 1)
 
 
-def outcomes(
+def crash_safe_map(
     function: Callable[[T], R], items: Sequence[T], workers: int
 ) -> Generator[tuple[T, R | CrashError], None, None]:
-    """Yield every item with its result, or CrashError, as they come; 0 workers: in this process.
+    """Yield every item with its result or a CrashError, in the order of completion.
 
-    An exception of `function` is raised here. After a crash the items that were in flight are tried
-    again one by one, so that only the one to blame is lost.
+    workers: number of processes; 0, this process. An exception in `function` is raised here. After
+    a crash the items in progress are tried again one by one, so that only the one that crashed is
+    lost.
     """
     if workers == 0:
         for item in items:
             yield item, function(item)
         return
     waiting = deque(items)
-    with _one_thread_each():
+    with _one_thread_per_worker():
         while waiting:
-            suspects: list[T] = []
-            yield from _until_crash(function, waiting, suspects, workers)
-            for item in suspects:
-                yield item, _alone(function, item)
+            interrupted: list[T] = []
+            yield from _map_until_crash(function, waiting, interrupted, workers)
+            for item in interrupted:
+                yield item, _call_in_own_process(function, item)
 
 
-def _until_crash(
-    function: Callable[[T], R], waiting: deque[T], suspects: list[T], workers: int
+def _map_until_crash(
+    function: Callable[[T], R], waiting: deque[T], interrupted: list[T], workers: int
 ) -> Iterator[tuple[T, R]]:
-    """Work off `waiting` until it is empty or a worker dies; `suspects` were then in flight."""
+    """Process `waiting` until it is empty or a worker crashes.
+
+    interrupted: receives the items that were in progress at the crash.
+    """
     with _pool(min(workers, len(waiting))) as pool:
-        flying: dict[Future[R], T] = {}
-        while (waiting or flying) and not suspects:
-            # One more than workers, so that none waits for this loop; few, so few are suspects.
-            while waiting and len(flying) <= workers:
+        running: dict[Future[R], T] = {}
+        while (waiting or running) and not interrupted:
+            # One more than workers, so that no worker waits for this loop; not more, so that few
+            # items are interrupted by a crash.
+            while waiting and len(running) <= workers:
                 item = waiting.popleft()
-                flying[pool.submit(function, item)] = item
-            for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                item = flying.pop(future)
+                running[pool.submit(function, item)] = item
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
                 try:
                     result = future.result()
                 except BrokenProcessPool:
-                    suspects.append(item)
+                    interrupted.append(item)
                 else:
                     yield item, result
-        suspects.extend(flying.values())
+        interrupted.extend(running.values())
 
 
-def _alone(function: Callable[[T], R], item: T) -> R | CrashError:
+def _call_in_own_process(function: Callable[[T], R], item: T) -> R | CrashError:
     try:
         with _pool(1) as pool:
             return pool.submit(function, item).result()
     except BrokenProcessPool:
-        return CrashError("the process that worked on it died (out of memory?)")
+        return CrashError("its worker process died (out of memory?)")
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Spawned processes: forking a process that has threads (torch, audio) can deadlock."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+    """Spawned processes, since forking a process with threads (torch, audio) can deadlock."""
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise_worker)
     try:
         _check_start(pool)
         yield pool
@@ -100,22 +110,23 @@ def _check_start(pool: ProcessPoolExecutor) -> None:
         ) from error
 
 
-def _begin() -> None:
-    """In a worker: Ctrl-C is the parent's business, and a killed parent ends the worker."""
+def _initialise_worker() -> None:
+    """Ignore Ctrl-C, which the parent handles, and exit when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
 
 
-def _follow(sentinel: int) -> None:
+def _exit_after(sentinel: int) -> None:
+    """Exit this process when the process of `sentinel` ends."""
     connection.wait([sentinel])
     os._exit(1)
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Workers inherit limits that keep their numeric libraries to one thread each."""
+def _one_thread_per_worker() -> Iterator[None]:
+    """Set environment variables that limit the numeric libraries of new workers to one thread."""
     before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
     os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
     try:

@@ -1,1 +1,1 @@
-"""Front ends: waveform to spectrogram."""
+"""Front ends: waveform to log spectrogram."""

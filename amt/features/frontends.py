@@ -1,11 +1,12 @@
-"""Front ends: from a waveform to a spectrogram, on the device, in batches.
+"""Front ends: waveform to log spectrogram, in batches, on the device.
 
-All share one clock: frame t is centred at sample t * hop_length, and S samples give
-ceil(S / hop_length) frames. All give log10 amplitude, so that gain is an offset.
+In all of them frame t is centred at sample t * hop_length, S samples give ceil(S / hop_length)
+frames, and values are log10 amplitudes, so that a gain is an offset.
 
 On a CPU they use FFTs; on a GPU the mel and constant-Q front ends use nnAudio's convolutions
-(`backend="auto"`). Both give the same spectrogram. nnAudio's kernels are made where they are needed
-and are never part of a checkpoint.
+(`backend="auto"`). Both give the same spectrogram. The FFT path is written here since it has to
+compile with TorchScript without window or filters in the state dict, where torchaudio's
+MelSpectrogram keeps them, and since torchaudio has no constant-Q transform.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ FLOOR = 1e-6
 
 
 def num_frames(samples: int, hop_length: int) -> int:
-    """Frames that `samples` samples give: one at every multiple of `hop_length` inside them."""
-    # Not -(-samples // hop_length): ONNX divides integers towards zero.
+    """Number of frames of `samples` samples: ceil(samples / hop_length)."""
+    # Not -(-samples // hop_length), since ONNX rounds integer division towards zero.
     return (samples + hop_length - 1) // hop_length
 
 
 @dataclass(frozen=True)
 class SpectrogramShape:
-    """What a network must know of its input: channels C, bins F, and bins a semitone.
+    """Shape of the input of a network: channels C, bins F, and bins per semitone.
 
-    `bins_per_semitone` is 0 where the frequency axis is not logarithmic from A0 up.
+    bins_per_semitone: 0 if the frequency axis is not logarithmic from A0 upwards.
     """
 
     channels: int
@@ -42,11 +43,10 @@ class SpectrogramShape:
 
 
 class FrontEnd(nn.Module):
-    """Base of the front ends: audio (B, S) in [-1, 1] -> log10 amplitude (B, C, T, F) in float32.
+    """Base class: audio (B, S) in [-1, 1] -> log10 amplitude (B, C, T, F) in float32.
 
-    A subclass sets `transform`: audio (B, S) to amplitude (B, C, F, T') by FFTs, with T' >= the
-    frames that the clock asks for. Autocast never reaches inside: half precision would drown quiet
-    partials.
+    A subclass sets `transform`: audio (B, S) to amplitude (B, C, F, T') by FFTs, with T' >= T.
+    Autocast is disabled: in half precision quiet partials would be lost in rounding errors.
     """
 
     transform: Channels | Octaves
@@ -59,11 +59,11 @@ class FrontEnd(nn.Module):
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.sample_rate / self.hop_length
 
     def amplitude(self, audio: Tensor) -> Tensor:
-        """Amplitude (B, C, F, T'), on any device."""
+        """Amplitude (B, C, F, T') of audio (B, S)."""
         return self.transform(audio)
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -73,12 +73,12 @@ class FrontEnd(nn.Module):
 
 
 def log_spectrogram(amplitude: Tensor, frames: int, floor: float = FLOOR) -> Tensor:
-    """log10 (B, C, T, F) of the first T frames of an amplitude (B, C, F, T')."""
+    """log10 amplitude (B, C, T, F) of the first T frames of an amplitude (B, C, F, T')."""
     return torch.log10(amplitude[..., :frames].clamp(min=floor)).transpose(2, 3)
 
 
 class Mel(FrontEnd):
-    """Mel spectrogram (Slaney's scale and norm), the field's default: (B, 1, T, num_bins)."""
+    """Mel spectrogram with Slaney's scale and norm: (B, 1, T, num_bins)."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Mel(FrontEnd):
         bank = FilterBank(hop_length, torch.hann_window(n_fft), filters.T.contiguous())
         self.transform = Channels([bank])
         self.n_fft = n_fft
-        self.range = (fmin, fmax)
+        self.fmin, self.fmax = fmin, fmax
         self.backend = backend
         self.kernels = _Kernels()
 
@@ -116,8 +116,8 @@ class Mel(FrontEnd):
             n_fft=self.n_fft,
             n_mels=self.shape.num_bins,
             hop_length=self.hop_length,
-            fmin=self.range[0],
-            fmax=self.range[1],
+            fmin=self.fmin,
+            fmax=self.fmax,
             pad_mode="constant",
             power=1.0,
             verbose=False,
@@ -127,10 +127,10 @@ class Mel(FrontEnd):
 class ConstantQ(FrontEnd):
     """Constant-Q transform (nnAudio's CQT1992v2): (B, 1, T, 88 * bins_per_semitone).
 
-    The lowest bin lies so far below A0 that the bins of a key are centred on it. The FFT path
-    multiplies in the frequency domain what the kernels convolve in time (Brown and Puckette 1992),
-    without cutting small coefficients, so that both agree; kernels of one octave share an FFT no
-    longer than they need. Any hop length works, since the audio is never downsampled.
+    The bins of a key are centred on its frequency, so that the lowest bin lies below A0. The FFT
+    path multiplies frames and kernels in the frequency domain (Brown and Puckette 1992); it keeps
+    the small coefficients, so that it agrees with the convolution in time. The kernels of an octave
+    share one FFT, no longer than needed. Any hop length works, since the audio is not downsampled.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class ConstantQ(FrontEnd):
         self.backend = backend
         self.kernels = _Kernels()
         transform: Any = self._make_kernels()
-        lengths, octave = transform.lenghts, 12 * bins_per_semitone
+        lengths, octave = transform.lenghts, 12 * bins_per_semitone  # nnAudio's spelling
         kernels = torch.complex(transform.cqt_kernels_real, -transform.cqt_kernels_imag)[:, 0]
         kernels = kernels * lengths.sqrt()[:, None]
         octaves = []
@@ -179,11 +179,12 @@ class ConstantQ(FrontEnd):
 
 
 class LogFrequency(FrontEnd):
-    """Log-spaced triangular filters on STFTs of several resolutions: (B, len(n_ffts), T, bins).
+    """Log-spaced triangular filters on STFTs of several resolutions: (B, len(n_ffts), T, F).
 
-    The long window tells low keys apart, the short one tells when. With 3 bins a semitone the first
-    bin is a third of a semitone below A0, so bins 3k, 3k + 1, 3k + 2 belong to key k. Where the
-    bins are finer than the FFT's, a filter widens to one FFT bin and interpolates.
+    The long window resolves the frequencies of low keys, the short one the time of onsets. With 3
+    bins per semitone the first bin is a third of a semitone below A0, so that bins 3k, 3k + 1 and
+    3k + 2 belong to key k. Where the filters would be narrower than an FFT bin, they are widened to
+    one, which interpolates between FFT bins.
     """
 
     def __init__(
@@ -205,13 +206,13 @@ class LogFrequency(FrontEnd):
 
 
 def _triangles(shape: SpectrogramShape, sample_rate: int, n_fft: int) -> Tensor:
-    """Filters (F, bins of the FFT up to the last in use) that each sum to 1."""
-    steps = 12 * shape.bins_per_semitone
+    """Triangular filters (F, N) that each sum to 1; N, the FFT bins up to the last one in use."""
+    bins_per_octave = 12 * shape.bins_per_semitone
     first = -((shape.bins_per_semitone - 1) // 2)
     index = torch.arange(first, first + shape.num_bins, dtype=torch.float64)
-    centre = A0 * 2 ** (index / steps)
+    centre = A0 * 2 ** (index / bins_per_octave)
     resolution = sample_rate / n_fft
-    half_width = (centre * (2 ** (1 / steps) - 1)).clamp(min=resolution)
+    half_width = (centre * (2 ** (1 / bins_per_octave) - 1)).clamp(min=resolution)
     frequency = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * resolution
     distance = (frequency - centre[:, None]).abs() / half_width[:, None]
     triangles = (1 - distance).clamp(min=0)
@@ -220,18 +221,19 @@ def _triangles(shape: SpectrogramShape, sample_rate: int, n_fft: int) -> Tensor:
 
 
 class _Kernels:
-    """nnAudio's convolution kernels, made once a device, outside the module's state."""
+    """nnAudio's convolution kernels, created once per device, outside of the module's state."""
 
     def __init__(self) -> None:
-        self.made: dict[torch.device, nn.Module] = {}
+        self.by_device: dict[torch.device, nn.Module] = {}
 
     def get(self, make, device: torch.device) -> nn.Module:  # type: ignore[no-untyped-def]
-        if device not in self.made:
-            self.made[device] = make().to(device)
-        return self.made[device]
+        if device not in self.by_device:
+            self.by_device[device] = make().to(device)
+        return self.by_device[device]
 
 
 def _use_kernels(backend: str, audio: Tensor) -> bool:
+    """Whether nnAudio's kernels compute the spectrogram, rather than FFTs."""
     if backend not in ("auto", "fft", "nnaudio"):
         raise ValueError(f"backend={backend!r}: expected auto, fft or nnaudio")
     return backend == "nnaudio" or (backend == "auto" and audio.is_cuda)

@@ -1,10 +1,10 @@
-"""From audio to amplitudes by FFTs: the inside of the front ends, in what TorchScript understands.
+"""Modules of the front ends that compute amplitudes by FFTs, in the subset of TorchScript.
 
-Each takes audio (B, S) in float32 and gives a frame at every multiple of `hop_length`, centred
-there, with zeros around the audio. Windows and filters are never part of a checkpoint.
+Each takes audio (B, S) float32 and gives frames centred at the multiples of `hop_length`, with
+zeros around the audio. Windows and filters are buffers that are not saved in checkpoints.
 """
 
-# No `from __future__ import annotations`: TorchScript reads the types of buffers, not their names.
+# No `from __future__ import annotations`: TorchScript needs the types of buffers, not strings.
 from collections.abc import Iterable
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class FilterBank(nn.Module):
-    """audio (B, S) -> amplitude (B, F, T'): filters (F, N) on the first N bins of a |STFT|."""
+    """audio (B, S) -> amplitude (B, F, T'): filters (F, N) times the first N bins of the |STFT|."""
 
     window: Tensor
     filters: Tensor
@@ -29,7 +29,7 @@ class FilterBank(nn.Module):
 
 
 class Octave(nn.Module):
-    """audio (B, S) -> amplitude (B, N, T') of its inner products with `kernels` (N, n_fft)."""
+    """audio (B, S) -> amplitude (B, N, T') of the inner products with `kernels` (N, n_fft)."""
 
     window: Tensor
     spectrum: Tensor
@@ -48,7 +48,7 @@ class Octave(nn.Module):
 
 
 class Channels(nn.Module):
-    """audio (B, S) -> (B, C, F, T'): a channel for each of the filter banks."""
+    """audio (B, S) -> (B, C, F, T'): the outputs of the filter banks as channels."""
 
     def __init__(self, banks: Iterable[nn.Module]) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Channels(nn.Module):
 
 
 class Octaves(nn.Module):
-    """audio (B, S) -> (B, 1, F, T'): the octaves one above the other."""
+    """audio (B, S) -> (B, 1, F, T'): the octaves concatenated along the frequency axis."""
 
     def __init__(self, octaves: Iterable[nn.Module]) -> None:
         super().__init__()
@@ -82,10 +82,10 @@ def stft(audio: Tensor, window: Tensor, hop_length: int) -> Tensor:
 
 
 def _real_spectra(kernels: Tensor) -> Tensor:
-    """Half spectra (2 N, n_fft / 2 + 1) of the real, then the imaginary parts of N kernels.
+    """Half spectra (2 N, n_fft / 2 + 1) of the real parts, then the imaginary parts of N kernels.
 
-    Conjugated and weighted so that the real part of the product with a frame's half spectrum is the
-    inner product with the frame (Parseval).
+    They are conjugated and weighted so that the real part of the product with the half spectrum of
+    a frame is the inner product of kernel and frame (Parseval's theorem).
     """
     n_fft = kernels.shape[-1]
     weights = torch.full((n_fft // 2 + 1,), 2.0 / n_fft)

@@ -1,1 +1,1 @@
-"""Files in and out: audio, MIDI, note tables, impulse responses; written whole or not at all."""
+"""Reading and writing files: audio, MIDI, note tables; every file is written atomically."""

@@ -1,4 +1,7 @@
-"""Files and folders that are written whole or not at all, and files that only this process has."""
+"""Atomic writing of files and folders, and temporary files for data in memory.
+
+Written here since `atomicwrites` is no longer maintained and knows no folders.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path`; it takes its place when the block ends without an error.
+    """A temporary path beside `path` that is renamed to `path` when the block ends without error.
 
-    The temporary name keeps the suffix, since writers choose their format by it. After an error the
-    temporary file is gone and whatever stood at `path` still stands.
+    The temporary name keeps the suffix, since writers choose the format by it. After an error the
+    temporary file is removed and `path` is unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = _temporary_path(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -31,18 +34,18 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write_folder(path: Path | str, names: Collection[str] = ()) -> Iterator[Path]:
-    """A temporary folder beside `path`; it takes its place when the block ends without an error.
+    """A temporary folder beside `path` that is renamed to `path` when the block ends without error.
 
-    An older folder is replaced if it is empty or holds only files called `names`, and still stands
-    after an error. Raises FileExistsError where there is anything else, which would be lost.
+    An older folder is replaced if it is empty or holds only files called `names`; after an error it
+    is unchanged. Raises FileExistsError if it holds anything else, which would be lost.
     """
     path = Path(path).resolve()
     if path.exists() and not (path.is_dir() and {p.name for p in path.iterdir()} <= set(names)):
-        found = f"holds more than {', '.join(names)}" if names else "is there already"
+        found = f"holds more than {', '.join(names)}" if names else "exists already"
         advice = "expected a new or an empty folder"
         raise FileExistsError(errno.EEXIST, f"{found}; {advice}", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = _beside(path), _beside(path)
+    temporary, old = _temporary_path(path), _temporary_path(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -56,17 +59,20 @@ def atomic_write_folder(path: Path | str, names: Collection[str] = ()) -> Iterat
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _beside(path: Path) -> Path:
-    """Another thread or process may write the same path; a long name may fill what names may."""
+def _temporary_path(path: Path) -> Path:
+    """A unique path in the same folder, since other threads or processes may write `path` too.
+
+    The stem is cut, since file names are limited to 255 bytes.
+    """
     return path.with_name(f".{path.stem[:40]}.{uuid.uuid4().hex}.part{path.suffix}")
 
 
 @contextmanager
 def as_file(data: bytes) -> Iterator[Path]:
-    """A path at which this process and its children can read `data` while the block lasts.
+    """A path where this process and its children can read `data` while the block lasts.
 
-    On Linux it lies in memory and is gone with the process, however that ends; elsewhere it is a
-    temporary file.
+    On Linux the file is in memory and disappears with the process even if that is killed; elsewhere
+    it is a temporary file.
     """
     if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("amt"), "wb") as file:

@@ -1,8 +1,9 @@
-"""Audio files to mono float samples at one rate, and back.
+"""Decode audio files to mono float32 samples at one sample rate, and encode them.
 
-Decoding is streamed: a block is decoded, mixed to mono, resampled and appended, so that an hour of
-stereo costs little more memory than its mono result. libsndfile reads wav, flac, mp3, ogg and opus;
-ffmpeg, where it is installed, reads the rest.
+Decoding is streamed: each block is decoded, mixed to mono, resampled and appended, so that an hour
+of stereo needs little more memory than its mono result. libsndfile reads wav, flac, mp3, ogg and
+opus; ffmpeg, if it is installed, reads other formats. librosa.load and torchaudio.load would decode
+the whole file before they mix and resample it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from amt.io.atomic import as_file, atomic_write
 from amt.io.mp3 import TAG_BYTES, has_length
 
 SAMPLE_RATE = 16000
-# Lossless before lossy.
+# In order of preference, if a recording exists in several formats: lossless before lossy.
 AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".opus", ".ogg", ".m4a", ".aac", ".mp3")
 
 _BLOCK = 1 << 16
@@ -37,17 +38,18 @@ _FORMATS = {
     ".opus": ("OGG", "OPUS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
-# Seconds; the lengths that headers give are often a few frames of 26 ms off.
+# Seconds; the lengths in headers are often wrong by a few frames of 26 ms.
 _LENGTH_TOLERANCE = 0.1
-# What ffmpeg may take a file for. Not among them are the playlists, which name other files.
+# Formats that ffmpeg may detect. Playlists are left out, since they would open other files.
 _CONTAINERS = (
     "aac,ac3,eac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,flac,flv,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,tak,tta,voc,w64,wav,wv"
 )
-# Seconds of the processor after which ffmpeg gives up.
+# Limit of ffmpeg's processor time.
 _FFMPEG_SECONDS = 600
 
 Blocks = Iterator[np.ndarray]
+OnBlock = Callable[[], object] | None
 
 
 class AudioError(ValueError):
@@ -55,53 +57,54 @@ class AudioError(ValueError):
 
 
 class TooLongError(AudioError):
-    """Audio that lasts longer than it may."""
+    """Audio longer than the given limit."""
 
 
 def load(
     path: Path | str,
     sample_rate: int = SAMPLE_RATE,
-    longest: float = math.inf,
-    go_on: Callable[[], object] | None = None,
+    max_seconds: float = math.inf,
+    on_block: OnBlock = None,
 ) -> np.ndarray:
     """Decode an audio file to mono float32 (S,) at `sample_rate`, the mean of its channels.
 
-    Raises AudioError where the file is missing, empty, not audio, broken or holds samples that are
-    not finite, and TooLongError as soon as it goes on for more than `longest` seconds, whatever
-    its header says. `go_on` is called after each block; what it raises ends the decoding.
+    on_block: called after each block; an exception that it raises ends the decoding.
+    Raises AudioError if the file is missing, empty, not audio, broken or has samples that are not
+    finite, and TooLongError once more than `max_seconds` are decoded, whatever the header says.
     """
     path = Path(path)
     _check_file(path)
     with _decoder(path) as (rate, blocks):
-        audio = _join(_resample(_mono(path, rate, blocks, longest, go_on), rate, sample_rate))
+        mono = _mono(path, rate, blocks, max_seconds, on_block)
+        audio = _join(_resample(mono, rate, sample_rate))
     if not len(audio):
-        raise AudioError(f"cannot decode {path}: it holds no samples")
+        raise AudioError(f"cannot decode {path}: it has no samples")
     return audio
 
 
 def load_bytes(
     data: bytes,
     sample_rate: int = SAMPLE_RATE,
-    longest: float = math.inf,
-    go_on: Callable[[], object] | None = None,
+    max_seconds: float = math.inf,
+    on_block: OnBlock = None,
 ) -> np.ndarray:
-    """Decode what an audio file holds; as `load`, and nothing of it is left on a disk."""
+    """Decode the content of an audio file as `load` does, without leaving it on a disk."""
     with as_file(data) as path:
         try:
-            return load(path, sample_rate, longest, go_on)
+            return load(path, sample_rate, max_seconds, on_block)
         except AudioError as error:
             raise type(error)(str(error).replace(str(path), "the audio")) from error
 
 
 def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write samples (S,) or (S, C) in -1..1 to a wav, flac, ogg, opus or mp3 file, by its suffix.
+    """Write samples (S,) or (S, C) in -1..1 as wav, flac, ogg, opus or mp3, by the suffix.
 
-    The file is written whole or not at all. Raises AudioError for another suffix, samples that are
-    not finite, a sample rate that the format does not know, and where `path` cannot be written.
+    The file is written atomically. Raises AudioError for another suffix, samples that are not
+    finite, a sample rate that the format does not support, and if `path` cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
-        raise AudioError(f"cannot write {path}: name it with one of {', '.join(_FORMATS)}")
+        raise AudioError(f"cannot write {path}: unknown suffix; use one of {', '.join(_FORMATS)}")
     if not np.isfinite(audio).all():
         raise AudioError(f"cannot write {path}: its samples are not all finite numbers")
     kind, subtype = _FORMATS[path.suffix.lower()]
@@ -116,7 +119,7 @@ def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) ->
                     for start in range(0, len(audio), _BLOCK):
                         file.write(audio[start : start + _BLOCK])
             except soundfile.SoundFileError:
-                _go_on_writing(part)
+                _check_writable(part)
                 raise
     except soundfile.SoundFileError as error:
         raise AudioError(f"cannot write {path} at {sample_rate} Hz: {_line(error)}") from error
@@ -124,9 +127,9 @@ def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) ->
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _go_on_writing(path: Path) -> None:
-    """Raises OSError where it is the system that does not let write, e.g. because the disk is full:
-    libsndfile tells no more than "System error"."""
+def _check_writable(path: Path) -> None:
+    """Raise the OSError of the system (such as a full disk), which libsndfile reports only as
+    "System error"."""
     with path.open("ab") as file:
         file.write(bytes(1 << 16))
 
@@ -147,19 +150,19 @@ def _check_file(path: Path) -> None:
 
 @contextmanager
 def _decoder(path: Path) -> Iterator[tuple[int, Blocks]]:
-    """Sample rate and an iterator of decoded blocks (n, C), by the decoder that suits the file."""
+    """Sample rate and an iterator of decoded blocks (n, C), by libsndfile or else ffmpeg."""
     with path.open("rb") as opened:
         try:
-            # By descriptor, since libsndfile believes a name: it would read any .mp3 as mp3 and
-            # print its surprise.
+            # By descriptor, since libsndfile trusts the suffix of a name: it would read any .mp3 as
+            # mp3 and print warnings.
             file = soundfile.SoundFile(opened.fileno(), closefd=False)
         except soundfile.SoundFileError as error:
             reason = _line(error)
         else:
             with file:
-                guessed = file.format == "MP3" and not has_length(path)
-                if not (guessed and shutil.which("ffmpeg")):
-                    yield file.samplerate, _soundfile_blocks(path, file, opened, guessed)
+                length_guessed = file.format == "MP3" and not has_length(path)
+                if not (length_guessed and shutil.which("ffmpeg")):
+                    yield file.samplerate, _soundfile_blocks(path, file, opened, length_guessed)
                     return
             reason = "an mp3 file without a length"
     with _ffmpeg(path, reason) as decoder:
@@ -167,7 +170,7 @@ def _decoder(path: Path) -> Iterator[tuple[int, Blocks]]:
 
 
 def _soundfile_blocks(
-    path: Path, file: soundfile.SoundFile, opened: IO[bytes], guessed: bool
+    path: Path, file: soundfile.SoundFile, opened: IO[bytes], length_guessed: bool
 ) -> Blocks:
     done = 0
     while True:
@@ -180,33 +183,33 @@ def _soundfile_blocks(
             break
         done += len(block)
         yield block
-    if guessed:
+    if length_guessed:
         _check_all_read(path, opened, done / file.samplerate)
     elif (file.frames - done) / file.samplerate > _LENGTH_TOLERANCE:
-        promised = f"its header promises {file.frames / file.samplerate:.1f} s"
-        raise _broken(path, done / file.samplerate, promised)
+        reason = f"its header says {file.frames / file.samplerate:.1f} s"
+        raise _broken(path, done / file.samplerate, reason)
 
 
 def _check_all_read(path: Path, opened: IO[bytes], second: float) -> None:
     unread = path.stat().st_size - os.lseek(opened.fileno(), 0, os.SEEK_CUR)
     if unread > TAG_BYTES:
-        advice = "it does not tell its length; install ffmpeg and try again"
+        advice = "its header does not give its length; install ffmpeg and try again"
         raise AudioError(f"cannot decode {path} beyond {second:.1f} s: {advice}")
 
 
 @contextmanager
 def _ffmpeg(path: Path, reason: str) -> Iterator[tuple[int, Blocks]]:
-    """Decode by ffmpeg through a pipe; the AU format since its header tells rate and channels."""
+    """Decode by ffmpeg through a pipe, as AU, whose header gives sample rate and channels."""
     program = shutil.which("ffmpeg")
     if program is None:
         advice = "if it is audio in another format, install ffmpeg and try again"
         raise AudioError(f"cannot decode {path}: {reason}; {advice}")
-    quiet = [program, "-v", "error", "-nostdin", "-xerror", "-protocol_whitelist", "file,pipe"]
-    quiet += ["-format_whitelist", _CONTAINERS, "-timelimit", str(_FFMPEG_SECONDS)]
-    first_track = ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
+    command = [program, "-v", "error", "-nostdin", "-xerror", "-protocol_whitelist", "file,pipe"]
+    command += ["-format_whitelist", _CONTAINERS, "-timelimit", str(_FFMPEG_SECONDS)]
+    command += ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
     with (
         tempfile.TemporaryFile() as messages,
-        subprocess.Popen(quiet + first_track, stdout=subprocess.PIPE, stderr=messages) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages) as process,
     ):
         assert process.stdout is not None
         try:
@@ -231,33 +234,32 @@ def _ffmpeg_blocks(
         block = np.frombuffer(data, dtype=">f4", count=whole_frames).astype(np.float32)
         done += len(block) // channels
         yield block.reshape(-1, channels)
-    complaint = _last_line(process, messages)
-    if process.returncode or complaint:
-        raise _broken(path, done / rate, complaint)
+    error = _last_line(process, messages)
+    if process.returncode or error:
+        raise _broken(path, done / rate, error)
 
 
 def _last_line(process: subprocess.Popen[bytes], messages: IO[bytes]) -> str:
+    """The last message of ffmpeg, once it has ended."""
     process.wait()
     messages.seek(0)
     lines = messages.read().decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _mono(
-    path: Path, rate: int, blocks: Blocks, longest: float, go_on: Callable[[], object] | None
-) -> Blocks:
+def _mono(path: Path, rate: int, blocks: Blocks, max_seconds: float, on_block: OnBlock) -> Blocks:
     done = 0
     for block in blocks:
-        if go_on:
-            go_on()
-        # A mean over so short an axis takes eight times as long.
+        if on_block:
+            on_block()
+        # block.mean(axis=1) takes eight times as long over so short an axis.
         mono = block @ np.full(block.shape[1], 1 / block.shape[1], dtype=np.float32)
         if not np.isfinite(mono).all():
             second = (done + int(np.argmin(np.isfinite(mono)))) / rate
             raise AudioError(f"cannot decode {path}: a sample at {second:.1f} s is not a number")
         done += len(mono)
-        if done > longest * rate:
-            raise TooLongError(f"cannot decode {path}: it lasts longer than {longest:g} s")
+        if done > max_seconds * rate:
+            raise TooLongError(f"cannot decode {path}: it lasts longer than {max_seconds:g} s")
         yield mono
 
 
@@ -272,7 +274,7 @@ def _resample(blocks: Blocks, rate: int, wanted: int) -> Blocks:
 
 
 def _join(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Concatenate without ever holding blocks and result at once (numpy.concatenate would)."""
+    """Concatenate blocks as they come; numpy.concatenate would hold all blocks and the result."""
     audio = np.zeros(_BLOCK, dtype=np.float32)
     done = 0
     for block in blocks:

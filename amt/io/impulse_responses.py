@@ -1,4 +1,4 @@
-"""Measured rooms: impulse responses, and where in them the direct sound arrives."""
+"""Measured impulse responses of rooms: the position of the direct sound."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from amt.io.audio import SAMPLE_RATE
 
-# How far below the peak of a measured room its direct sound may lie, and how long it lasts: a
-# microphone's band spreads it.
+# The direct sound may be this far below the peak. It lasts this long, since the limited bandwidth
+# of the microphone spreads it.
 DIRECT_BELOW_PEAK_DB = 12.0
 DIRECT_SECONDS = 0.001
 
 
 def direct_sound(response: np.ndarray, sample_rate: int = SAMPLE_RATE) -> int:
-    """The sample of an impulse response (S,) at which its direct sound arrives, the first of all.
+    """Index of the sample of an impulse response (S,) at which the direct sound arrives.
 
-    It is the strongest sample within a millisecond of where the response first comes near its peak:
-    a reflection may be stronger than the direct sound.
+    This is the strongest sample of the millisecond that begins where the response first comes
+    within 12 dB of its peak; the peak itself may be a reflection.
     """
     level = np.abs(response)
     first = int(np.argmax(level >= level.max() * 10 ** (-DIRECT_BELOW_PEAK_DB / 20)))

@@ -1,11 +1,16 @@
-"""MIDI files to note tables and back.
+"""Read MIDI files as note tables and write them.
 
-A piano key sounds one note at a time, so a note-on of a sounding pitch ends the former note. That
-heals a missing note-off at the next note of the pitch, where pairing first with first would shift
-every later note of it; both give the same notes on MAESTRO. A note-on and a note-off of a pitch at
-one tick, in either order, are the end of a former note and the start of the next. A note that
-nothing ends lasts to the end of its track. A note without length gets one tick, so that none is
-lost; of the notes of a pitch that begin at one tick (two hands, two tracks) the longest stays.
+How notes are paired: a key of a piano sounds one note at a time, so a note-on ends a sounding note
+of its pitch. A missing note-off therefore affects one note only. A note-on and a note-off of one
+pitch at one tick, in either order, are the end of the previous note and the start of the next. A
+note that nothing ends lasts until the end of its track. A note of zero length gets one tick; of
+several notes of a pitch that begin at one tick (two tracks, two hands) the longest is kept.
+
+No library pairs them so. Where a note-off is missing, symusic 0.6 pairs first note-on with first
+note-off, which makes all later offsets of the pitch wrong and loses its last note; pretty_midi 0.2
+ends all sounding notes of the pitch together; both drop notes without a note-off, and pretty_midi
+drops those of zero length. mido gives messages, not notes. On MAESTRO pairing first with first
+gives the same notes.
 """
 
 from __future__ import annotations
@@ -23,8 +28,8 @@ from amt.notes import MAX_PITCH, MIN_PITCH, PEDALS, Notes, Pedal
 
 __all__ = ["TICKS_PER_BEAT", "MidiError", "read_midi", "write_midi"]
 
-# With the default tempo of 120 beats a minute 0.52 ms a tick, finer than any transcription; MAESTRO
-# has 1.04 and 1.3 ms. Every sequencer takes 960, not every one takes more.
+# 0.52 ms a tick at the default tempo of 120 beats a minute; MAESTRO has 1.04 and 1.3 ms. Some
+# sequencers refuse more than 960.
 TICKS_PER_BEAT = 960
 
 _NOTE_OFF, _NOTE_ON, _CONTROL = 0x8, 0x9, 0xB
@@ -33,7 +38,7 @@ _DRUMS = 9
 
 @dataclass(frozen=True)
 class _TickNotes:
-    """Columns of notes (N,) whose times are ticks."""
+    """A note table with times in ticks; each column (N,)."""
 
     onset: np.ndarray
     offset: np.ndarray
@@ -49,9 +54,9 @@ class _TickNotes:
 def read_midi(path: Path | str) -> Notes:
     """Notes and pedal movements of a MIDI file; a file without notes gives an empty table.
 
-    All tracks and channels are merged, except drums (channel 10); pitches off the piano are left
-    out. Offsets are those of the keys: `extend_sustain` adds the pedal. Raises MidiError, in one
-    line that names the file, where it is missing, not MIDI, of type 2 or truncated.
+    All tracks and channels are merged, except drums (channel 10); pitches outside 21-108 are
+    removed. Offsets are key releases; `extend_sustain` applies the pedal. Raises MidiError, one
+    line that names the file, if it is missing, not MIDI, of type 2 or truncated.
     """
     try:
         events = parse(Path(path).read_bytes())
@@ -71,12 +76,13 @@ def write_midi(
     ticks_per_beat: int = TICKS_PER_BEAT,
     tempo: int = DEFAULT_TEMPO,
 ) -> None:
-    """Write notes, velocities and pedal as a MIDI file; whole or not at all.
+    """Write notes, velocities and pedal as a MIDI file of type 0, atomically.
 
-    Times are rounded to ticks of `tempo` / `ticks_per_beat` microseconds; reading gives these times
-    and all else back exactly, but for notes that overlap another of their pitch: they are cut where
-    the other begins. At one tick pedals come before note-offs, note-offs before note-ons. Raises
-    MidiError where a time is negative, a value does not fit or the file cannot be written.
+    tempo: microseconds a beat. Times are rounded to ticks of `tempo` / `ticks_per_beat`
+    microseconds. `read_midi` gives back the rounded times and all other values exactly, except that
+    notes which overlap the next note of their pitch end at its onset. Within a tick, pedals come
+    before note-offs and note-offs before note-ons. Raises MidiError if a time is negative, a value
+    is out of range or the file cannot be written.
     """
     try:
         data = midi_bytes(notes, ticks_per_beat, tempo)
@@ -91,7 +97,7 @@ def write_midi(
 def midi_bytes(
     notes: Notes, ticks_per_beat: int = TICKS_PER_BEAT, tempo: int = DEFAULT_TEMPO
 ) -> bytes:
-    """What `write_midi` writes. Raises MidiError where a value does not fit."""
+    """The content of the file that `write_midi` writes; raises MidiError for invalid values."""
     _check(notes)
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=tempo)])
     track.append(mido.Message("program_change", program=0))
@@ -102,7 +108,7 @@ def midi_bytes(
 
 
 def _pair(events: Events) -> _TickNotes:
-    """Each note-on with what ends it: the next event of its key in its track and channel."""
+    """Each note-on with its end: the next note event of its pitch in its track and channel."""
     kind, channel = events.status >> 4, events.status & 0xF
     chosen = ((kind == _NOTE_ON) | (kind == _NOTE_OFF)) & (channel != _DRUMS)
     key = ((events.track * 16 + channel) * 128 + events.first)[chosen]
@@ -111,23 +117,23 @@ def _pair(events: Events) -> _TickNotes:
     velocity = np.where(kind == _NOTE_ON, events.second, 0)[chosen][order]
     track = events.track[chosen][order]
 
-    kept = ~_late_offs(key, tick, velocity > 0)
+    kept = ~_reversed_note_offs(key, tick, velocity > 0)
     key, tick, velocity, track = key[kept], tick[kept], velocity[kept], track[kept]
     last = np.append(key[1:] != key[:-1], True)[: len(key)]
     offset = np.where(last, events.ends[track], np.append(tick[1:], 0)[: len(key)])
     return _TickNotes(tick, offset, key % 128, velocity).select(velocity > 0)
 
 
-def _late_offs(key: np.ndarray, tick: np.ndarray, on: np.ndarray) -> np.ndarray:
-    """Note-offs that stand behind a note-on of their tick but end the note before it."""
-    late = np.zeros(len(key), dtype=bool)
+def _reversed_note_offs(key: np.ndarray, tick: np.ndarray, on: np.ndarray) -> np.ndarray:
+    """Mask of note-offs that follow a note-on of the same tick but end the note before it."""
+    found = np.zeros(len(key), dtype=bool)
     one_key = (key[2:] == key[1:-1]) & (key[1:-1] == key[:-2])
-    late[2:] = one_key & on[:-2] & on[1:-1] & ~on[2:] & (tick[2:] == tick[1:-1])
-    return late
+    found[2:] = one_key & on[:-2] & on[1:-1] & ~on[2:] & (tick[2:] == tick[1:-1])
+    return found
 
 
 def _separate(notes: _TickNotes) -> _TickNotes:
-    """One note a key at a time, each at least a tick long, by pitch, then onset."""
+    """Remove overlaps within a pitch; each note lasts a tick at least; sorted by pitch, onset."""
     notes = notes.select(np.lexsort((notes.velocity, notes.offset, notes.onset, notes.pitch)))
     same = (notes.pitch[1:] == notes.pitch[:-1]) & (notes.onset[1:] == notes.onset[:-1])
     notes = notes.select(np.append(~same, True)[: len(notes.onset)])
@@ -144,6 +150,7 @@ def _pedal(events: Events) -> Pedal:
 
 
 def _check(notes: Notes) -> None:
+    """Raise MidiError for values that MIDI cannot represent."""
     columns = {
         "times": (np.append(notes.onset, notes.pedal.time), 0, np.inf),
         "pitches": (notes.pitch, 0, 127),
@@ -154,20 +161,20 @@ def _check(notes: Notes) -> None:
     for name, (column, low, high) in columns.items():
         if not ((column >= low) & (column <= high)).all():
             found = f"{column.min():g} to {column.max():g}"
-            raise MidiError(f"{name} from {low} to {high} fit, not {found}")
+            raise MidiError(f"{name} must be {low} to {high}, got {found}")
 
 
 def _messages(notes: Notes, tick_seconds: float) -> list[mido.Message]:
-    """The pedal and note messages in playing order, their times as differences in ticks."""
+    """The pedal and note messages in order of time, with delta times in ticks."""
     onset, offset, pedal_tick = (
         np.rint(time / tick_seconds).astype(np.int64)
         for time in (notes.onset, notes.offset, notes.pedal.time)
     )
-    apart = _separate(_TickNotes(onset, offset, notes.pitch, notes.velocity))
-    tick = np.concatenate([pedal_tick, apart.offset, apart.onset])
-    first = np.concatenate([notes.pedal.controller, apart.pitch, apart.pitch])
-    second = np.concatenate([notes.pedal.value, np.zeros_like(apart.pitch), apart.velocity])
-    sizes = [len(pedal_tick), len(apart.pitch), len(apart.pitch)]
+    separate = _separate(_TickNotes(onset, offset, notes.pitch, notes.velocity))
+    tick = np.concatenate([pedal_tick, separate.offset, separate.onset])
+    first = np.concatenate([notes.pedal.controller, separate.pitch, separate.pitch])
+    second = np.concatenate([notes.pedal.value, np.zeros_like(separate.pitch), separate.velocity])
+    sizes = [len(pedal_tick), len(separate.pitch), len(separate.pitch)]
     status = np.repeat([_CONTROL << 4, _NOTE_OFF << 4, _NOTE_ON << 4], sizes)
     order = np.argsort(tick, kind="stable")
     delta = np.diff(tick[order], prepend=0)

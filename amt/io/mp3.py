@@ -1,17 +1,21 @@
-"""What the head of an mp3 file tells."""
+"""Whether the header of an mp3 file gives its length.
+
+libsndfile does not say whether it knows or guesses the length, and a tag library (mutagen) would be
+one more dependency for these few lines.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# How far into the file its first frame may stand, and how far before the end its last.
+# Bytes of tags to expect before the first frame, and after the last one.
 TAG_BYTES = 4096
 
 
 def has_length(mp3: Path) -> bool:
-    """Whether the first frame tells the number of frames.
+    """Whether the first frame states the number of frames (Xing, Info or VBRI header).
 
-    Where it does not, libsndfile guesses it from the first bit rate, and stops there.
+    If not, libsndfile estimates the length from the first bit rate and stops decoding there.
     """
     with mp3.open("rb") as file:
         head = file.read(10)

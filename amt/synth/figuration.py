@@ -1,8 +1,8 @@
-"""What one hand plays while a harmony lasts: figures as sequences of groups of pitches.
+"""Figuration: the patterns in which one hand plays a chord.
 
-Each figure takes (rng, chord, centre, count) and returns `count` groups; a group is the list of
-MIDI pitches struck together (an empty group is a rest). `centre` (a MIDI pitch) is where the hand
-lies on the keyboard.
+Each figure is a function of (rng, chord, centre, count) that returns `count` groups. A group is a
+list of MIDI pitches that are struck together; an empty group is a rest. `centre` (a MIDI pitch) is
+the position of the hand.
 """
 
 from __future__ import annotations
@@ -20,42 +20,43 @@ Figure = Callable[[np.random.Generator, Chord, float, int], Groups]
 
 
 def _nearest(pool: np.ndarray, pitch: float) -> int:
+    """Index of the pitch in `pool` nearest to `pitch`."""
     return int(np.argmin(np.abs(pool - pitch)))
 
 
 def _walk(pool: np.ndarray, start: int, steps: np.ndarray) -> np.ndarray:
-    """Pitches of `pool` along cumulative steps from index `start`, folded at both ends."""
+    """Pitches of `pool` along cumulative steps from index `start`, reflected at both ends."""
     index = start + np.cumsum(steps)
     period = max(2 * (len(pool) - 1), 1)
     index = np.abs(index) % period
     return pool[np.minimum(index, period - index)]
 
 
-def _grip(rng: np.random.Generator, chord: Chord, centre: float, size: int) -> list[int]:
-    """A chord of up to `size` tones that lies under one hand (a tenth at most)."""
+def _voicing(rng: np.random.Generator, chord: Chord, centre: float, size: int) -> list[int]:
+    """Up to `size` tones of the chord within the reach of one hand (16 semitones at most)."""
     reach = int(rng.integers(9, 17))
     low = centre - reach / 2
-    under = chord.tones[(chord.tones >= low) & (chord.tones <= low + reach)]
-    if not len(under):
-        under = chord.tones[[_nearest(chord.tones, centre)]]
-    chosen = rng.choice(under, size=min(size, len(under)), replace=False)
+    reachable = chord.tones[(chord.tones >= low) & (chord.tones <= low + reach)]
+    if not len(reachable):
+        reachable = chord.tones[[_nearest(chord.tones, centre)]]
+    chosen = rng.choice(reachable, size=min(size, len(reachable)), replace=False)
     return sorted(int(pitch) for pitch in chosen)
 
 
 def chords(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Block chords, mostly the same grip again."""
+    """Block chords, mostly in the same voicing."""
     size = int(rng.integers(2, 6))
-    grip = _grip(rng, chord, centre, size)
+    voicing = _voicing(rng, chord, centre, size)
     groups = []
     for _ in range(count):
         if rng.random() < 0.35:
-            grip = _grip(rng, chord, centre + rng.normal(0, 4), size)
-        groups.append(grip)
+            voicing = _voicing(rng, chord, centre + rng.normal(0, 4), size)
+        groups.append(voicing)
     return groups
 
 
 def melody(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """A line that walks the scale, sometimes doubled at a third, sixth or octave."""
+    """A melody on the scale, sometimes doubled at a third, sixth or octave."""
     steps = rng.choice([-4, -3, -2, -1, -1, 0, 1, 1, 2, 3, 4], size=count)
     line = _walk(chord.scale, _nearest(chord.scale, centre), steps)
     doubling = int(rng.choice([0, 0, 0, 0, 3, 4, 8, 9, 12]))
@@ -66,7 +67,7 @@ def melody(rng: np.random.Generator, chord: Chord, centre: float, count: int) ->
 
 
 def run(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """A scale, diatonic or chromatic, that turns now and then; also in thirds or octaves."""
+    """A diatonic or chromatic run that sometimes turns, sometimes in thirds or octaves."""
     pool = PITCHES if rng.random() < 0.25 else chord.scale
     turns = rng.random(count) < rng.choice([0.0, 0.05, 0.2])
     steps = np.where(np.cumsum(turns) % 2, -1, 1) * int(rng.choice([-1, 1]))
@@ -76,7 +77,7 @@ def run(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Gr
 
 
 def arpeggio(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Broken chord up and down over one to five octaves."""
+    """An arpeggio up and down over one to five octaves."""
     span = int(rng.integers(3, 4 * 5))
     pool = chord.tones
     first = max(_nearest(pool, centre) - span // 2, 0)
@@ -87,22 +88,22 @@ def arpeggio(rng: np.random.Generator, chord: Chord, centre: float, count: int) 
 
 
 def broken(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """A fixed pattern over one grip, as an Alberti bass."""
-    grip = _grip(rng, chord, centre, int(rng.integers(3, 5)))
+    """A repeated pattern on one voicing, such as an Alberti bass."""
+    voicing = _voicing(rng, chord, centre, int(rng.integers(3, 5)))
     patterns = ([0, -1, 1, -1], [0, 1, -1, 1], [0, 1, 2], [-1, 1, 0, 1], [0, -1])
     pattern = patterns[rng.integers(len(patterns))]
-    size = len(grip)
-    return [[grip[pattern[i % len(pattern)] % size]] for i in range(count)]
+    size = len(voicing)
+    return [[voicing[pattern[i % len(pattern)] % size]] for i in range(count)]
 
 
 def repeated(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """The same note or grip again and again."""
-    group = _grip(rng, chord, centre, int(rng.choice([1, 1, 1, 2, 3])))
+    """One note or voicing, repeated."""
+    group = _voicing(rng, chord, centre, int(rng.choice([1, 1, 1, 2, 3])))
     return [group] * count
 
 
 def trill(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Two pitches in turn: neighbours (trill), or up to an octave apart (tremolo)."""
+    """Two alternating pitches: neighbours (trill), or up to an octave apart (tremolo)."""
     low = int(chord.scale[_nearest(chord.scale, centre)])
     high = low + int(rng.choice([1, 1, 2, 2, 2, 3, 4, 7, 12]))
     held = [low - int(rng.integers(3, 9))] if rng.random() < 0.2 else []
@@ -112,18 +113,18 @@ def trill(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> 
 
 
 def stride(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Bass note or octave, then chords far above it."""
+    """Stride: a bass note or octave, then chords far above it."""
     low = int(chord.tones[_nearest(chord.tones, centre - rng.integers(8, 20))])
     bass = [low, low + 12] if rng.random() < 0.4 else [low]
     size, every = int(rng.integers(2, 5)), int(rng.choice([2, 2, 3, 4]))
     return [
-        bass if i % every == 0 else _grip(rng, chord, centre + rng.integers(0, 8), size)
+        bass if i % every == 0 else _voicing(rng, chord, centre + rng.integers(0, 8), size)
         for i in range(count)
     ]
 
 
 def octaves(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """A line in octaves, sometimes filled with chord tones."""
+    """A melody in octaves, sometimes filled with chord tones."""
     steps = rng.choice([-2, -1, 1, 2], size=count)
     line = _walk(chord.scale, _nearest(chord.scale, centre - 6), steps)
     full = rng.random() < 0.4
@@ -135,28 +136,28 @@ def octaves(rng: np.random.Generator, chord: Chord, centre: float, count: int) -
 
 
 def leaps(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Wide leaps to single notes, intervals or grips, in the scale or out of it."""
-    places = centre + rng.normal(0, rng.uniform(8, 18), size=count)
+    """Wide leaps to single notes, intervals or chords, diatonic or chromatic."""
+    pitches = centre + rng.normal(0, rng.uniform(8, 18), size=count)
     pool = PITCHES if rng.random() < 0.4 else chord.scale
     size = int(rng.choice([1, 1, 1, 2, 3]))
     if size == 1:
-        return [[int(pool[_nearest(pool, place)])] for place in places]
-    return [_grip(rng, chord, place, size) for place in places]
+        return [[int(pool[_nearest(pool, pitch)])] for pitch in pitches]
+    return [_voicing(rng, chord, pitch, size) for pitch in pitches]
 
 
 def held(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """One grip for the whole harmony."""
+    """One voicing, held for the whole chord."""
     rests: Groups = [[] for _ in range(count - 1)]
-    return [_grip(rng, chord, centre, int(rng.integers(1, 6))), *rests]
+    return [_voicing(rng, chord, centre, int(rng.integers(1, 6))), *rests]
 
 
 def silence(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Nothing: the other hand plays alone."""
+    """Rests: only the other hand plays."""
     return [[] for _ in range(count)]
 
 
 def sweep(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> Groups:
-    """Across the whole keyboard, to either end."""
+    """A run to the lowest or the highest key."""
     pool = (PITCHES, chord.scale, chord.tones)[rng.integers(3)]
     upwards = rng.random() < 0.5
     end = MAX_PITCH if upwards else MIN_PITCH
@@ -167,14 +168,15 @@ def sweep(rng: np.random.Generator, chord: Chord, centre: float, count: int) -> 
 
 @dataclass(frozen=True)
 class Figuration:
-    """A figure, the time between its groups (`fast` to `slow`, in s), and how often it is used.
+    """A figure, its range of tempo and its frequency.
 
-    right, left: weights among the textures of that hand. even: without rhythm of its own.
+    min_step, max_step: time between its groups in seconds. right, left: how often each hand plays
+    it, as weights. even: all groups are equally long; otherwise they get a rhythm.
     """
 
     figure: Figure
-    fast: float
-    slow: float
+    min_step: float
+    max_step: float
     right: float
     left: float
     even: bool = True

@@ -1,4 +1,4 @@
-"""Keys, scales and chord progressions for the invented performer."""
+"""Random keys, scales and chord progressions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCALES: dict[str, tuple[int, ...]] = {
 }
 SCALE_WEIGHTS = np.array([30, 20, 18, 6, 6, 6, 3, 4, 7], dtype=np.float64)
 
-# Rows: the degree that sounds; columns: how likely each degree follows it.
+# Transition weights between scale degrees I-VII: from row to column.
 NEXT_DEGREE = np.array(
     [
         [1, 2, 1, 4, 4, 3, 1],
@@ -37,7 +37,8 @@ NEXT_DEGREE = np.array(
     dtype=np.float64,
 )
 DOMINANT_SEVENTH = (0, 4, 7, 10)
-EXCURSIONS = (
+# Chords on a random root, in semitones.
+NON_DIATONIC_CHORDS = (
     DOMINANT_SEVENTH,
     (0, 3, 6, 9),
     (0, 4, 8),
@@ -50,7 +51,7 @@ EXCURSIONS = (
 
 @dataclass(frozen=True)
 class Chord:
-    """A harmony that lasts `beats`: the pitches (MIDI) of its tones and of its scale, ascending."""
+    """A chord that lasts `beats`: all pitches (MIDI) of its tones and of its scale, ascending."""
 
     beats: float
     tones: np.ndarray
@@ -58,15 +59,15 @@ class Chord:
 
 
 def progression(rng: np.random.Generator, beats: float) -> list[Chord]:
-    """Chords for at least `beats` beats: functional steps, with excursions and changes of key."""
+    """Chords for at least `beats` beats, with non-diatonic chords and changes of key."""
     chords: list[Chord] = []
     tonic, scale = _new_key(rng)
     degree, sevenths, total = 0, rng.random() ** 2, 0.0
-    usual = float(rng.choice([1, 1, 2, 2, 2, 4]))
+    usual_beats = float(rng.choice([1, 1, 2, 2, 2, 4]))
     while total < beats:
         if rng.random() < 0.02:
             tonic, scale = _new_key(rng)
-        length = usual if rng.random() < 0.8 else float(rng.choice([1, 2, 3, 4, 8]))
+        length = usual_beats if rng.random() < 0.8 else float(rng.choice([1, 2, 3, 4, 8]))
         chords.append(_chord(rng, tonic, scale, degree, sevenths, length))
         total += length
         degree = int(rng.choice(7, p=NEXT_DEGREE[degree] / NEXT_DEGREE[degree].sum()))
@@ -74,6 +75,7 @@ def progression(rng: np.random.Generator, beats: float) -> list[Chord]:
 
 
 def _new_key(rng: np.random.Generator) -> tuple[int, tuple[int, ...]]:
+    """A random tonic (pitch class) and scale (semitones above the tonic)."""
     names = list(SCALES)
     name = names[rng.choice(len(names), p=SCALE_WEIGHTS / SCALE_WEIGHTS.sum())]
     return int(rng.integers(12)), SCALES[name]
@@ -87,17 +89,22 @@ def _chord(
     sevenths: float,
     beats: float,
 ) -> Chord:
+    """A chord of thirds on `degree`, with probability 0.12 a non-diatonic one.
+
+    sevenths: probability of a seventh.
+    """
     if rng.random() < 0.12:
         root = int(rng.integers(12))
-        shape = EXCURSIONS[rng.integers(len(EXCURSIONS))]
+        shape = NON_DIATONIC_CHORDS[rng.integers(len(NON_DIATONIC_CHORDS))]
         classes = [(root + step) % 12 for step in shape]
         steps = {(tonic + step) % 12 for step in scale} | set(classes)
         return Chord(beats, _all_octaves(classes), _all_octaves(sorted(steps)))
     size = 3 + int(rng.random() < sevenths) + int(rng.random() < 0.3 * sevenths)
-    places = [(degree + 2 * third) % len(scale) for third in range(size)]
-    classes = [(tonic + scale[place]) % 12 for place in places]
+    degrees = [(degree + 2 * third) % len(scale) for third in range(size)]
+    classes = [(tonic + scale[step]) % 12 for step in degrees]
     return Chord(beats, _all_octaves(classes), _all_octaves([(tonic + s) % 12 for s in scale]))
 
 
 def _all_octaves(classes: list[int]) -> np.ndarray:
+    """All piano pitches of these pitch classes."""
     return PITCHES[np.isin(PITCHES % 12, classes)]

@@ -1,4 +1,8 @@
-"""Which sample sounds for which key and velocity: `map.tsv` tables and plain SFZ files."""
+"""Which sample is played for which key and velocity: `map.tsv` tables and SFZ files.
+
+Only the opcodes that select and tune samples are read. There is no maintained SFZ parser for Python
+that applies the inheritance between headers.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,21 @@ OPCODE = re.compile(r"([\w$]+)=(.*?)(?=\s+[\w$]+=|\s*<|\s*$)", re.MULTILINE)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 NOTE_NAME = re.compile(r"([a-g])([#b]?)(-?\d+)")
 NOTE_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+# SFZ headers from the outermost to the innermost; each inherits from those before it.
 INHERITS = ("global", "master", "group", "region")
 
 
 class SampleMapError(ValueError):
-    """A sampled piano whose map cannot be read."""
+    """A sample map that cannot be read; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """One sample: the keys (MIDI) and velocities it serves, its pitch, gain, and where it begins.
+    """One sample, and the range of keys (MIDI) and velocities for which it is played.
 
-    tune_cents: added to the pitch that is heard. skip: seconds left away at the start of the file.
-    onset: seconds from the start of the file to the attack; None where the map does not say it.
+    root_key: the key that was recorded. tune_cents: added to the pitch when it is played. skip:
+    seconds to skip at the start of the file. onset: seconds from the start of the file to the
+    attack; None if the map does not give it.
     """
 
     sample: Path
@@ -46,7 +52,7 @@ class Region:
 def read_regions(path: Path | str) -> list[Region]:
     """The regions of a folder with `map.tsv` or one SFZ file, or of one of these files.
 
-    Raises SampleMapError with one line that says what is wrong.
+    Raises SampleMapError.
     """
     path = Path(path)
     if path.is_dir():
@@ -55,7 +61,7 @@ def read_regions(path: Path | str) -> list[Region]:
         raise SampleMapError(f"{path}: no such file; expected a folder with {MAP_NAME} or an .sfz")
     regions = read_sfz(path) if path.suffix.lower() == ".sfz" else read_map(path)
     if not regions:
-        raise SampleMapError(f"{path}: it names no samples")
+        raise SampleMapError(f"{path}: it lists no samples")
     return regions
 
 
@@ -73,7 +79,7 @@ def read_map(path: Path) -> list[Region]:
     """Regions of a tab-separated table.
 
     Columns: sample (a file beside the table), low_key, high_key, root_key (MIDI), low_velocity,
-    high_velocity, tune_cents, gain_db, onset_s (where the attack stands in the file).
+    high_velocity, tune_cents, gain_db, onset_s (time of the attack in the file).
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -94,15 +100,15 @@ def read_map(path: Path) -> list[Region]:
     except KeyError as error:
         raise SampleMapError(f"{path}: the column {error.args[0]} is missing") from error
     except (TypeError, ValueError) as error:
-        raise SampleMapError(f"{path}: not a table of samples: {error}") from error
+        raise SampleMapError(f"{path}: not a sample map: {error}") from error
 
 
 def read_sfz(path: Path) -> list[Region]:
-    """Regions of an SFZ file that sound when a key is struck; the first of several alternatives.
+    """Regions of an SFZ file that are played when a key is struck; of alternatives the first one.
 
-    Read are sample, default_path, key, lokey, hikey, pitch_keycenter, lovel, hivel, tune,
-    transpose, volume, offset, and #define; groups inherit as the format says. Envelopes, filters
-    and effects are not.
+    Opcodes that are read: sample, default_path, key, lokey, hikey, pitch_keycenter, lovel, hivel,
+    tune, transpose, volume, offset; also #define and the inheritance between headers. Envelopes,
+    filters and effects are ignored.
     """
     text = COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace"))
     if "#include" in text:
@@ -119,7 +125,7 @@ def read_sfz(path: Path) -> list[Region]:
 
 
 def _blocks(text: str) -> list[dict[str, str]]:
-    """The opcodes of each region with what it inherits."""
+    """The opcodes of each region, inherited ones included."""
     parts = HEADER.split(text)
     levels: dict[str, dict[str, str]] = {name: {} for name in INHERITS}
     control: dict[str, str] = {}
@@ -130,8 +136,8 @@ def _blocks(text: str) -> list[dict[str, str]]:
             control.update(opcodes)
         if header not in INHERITS:
             continue
-        for below in INHERITS[INHERITS.index(header) :]:
-            levels[below] = {}
+        for inner in INHERITS[INHERITS.index(header) :]:
+            levels[inner] = {}
         levels[header] = opcodes
         if header == "region":
             inherited = [levels[name] for name in INHERITS]
@@ -140,7 +146,7 @@ def _blocks(text: str) -> list[dict[str, str]]:
 
 
 def _merge(levels: list[dict[str, str]]) -> dict[str, str]:
-    """Inner levels win; `key` counts as lokey, hikey and pitch_keycenter of its level."""
+    """Merge opcodes, inner levels last; `key` sets lokey, hikey and pitch_keycenter."""
     merged: dict[str, str] = {}
     for level in levels:
         if "key" in level:
@@ -150,7 +156,7 @@ def _merge(levels: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _is_attack(opcodes: dict[str, str]) -> bool:
-    """Whether the region sounds at key strokes, pedal up, and is the first of its alternatives."""
+    """Whether a note-on plays the region with the pedal up, as the first of its alternatives."""
     by_controller = any(name.startswith(("on_locc", "on_hicc")) for name in opcodes)
     return (
         opcodes.get("trigger", "attack") == "attack"
@@ -179,7 +185,7 @@ def _region(path: Path, opcodes: dict[str, str]) -> Region:
 
 
 def _offset_seconds(sample: Path, frames: int) -> float:
-    """`offset` counts the frames of the file."""
+    """The opcode `offset`, given in frames of the file, in seconds."""
     if not frames:
         return 0.0
     try:
@@ -189,7 +195,7 @@ def _offset_seconds(sample: Path, frames: int) -> float:
 
 
 def key_number(text: str) -> int:
-    """The MIDI number of a key given as a number or as a name such as c#4 (c4 is 60)."""
+    """MIDI number of a key given as a number or as a name such as c#4 (c4 is 60)."""
     match = NOTE_NAME.fullmatch(text.strip().lower())
     if not match:
         return int(text)

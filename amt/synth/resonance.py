@@ -1,4 +1,4 @@
-"""Sympathetic resonance: what all other strings add while the pedal holds the dampers up."""
+"""Sympathetic resonance: the other strings vibrate while the sustain pedal is down."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SECONDS = 2.0
 FADE_SECONDS = 0.04
 
 
-def resonate(
+def add_resonance(
     audio: np.ndarray, pedal: Pedal, threshold: int, instrument: Instrument, sample_rate: int
 ) -> None:
-    """Add the resonance to `audio` in place."""
+    """Add the resonance to `audio` (S,) in place. threshold: value from which the pedal is down."""
     gate = _gate(pedal, threshold, len(audio), sample_rate)
     if gate.any():
         ringing = convolve(gate * audio, _response(instrument, sample_rate))
@@ -27,18 +27,18 @@ def resonate(
 
 
 def _gate(pedal: Pedal, threshold: int, samples: int, sample_rate: int) -> np.ndarray:
-    """1 while the sustain pedal is down, 0 while it is up, with ramps between: (samples,)."""
+    """1 while the sustain pedal is down, 0 while it is up, with ramps in between: (samples,)."""
     moves = pedal.select(pedal.controller == SUSTAIN)
     order = np.argsort(moves.time, kind="stable")
     down = moves.value[order] >= threshold
-    place = np.clip(np.round(moves.time[order] * sample_rate), 0, samples).astype(np.int64)
+    sample = np.clip(np.round(moves.time[order] * sample_rate), 0, samples).astype(np.int64)
     changes = np.flatnonzero(np.diff(down, prepend=False))
     gate = np.zeros(samples, dtype=np.float32)
     fade = int(FADE_SECONDS * sample_rate)
     for change in changes[::2]:
         following = changes[np.searchsorted(changes, change) + 1 :]
-        stop = int(place[following[0]]) if len(following) else samples
-        start = int(place[change])
+        stop = int(sample[following[0]]) if len(following) else samples
+        start = int(sample[change])
         gate[start:stop] = 1
         ramp = min(fade, stop - start)
         gate[start : start + ramp] = np.linspace(0, 1, ramp, endpoint=False)
@@ -49,7 +49,7 @@ def _gate(pedal: Pedal, threshold: int, samples: int, sample_rate: int) -> np.nd
 
 @lru_cache(maxsize=4)
 def _response(instrument: Instrument, sample_rate: int) -> np.ndarray:
-    """Impulse response of the undamped strings together: some partials of every second key."""
+    """Impulse response of all undamped strings, from 8 partials of every second key: (S,)."""
     rng = np.random.default_rng([instrument.seed, 4])
     hertz = np.concatenate([partials(instrument, pitch)[:8] for pitch in range(21, 100, 2)])
     decay = np.exp(rng.normal(np.log(2.0), 0.4, size=len(hertz))) * (1 + hertz / 2000)

@@ -1,13 +1,12 @@
-"""Notes and pedal on a sampled piano.
+"""Sampled pianos: notes and pedal to audio.
 
-Onsets: every sample has an attack, at `onset_s` of `map.tsv`, or, in an SFZ file, where the sample
-first reaches a tenth of its peak. The attack is put at the note's onset, to a fraction of a sample;
-what was recorded before it (at most 50 ms) sounds before the onset.
+Onsets: the attack of each sample (`onset_s` in `map.tsv`; for SFZ files the place where the sample
+first reaches a tenth of its peak) is aligned with the onset of the note, to a fraction of a sample.
+At most 50 ms of the recording before the attack are kept.
 
-Loudness: between the layers as recorded. Inside a layer it rises smoothly: each layer is right in
-the middle of its velocities, and between the middles the level in dB is interpolated. Libraries
-that were normalised (whose loud samples are hardly louder than the soft ones) get a usual dynamic
-range.
+Loudness: each velocity layer has its recorded level at the middle of its velocities; in between the
+level in dB is interpolated. If loud layers are hardly louder than soft ones (normalised samples),
+the layers get a typical dynamic range instead.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ import soxr
 from amt.io.audio import SAMPLE_RATE, load
 from amt.notes import MAX_PITCH, MIN_PITCH, PEDAL_DOWN, Notes
 from amt.synth.instrument import Instrument
-from amt.synth.note_events import NoteEvent, add_at, note_events, silence_for
+from amt.synth.note_events import NoteEvent, add_at, empty_audio, note_events
 from amt.synth.regions import Region, read_regions
-from amt.synth.resonance import resonate
+from amt.synth.resonance import add_resonance
 from amt.synth.room import keep_headroom
 from amt.synth.strings import NOTE_RMS_DB, damper_seconds
 
-LEAD_SECONDS = 0.05
-LEVEL_SECONDS = 0.4
-SILENCE_DB = -80.0
-FADE_SECONDS = 0.02
-USUAL_RANGE_DB = 30.0
-LOUDEST_DB = NOTE_RMS_DB - 5  # the typical key at velocity 127
+PRE_ATTACK_SECONDS = 0.05  # kept before the attack of a sample
+LEVEL_SECONDS = 0.4  # after the attack, over which the level of a sample is measured
+SILENCE_DB = -80.0  # relative to the peak; samples are cut where they stay below it
+FADE_SECONDS = 0.02  # at that cut
+TYPICAL_RANGE_DB = 30.0  # between velocities 1 and 127
+MAX_LEVEL_DB = NOTE_RMS_DB - 5  # of the median key at velocity 127
 RELEASE = 0.18
 TOP_DAMPER = 89
 DELAY_TAPS = 10
@@ -45,8 +44,11 @@ VELOCITIES = np.arange(128)
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A sample at 16 kHz: audio int16 (S,) times `scale`; `attack`, in samples, where it strikes;
-    `level_db`, the RMS of its first 0.4 s from there on."""
+    """A sample at 16 kHz.
+
+    audio: int16 (S,), to be multiplied by `scale`. attack: position of the attack in samples.
+    level_db: RMS of the 0.4 s after the attack.
+    """
 
     audio: np.ndarray
     scale: float
@@ -56,9 +58,10 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class SampledPiano:
-    """Samples and where they are used.
+    """The samples of a piano.
 
-    choice: (88, 128) which region serves each key and velocity.
+    regions, samples: one of each per sample map entry. choice: (88, 128), the index of the region
+    for each key and velocity.
     """
 
     name: str
@@ -90,122 +93,130 @@ class SampledPiano:
         key_gain_db: float | np.ndarray = 0.0,
         release: float = RELEASE,
         velocity_curve: float = 1.0,
-        range_db: float | None = None,
+        dynamic_range_db: float | None = None,
         resonance_db: float | None = None,
         top_damper: int = TOP_DAMPER,
         seconds: float | None = None,
     ) -> np.ndarray:
-        """Play `notes` (raw key releases; CC64 in notes.pedal): float32 (S,) at 16 kHz.
+        """Render `notes` (offsets are key releases; CC64 in notes.pedal): float32 (S,) at 16 kHz.
 
-        rng: makes strokes a little uneven; without it there is no chance in the result.
-        tune_cents, key_gain_db: one number or one for each key, (88,).
-        release: seconds in which the damper quiets a middle key by 60 dB. velocity_curve: exponent
-        on velocity / 127; above 1 plays softer. range_db: loudness between velocities 1 and 127;
-        None: as recorded. resonance_db: the other strings while the pedal is down; None: none.
-        top_damper: the highest MIDI pitch with a damper. seconds: length; by default a second
-        longer than the last note. A piece that would clip is turned down as a whole.
+        rng: small random differences of level between notes; None, none. tune_cents, key_gain_db:
+        a number or one per key, (88,). release: seconds in which a damped middle key falls by 60
+        dB. velocity_curve: exponent on velocity / 127; above 1 is softer. dynamic_range_db: between
+        velocities 1 and 127; None, as recorded. resonance_db: level of the sympathetic resonance
+        while the pedal is down; None, none. top_damper: the highest MIDI pitch with a damper.
+        seconds: duration; None, a second after the last note has ended. Audio that would clip is
+        scaled down as a whole.
         """
-        out = silence_for(notes, seconds, SAMPLE_RATE)
+        out = empty_audio(notes, seconds, SAMPLE_RATE)
         if not len(notes) or not len(out):
             return out
-        touch = np.round(127 * (VELOCITIES / 127) ** velocity_curve).clip(1, 127).astype(np.int64)
-        gains = self._gains_db(range_db) + np.reshape(key_gain_db, (-1, 1))
+        played_velocity = 127 * (VELOCITIES / 127) ** velocity_curve
+        played_velocity = np.round(played_velocity).clip(1, 127).astype(np.int64)
+        gains = self._gains_db(dynamic_range_db) + np.reshape(key_gain_db, (-1, 1))
         cents = np.broadcast_to(tune_cents, len(KEYS))
-        played = list(note_events(notes, top_damper, len(out), SAMPLE_RATE))
-        uneven = rng.normal(0, 0.7, len(played)) if rng else np.zeros(len(played))
-        cues = []
-        for event, extra in zip(played, uneven, strict=True):
-            place = (event.pitch - MIN_PITCH, touch[event.velocity])
-            cues.append(Cue(int(self.choice[place]), event, float(gains[place] + extra)))
-        cues.sort(key=Cue.order)
-        for (region, pitch), group in groupby(cues, key=Cue.order):
-            quiet = damper_seconds(release, pitch)
+        events = list(note_events(notes, top_damper, len(out), SAMPLE_RATE))
+        uneven = rng.normal(0, 0.7, len(events)) if rng else np.zeros(len(events))
+        sample_notes = []
+        for event, extra in zip(events, uneven, strict=True):
+            index = (event.pitch - MIN_PITCH, played_velocity[event.velocity])
+            region, gain = int(self.choice[index]), float(gains[index] + extra)
+            sample_notes.append(_SampleNote(region, event, gain))
+        sample_notes.sort(key=_SampleNote.group)
+        for (region, pitch), group in groupby(sample_notes, key=_SampleNote.group):
+            damping_seconds = damper_seconds(release, pitch)
             tune = float(cents[pitch - MIN_PITCH])
-            self._play(out, self.regions[region], self.samples[region], group, tune, quiet)
+            self._add(out, self.regions[region], self.samples[region], group, tune, damping_seconds)
         if resonance_db is not None:
-            others = Instrument(tune_cents=float(cents.mean()), resonance_db=resonance_db)
-            resonate(out, notes.pedal, PEDAL_DOWN, others, SAMPLE_RATE)
+            strings = Instrument(tune_cents=float(cents.mean()), resonance_db=resonance_db)
+            add_resonance(out, notes.pedal, PEDAL_DOWN, strings, SAMPLE_RATE)
         return keep_headroom(out)
 
-    def _play(
+    def _add(
         self,
         out: np.ndarray,
         region: Region,
         sample: Sample,
-        cues: Iterable[Cue],
+        notes: Iterable[_SampleNote],
         tune_cents: float,
-        quiet: float,
+        damping_seconds: float,
     ) -> None:
-        """Add all strokes that use one sample on one key: it is shifted once, as far as needed."""
-        cues = list(cues)
-        tail = round(1.3 * quiet * SAMPLE_RATE)
-        steps = cues[0].event.pitch - region.root_key + (region.tune_cents + tune_cents) / 100
-        ratio = 2 ** (steps / 12)
-        attack = sample.attack / ratio
-        longest = attack + max(cue.event.held for cue in cues) + tail
-        source = sample.audio[: int(longest * ratio) + 64] * np.float32(sample.scale)
-        shifted = soxr.resample(source, SAMPLE_RATE * ratio, SAMPLE_RATE) if ratio != 1 else source
-        decay = np.exp(-np.log(1000) / (quiet * SAMPLE_RATE) * np.arange(tail)).astype(np.float32)
-        for cue in cues:
-            ends = round(attack) + cue.event.held
-            sound = shifted[: ends + tail] * np.float32(10 ** (cue.gain_db / 20))
-            damped = sound[ends:]
-            damped *= decay[: len(damped)]
-            begins = cue.event.first - cue.event.late - attack
-            first = int(np.floor(begins))
-            add_at(out, delay(sound, begins - first), first)
+        """Add all notes of one sample on one key; the sample is pitch-shifted once.
 
-    def _gains_db(self, range_db: float | None) -> np.ndarray:
-        """Gain of the chosen sample for each key and velocity, (88, 128) dB."""
-        bare = np.array([sample.level_db for sample in self.samples])
-        level = bare + [region.gain_db for region in self.regions]
-        wanted = level + self._layer_correction(level, range_db)
+        damping_seconds: seconds in which the damped key falls by 60 dB.
+        """
+        notes = list(notes)
+        tail = round(1.3 * damping_seconds * SAMPLE_RATE)
+        semitones = notes[0].event.pitch - region.root_key + (region.tune_cents + tune_cents) / 100
+        ratio = 2 ** (semitones / 12)
+        attack = sample.attack / ratio
+        needed = attack + max(note.event.damped for note in notes) + tail
+        source = sample.audio[: int(needed * ratio) + 64] * np.float32(sample.scale)
+        shifted = soxr.resample(source, SAMPLE_RATE * ratio, SAMPLE_RATE) if ratio != 1 else source
+        rate = np.log(1000) / (damping_seconds * SAMPLE_RATE)
+        decay = np.exp(-rate * np.arange(tail)).astype(np.float32)
+        for note in notes:
+            stop = round(attack) + note.event.damped
+            audio = shifted[: stop + tail] * np.float32(10 ** (note.gain_db / 20))
+            damped = audio[stop:]
+            damped *= decay[: len(damped)]
+            exact_start = note.event.start - note.event.fraction - attack
+            start = int(np.floor(exact_start))
+            add_at(out, delay(audio, exact_start - start), start)
+
+    def _gains_db(self, dynamic_range_db: float | None) -> np.ndarray:
+        """Gain in dB of the chosen sample for each key and velocity: (88, 128)."""
+        recorded = np.array([sample.level_db for sample in self.samples])
+        level = recorded + [region.gain_db for region in self.regions]
+        wanted = level + self._layer_correction(level, dynamic_range_db)
         middle = np.array([(r.low_velocity + r.high_velocity) / 2 for r in self.regions])
         loudness = np.empty((len(KEYS), 128))
-        curve = _usual_curve(USUAL_RANGE_DB if range_db is None else range_db, VELOCITIES)
+        curve = _level_curve(dynamic_range_db, VELOCITIES)
         for key in range(len(KEYS)):
             used = np.unique(self.choice[key])
             used = used[np.argsort(middle[used])]
             rising = np.maximum.accumulate(wanted[used])
             inside = np.clip(VELOCITIES, middle[used[0]], middle[used[-1]])
-            beyond = curve - np.interp(inside, VELOCITIES, curve)
-            loudness[key] = np.interp(VELOCITIES, middle[used], rising) + beyond
-        loudness += LOUDEST_DB - np.median(loudness[:, 127])
-        return loudness - bare[self.choice]
+            outside = curve - np.interp(inside, VELOCITIES, curve)
+            loudness[key] = np.interp(VELOCITIES, middle[used], rising) + outside
+        loudness += MAX_LEVEL_DB - np.median(loudness[:, 127])
+        return loudness - recorded[self.choice]
 
-    def _layer_correction(self, level: np.ndarray, range_db: float | None) -> np.ndarray:
-        """dB to add to each region so that the layers span the wanted range; 0 if recorded so."""
+    def _layer_correction(self, level: np.ndarray, dynamic_range_db: float | None) -> np.ndarray:
+        """dB to add to each region so that its layer gets its level; 0 if it is as recorded."""
         layers = [(region.low_velocity, region.high_velocity) for region in self.regions]
-        names = sorted(set(layers))
-        member = np.array([names.index(layer) for layer in layers])
-        median = np.array([np.median(level[member == i]) for i in range(len(names))])
-        middle = np.array([(low + high) / 2 for low, high in names])
-        usual = _usual_curve(USUAL_RANGE_DB if range_db is None else range_db, middle)
-        recorded = median[-1] - median[0] > 0.3 * (usual[-1] - usual[0])
-        if range_db is None and (recorded or len(names) == 1):
+        distinct = sorted(set(layers))
+        member = np.array([distinct.index(layer) for layer in layers])
+        median = np.array([np.median(level[member == i]) for i in range(len(distinct))])
+        middle = np.array([(low + high) / 2 for low, high in distinct])
+        curve = _level_curve(dynamic_range_db, middle)
+        has_range = median[-1] - median[0] > 0.3 * (curve[-1] - curve[0])
+        if dynamic_range_db is None and (has_range or len(distinct) == 1):
             return np.zeros(len(level))
-        return (usual - median)[member]
+        return (curve - median)[member]
 
 
 @dataclass(frozen=True)
-class Cue:
-    """A note event, the region it is played with, and how loud."""
+class _SampleNote:
+    """A note, the index of the region that plays it, and its gain."""
 
     region: int
     event: NoteEvent
     gain_db: float
 
-    def order(self) -> tuple[int, int]:
-        """What strokes that share one shifted sample have in common."""
+    def group(self) -> tuple[int, int]:
+        """Notes with the same value share one pitch-shifted sample."""
         return self.region, self.event.pitch
 
 
-def _usual_curve(range_db: float, velocity: np.ndarray) -> np.ndarray:
-    """Level in dB by velocity, 0 at 127."""
-    return -range_db * (1 - (velocity / 127) ** 0.8)
+def _level_curve(dynamic_range_db: float | None, velocity: np.ndarray) -> np.ndarray:
+    """Level in dB for each velocity, 0 at 127; None is the typical dynamic range."""
+    span = TYPICAL_RANGE_DB if dynamic_range_db is None else dynamic_range_db
+    return -span * (1 - (velocity / 127) ** 0.8)
 
 
 def _read_sample(region: Region) -> Sample:
+    """Decode the sample of a region, cut before the attack and where it is silent."""
     audio = load(region.sample)[round(region.skip * SAMPLE_RATE) :]
     if not audio.any():
         return Sample(np.zeros(1, dtype=np.int16), 1.0, 0.0, 0.0)
@@ -213,9 +224,9 @@ def _read_sample(region: Region) -> Sample:
         attack = float(find_attack(audio))
     else:
         attack = (region.onset - region.skip) * SAMPLE_RATE
-    start = max(int(attack - LEAD_SECONDS * SAMPLE_RATE), 0)
-    loud = np.flatnonzero(np.abs(audio) > 10 ** (SILENCE_DB / 20) * np.abs(audio).max())
-    audio = _fade(audio[start : loud[-1] + 1])
+    start = max(int(attack - PRE_ATTACK_SECONDS * SAMPLE_RATE), 0)
+    audible = np.flatnonzero(np.abs(audio) > 10 ** (SILENCE_DB / 20) * np.abs(audio).max())
+    audio = _fade_out(audio[start : audible[-1] + 1])
     body = audio[round(attack) - start :][: round(LEVEL_SECONDS * SAMPLE_RATE)]
     level = 10 * np.log10(np.mean(body.astype(np.float64) ** 2) + 1e-12)
     scale = float(np.abs(audio).max()) / 32767
@@ -223,13 +234,13 @@ def _read_sample(region: Region) -> Sample:
 
 
 def find_attack(audio: np.ndarray) -> int:
-    """Where a sample first reaches a tenth of the peak of its first second."""
-    size = np.abs(audio)
-    return int(np.argmax(size >= 0.1 * size[:SAMPLE_RATE].max()))
+    """Index at which a sample (S,) first reaches a tenth of the peak of its first second."""
+    level = np.abs(audio)
+    return int(np.argmax(level >= 0.1 * level[:SAMPLE_RATE].max()))
 
 
-def _fade(audio: np.ndarray) -> np.ndarray:
-    """No clicks where the recording is cut."""
+def _fade_out(audio: np.ndarray) -> np.ndarray:
+    """A copy with a short fade-out, so that the cut makes no click."""
     count = min(round(FADE_SECONDS * SAMPLE_RATE), len(audio) // 2)
     audio = audio.copy()
     audio[len(audio) - count :] *= np.linspace(1, 0, count, dtype=np.float32)
@@ -237,7 +248,7 @@ def _fade(audio: np.ndarray) -> np.ndarray:
 
 
 def _choose(regions: tuple[Region, ...]) -> np.ndarray:
-    """For each key and velocity the region that serves it, or the nearest one: (88, 128)."""
+    """Index of the region that covers each key and velocity, or else the nearest: (88, 128)."""
     key = np.array([(r.low_key, r.high_key) for r in regions])
     velocity = np.array([(r.low_velocity, r.high_velocity) for r in regions])
     key_gap = np.maximum(key[:, :1] - KEYS, KEYS - key[:, 1:]).clip(0)
@@ -246,11 +257,11 @@ def _choose(regions: tuple[Region, ...]) -> np.ndarray:
 
 
 def delay(audio: np.ndarray, fraction: float) -> np.ndarray:
-    """`audio` later by a fraction of a sample (0-1): a short windowed sinc."""
+    """`audio` (S,) delayed by a fraction of a sample (0-1), by a windowed sinc of 10 taps."""
     if fraction < 1e-3:
         return audio
     before = DELAY_TAPS // 2 - 1
-    place = np.arange(DELAY_TAPS) - before - fraction
-    taps = np.sinc(place) * np.cos(np.pi * place / (DELAY_TAPS + 1)) ** 2
+    position = np.arange(DELAY_TAPS) - before - fraction
+    taps = np.sinc(position) * np.cos(np.pi * position / (DELAY_TAPS + 1)) ** 2
     taps /= taps.sum()
     return np.convolve(audio, taps.astype(np.float32))[before:]

@@ -1,4 +1,4 @@
-"""Two excerpts at once: both are heard, and both have their labels."""
+"""Mixing of two excerpts: audio, notes and length of the sum."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from sounds import NOTHING, decibels, one_note_each, rms, seeded, sines
+from signals import NO_EFFECTS, decibels, one_note_each, rms, seeded, sines
 
 from amt.data.targets import make_targets
 
@@ -14,8 +14,8 @@ PITCHES = [40, 50, 60, 70, 80, 90]
 LENGTH = torch.tensor([16000, 9000, 16000, 4000, 16000, 16000])
 
 
-def test_both_are_heard_and_labelled() -> None:
-    augment = replace(NOTHING, mixing=1, mixing_db=(-6.0, -6.0))
+def test_the_sum_has_the_audio_and_notes_of_both() -> None:
+    augment = replace(NO_EFFECTS, mixing=1, mixing_db=(-6.0, -6.0))
     audio, notes = sines(PITCHES), one_note_each(PITCHES)
     mixture = augment.mix(audio, notes, LENGTH, seeded())
     added = mixture.audio - audio
@@ -28,17 +28,17 @@ def test_both_are_heard_and_labelled() -> None:
     assert mixture.mixed.all()
 
 
-def test_only_what_both_know_counts() -> None:
-    mixture = replace(NOTHING, mixing=1).mix(
+def test_the_length_is_that_of_the_shorter_excerpt() -> None:
+    mixture = replace(NO_EFFECTS, mixing=1).mix(
         sines(PITCHES), one_note_each(PITCHES), LENGTH, seeded()
     )
     assert mixture.length.tolist() == [16000, 9000, 9000, 4000, 4000, 16000]
 
 
-def test_examples_that_are_not_mixed_stay_as_they_were() -> None:
+def test_examples_that_are_not_mixed_are_unchanged() -> None:
     audio, length = torch.randn(400, 100), torch.arange(1, 401)
     notes = one_note_each([60] * 400)
-    mixture = replace(NOTHING, mixing=0.25).mix(audio, notes, length, seeded())
+    mixture = replace(NO_EFFECTS, mixing=0.25).mix(audio, notes, length, seeded())
     same = ~mixture.mixed
     assert mixture.mixed.float().mean().item() == pytest.approx(0.25, abs=0.07)
     assert torch.equal(mixture.audio[same], audio[same])
@@ -47,22 +47,22 @@ def test_examples_that_are_not_mixed_stay_as_they_were() -> None:
     assert (mixture.audio[mixture.mixed] != audio[mixture.mixed]).any(dim=-1).all()
 
 
-def test_without_a_second_example_there_is_no_mixture() -> None:
+def test_a_batch_of_one_is_not_mixed() -> None:
     audio, notes, length = sines([60]), one_note_each([60]), torch.tensor([16000])
-    mixture = replace(NOTHING, mixing=1).mix(audio, notes, length, seeded())
+    mixture = replace(NO_EFFECTS, mixing=1).mix(audio, notes, length, seeded())
     assert torch.equal(mixture.audio, audio) and torch.equal(mixture.notes, notes)
     assert not mixture.mixed.any()
 
 
-def test_tables_may_have_more_columns() -> None:
+def test_note_tables_may_have_more_columns() -> None:
     notes = torch.cat([one_note_each(PITCHES), torch.ones(6, 2, 1)], dim=-1)
-    mixture = replace(NOTHING, mixing=1).mix(sines(PITCHES), notes, LENGTH, seeded())
+    mixture = replace(NO_EFFECTS, mixing=1).mix(sines(PITCHES), notes, LENGTH, seeded())
     assert mixture.notes.shape == (6, 4, 5)
 
 
-def test_a_whisper_is_not_made_as_loud_as_the_rest() -> None:
+def test_the_gain_between_loud_and_soft_excerpts_is_limited() -> None:
     audio = sines([60, 70]) * torch.tensor([[1.0], [1e-4]])
-    augment = replace(NOTHING, mixing=1, mixing_db=(0.0, 0.0))
+    augment = replace(NO_EFFECTS, mixing=1, mixing_db=(0.0, 0.0))
     mixture = augment.mix(audio, one_note_each([60, 70]), LENGTH[:2], seeded())
     added = mixture.audio - audio
     assert decibels(rms(added)[0] / rms(audio)[1]).item() == pytest.approx(12, abs=0.5)

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pairs import Listed, bad_piece, ramp_cache, ramp_piece, recorded_piece, scale, tone
+from small_recordings import (
+    ListSource,
+    bad_piece,
+    ramp_cache,
+    ramp_piece,
+    recorded_piece,
+    scale,
+    tone,
+)
 
 from amt.data import cache
 from amt.data.cache import (
@@ -29,14 +37,14 @@ from amt.notes import Notes, Pedal
 
 THREE = [ramp_piece("a", 1.0), ramp_piece("b", 2.0, 1), ramp_piece("c", 1.5, 2, "test")]
 
-# Where the helpers of tests lie, for programs that tests start.
+# Folder of the test helpers, for programs that tests start.
 SUPPORT = Path(__file__).parents[1] / "support"
 
 
-def test_what_is_prepared_comes_back(tmp_path: Path) -> None:
+def test_audio_notes_and_pedal_are_read_as_stored(tmp_path: Path) -> None:
     pedal = Pedal([0.1, 0.9], [64, 67], [127, 3])
     recording = Recording(tone(2.0), scale(2.0, pedal=pedal))
-    report = prepare(Listed([recorded_piece("a", recording)]), tmp_path, workers=0)
+    report = prepare(ListSource([recorded_piece("a", recording)]), tmp_path, workers=0)
     entry = read_manifest(tmp_path)[0]
     assert report.entries == [entry]
     assert (entry.samples, entry.seconds, entry.notes, entry.gain) == (32000, 2.0, 7, 1.0)
@@ -59,9 +67,9 @@ def test_audio_is_memory_mapped_and_plain_reads_agree(tmp_path: Path) -> None:
         np.testing.assert_allclose(read_audio(root, entry, start, samples), expected, atol=1e-7)
 
 
-def test_loud_audio_is_scaled_and_never_wraps(tmp_path: Path) -> None:
+def test_loud_audio_is_scaled_down(tmp_path: Path) -> None:
     loud = Recording(4 * tone(1.0, level=1.0), scale(1.0))
-    prepare(Listed([recorded_piece("loud", loud)]), tmp_path, workers=0)
+    prepare(ListSource([recorded_piece("loud", loud)]), tmp_path, workers=0)
     entry = read_manifest(tmp_path)[0]
     assert entry.gain == pytest.approx(0.25, rel=1e-3)
     np.testing.assert_allclose(
@@ -69,44 +77,44 @@ def test_loud_audio_is_scaled_and_never_wraps(tmp_path: Path) -> None:
     )
 
 
-def test_a_second_run_decodes_nothing_and_a_change_only_itself(tmp_path: Path) -> None:
-    assert prepare(Listed(THREE), tmp_path, workers=0).decoded == 3
+def test_only_changed_pieces_are_decoded_again(tmp_path: Path) -> None:
+    assert prepare(ListSource(THREE), tmp_path, workers=0).decoded == 3
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("a*/*")}
-    report = prepare(Listed(THREE), tmp_path, workers=0)
+    report = prepare(ListSource(THREE), tmp_path, workers=0)
     assert (report.decoded, report.reused) == (0, 3)
-    report = prepare(Listed([*THREE[:2], ramp_piece("c", 1.0, 3, "test")]), tmp_path, workers=0)
+    report = prepare(ListSource([*THREE[:2], ramp_piece("c", 1.0, 3, "test")]), tmp_path, workers=0)
     assert (report.decoded, report.reused) == (1, 2)
     changed = {path for path, when in before.items() if path.stat().st_mtime_ns != when}
     assert changed == {audio_path(tmp_path, "c")}
     assert read_manifest(tmp_path)[2].seconds == 1.0
 
 
-def test_the_manifest_follows_the_source(tmp_path: Path) -> None:
-    prepare(Listed(THREE), tmp_path, workers=0)
-    moved = replace(THREE[0], split="validation", work="other")
-    report = prepare(Listed([moved]), tmp_path, workers=0)
+def test_split_and_composition_follow_the_source_without_decoding(tmp_path: Path) -> None:
+    prepare(ListSource(THREE), tmp_path, workers=0)
+    moved = replace(THREE[0], split="validation", composition="other")
+    report = prepare(ListSource([moved]), tmp_path, workers=0)
     assert (report.decoded, report.removed) == (0, ["b", "c"])
     (entry,) = read_manifest(tmp_path)
-    assert (entry.name, entry.split, entry.work) == ("a", "validation", "other")
-    # What was left out for a while is still there.
-    report = prepare(Listed(THREE), tmp_path, workers=0)
+    assert (entry.name, entry.split, entry.composition) == ("a", "validation", "other")
+    # The files of removed pieces are kept.
+    report = prepare(ListSource(THREE), tmp_path, workers=0)
     assert (report.decoded, len(report.entries)) == (0, 3)
     assert [entry.name for entry in read_manifest(tmp_path, "test")] == ["c"]
 
 
-def test_bad_pieces_are_reported_and_do_not_stop_the_others(tmp_path: Path) -> None:
-    pieces = [bad_piece("broken", "value"), bad_piece("odd", "odd"), *THREE]
-    report = prepare(Listed(pieces), tmp_path, workers=0)
+def test_bad_pieces_are_reported_and_the_others_decoded(tmp_path: Path) -> None:
+    pieces = [bad_piece("broken", "value"), bad_piece("unexpected", "unexpected"), *THREE]
+    report = prepare(ListSource(pieces), tmp_path, workers=0)
     assert [entry.name for entry in read_manifest(tmp_path)] == ["a", "b", "c"]
     reasons = {problem.name: problem.reason for problem in report.problems}
     assert reasons["broken"] == "it is broken"
-    assert reasons["odd"].startswith("KeyError") and "\n" not in reasons["odd"]
+    assert reasons["unexpected"].startswith("KeyError") and "\n" not in reasons["unexpected"]
     assert "2 pieces could not be used:\n  broken: it is broken" in str(report)
 
 
-def test_a_crashed_worker_costs_only_its_piece(tmp_path: Path) -> None:
+def test_a_crashed_worker_loses_only_its_piece(tmp_path: Path) -> None:
     pieces = [THREE[0], bad_piece("crash", "crash"), THREE[1], bad_piece("x", "value"), THREE[2]]
-    report = prepare(Listed(pieces), tmp_path, workers=2)
+    report = prepare(ListSource(pieces), tmp_path, workers=2)
     assert [entry.name for entry in read_manifest(tmp_path)] == ["a", "b", "c"]
     reasons = {problem.name: problem.reason for problem in report.problems}
     assert "died" in reasons["crash"] and reasons["x"] == "it is broken"
@@ -131,25 +139,25 @@ def _notes(onset: float, pitch: int = 60, velocity: int = 80) -> Notes:
         (Recording(tone(40.0), _notes(39.0)), r"cover 39.0 to 39.1 s of 40.0 s"),
     ],
 )
-def test_unusable_recordings_say_why(recording: Recording, reason: str) -> None:
+def test_errors_give_the_reason_for_unusable_recordings(recording: Recording, reason: str) -> None:
     with pytest.raises(PieceError, match=reason):
         cache.check_recording(recording)
 
 
-def test_usable_recordings_lose_only_notes_off_the_keyboard() -> None:
+def test_only_notes_outside_of_the_keyboard_are_removed() -> None:
     notes = Notes([0.0, 0.5, 1.05], [0.2, 0.6, 1.2], [20, 21, 108], [1, 127, 64])
     kept = cache.check_recording(Recording(tone(1.0), notes)).notes
     np.testing.assert_array_equal(kept.pitch, [21, 108])
 
 
 def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
-    """Killed while it works on the third piece: the first two are not decoded again."""
+    """After a kill during the third piece, the first two are not decoded again."""
     script = (
         "import sys, time; sys.path.insert(0, sys.argv[2])\n"
         "from functools import partial\n"
-        "from pairs import *\n"
+        "from small_recordings import *\n"
         "third = Piece('c', 'train', 'c', partial(time.sleep, 60), 'c')\n"
-        "prepare(Listed([ramp_piece('a', 1.0), ramp_piece('b', 2.0), third]), sys.argv[1], 0)\n"
+        "prepare(ListSource([ramp_piece('a', 1.0), ramp_piece('b', 2.0), third]), sys.argv[1], 0)\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path), str(SUPPORT)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
@@ -158,13 +166,13 @@ def test_an_interrupted_run_resumes(tmp_path: Path) -> None:
         process.kill()
     with pytest.raises(CacheError, match="not finished"):
         read_manifest(tmp_path)
-    # What a kill in the middle of a write leaves behind.
+    # A journal line and an audio file that were cut by the kill.
     with journal.open("a") as file:
         file.write('{"name": "c", "spl')
     leftover = tmp_path / "audio" / ".c.1.part.npy"
     leftover.write_bytes(b"half")
     pieces = [ramp_piece("a", 1.0), ramp_piece("b", 2.0), ramp_piece("c", 1.0)]
-    report = prepare(Listed(pieces), tmp_path, workers=0)
+    report = prepare(ListSource(pieces), tmp_path, workers=0)
     assert (report.decoded, report.reused) == (1, 2)
     assert not leftover.exists() and verify(tmp_path) == []
 
@@ -177,36 +185,37 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_workers_end_when_the_run_is_killed(tmp_path: Path) -> None:
-    heart = tmp_path / "heart"
+    heartbeat = tmp_path / "heartbeat"
     script = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
         "from functools import partial\n"
-        "from pairs import *\n"
-        "piece = Piece('a', 'train', 'a', partial(beat, Path(sys.argv[1]) / 'heart'), 'a')\n"
-        "prepare(Listed([piece]), sys.argv[1], 1)\n"
+        "from small_recordings import *\n"
+        "load = partial(write_heartbeat, Path(sys.argv[1]) / 'heartbeat')\n"
+        "piece = Piece('a', 'train', 'a', load, 'a')\n"
+        "prepare(ListSource([piece]), sys.argv[1], 1)\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path), str(SUPPORT)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        wait_for(heart.is_file)
+        wait_for(heartbeat.is_file)
         process.kill()
 
-    def still() -> bool:
-        before = heart.stat().st_mtime_ns
+    def unchanged() -> bool:
+        before = heartbeat.stat().st_mtime_ns
         time.sleep(0.5)
-        return heart.stat().st_mtime_ns == before
+        return heartbeat.stat().st_mtime_ns == before
 
-    wait_for(still)
+    wait_for(unchanged)
 
 
-def test_two_runs_on_one_cache_share_the_work(tmp_path: Path) -> None:
+def test_two_runs_on_one_cache_decode_each_piece_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(prepare, Listed(THREE), tmp_path, 0) for _ in range(2)]
+        runs = [pool.submit(prepare, ListSource(THREE), tmp_path, 0) for _ in range(2)]
         reports = [run.result() for run in runs]
     assert sorted(report.decoded for report in reports) == [0, 3]
     assert verify(tmp_path) == []
 
 
-def test_a_full_disk_stops_with_one_line_and_keeps_what_is_done(
+def test_a_full_disk_is_one_line_and_keeps_decoded_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save, saved = np.save, []
@@ -220,38 +229,38 @@ def test_a_full_disk_stops_with_one_line_and_keeps_what_is_done(
 
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(CacheError, match=r"No space left on device.*run again"):
-        prepare(Listed(THREE), tmp_path, workers=0)
+        prepare(ListSource(THREE), tmp_path, workers=0)
     assert [path.name for path in (tmp_path / "audio").iterdir()] == ["a.npy"]
     monkeypatch.undo()
-    assert prepare(Listed(THREE), tmp_path, workers=0).decoded == 2
+    assert prepare(ListSource(THREE), tmp_path, workers=0).decoded == 2
 
 
-def test_verify_finds_what_is_missing_or_altered(tmp_path: Path) -> None:
-    prepare(Listed(THREE), tmp_path, workers=0)
+def test_verify_finds_missing_and_altered_files(tmp_path: Path) -> None:
+    prepare(ListSource(THREE), tmp_path, workers=0)
     with audio_path(tmp_path, "a").open("r+b") as file:
         file.seek(1000)
         file.write(b"\x55\xaa")
     (tmp_path / "notes" / "b.npz").unlink()
-    complaints = verify(tmp_path)
-    assert len(complaints) == 2
-    assert "a.npy differs" in complaints[0] and "b.npz is missing" in complaints[1]
+    errors = verify(tmp_path)
+    assert len(errors) == 2
+    assert "a.npy differs" in errors[0] and "b.npz is missing" in errors[1]
     for path in (audio_path(tmp_path, "a"),):
         path.unlink()
-    assert prepare(Listed(THREE), tmp_path, workers=0).decoded == 2
+    assert prepare(ListSource(THREE), tmp_path, workers=0).decoded == 2
     assert verify(tmp_path) == []
 
 
-def test_a_shortened_file_is_not_read_as_music(tmp_path: Path) -> None:
+def test_a_truncated_audio_file_is_an_error(tmp_path: Path) -> None:
     entry = read_manifest(ramp_cache(tmp_path, [1.0]))[0]
     with audio_path(tmp_path, entry.name).open("r+b") as file:
         file.truncate(10000)
-    with pytest.raises(CacheError, match="does not hold 16000 samples"):
+    with pytest.raises(CacheError, match="does not have 16000 samples"):
         read_audio(tmp_path, entry, 0, 100)
     with pytest.raises((CacheError, ValueError)):
         open_audio(tmp_path, entry)
 
 
-def test_missing_and_damaged_caches_say_what_to_do(tmp_path: Path) -> None:
+def test_errors_for_missing_and_damaged_caches_name_the_command(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="amt prepare"):
         read_manifest(tmp_path)
     (tmp_path / MANIFEST).write_text('{"name": 1}\n')
@@ -259,8 +268,22 @@ def test_missing_and_damaged_caches_say_what_to_do(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_the_manifest_is_plain_json_sorted_by_name(tmp_path: Path) -> None:
-    prepare(Listed(THREE[::-1]), tmp_path, workers=0)
+def test_a_cache_of_another_version_is_one_line_and_is_rebuilt(tmp_path: Path) -> None:
+    """Entries once had the field `work` instead of `composition`."""
+    prepare(ListSource(THREE), tmp_path, workers=0)
+    for name in (MANIFEST, JOURNAL):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace('"composition"', '"work"'))
+    with pytest.raises(CacheError, match=r"another version .* run `amt prepare`") as error:
+        read_manifest(tmp_path)
+    assert "\n" not in str(error.value)
+    report = prepare(ListSource(THREE), tmp_path, workers=0)
+    assert (report.decoded, report.problems) == (3, [])
+    assert read_manifest(tmp_path) == report.entries and verify(tmp_path) == []
+
+
+def test_the_manifest_is_json_sorted_by_name(tmp_path: Path) -> None:
+    prepare(ListSource(THREE[::-1]), tmp_path, workers=0)
     lines = [json.loads(line) for line in (tmp_path / MANIFEST).read_text().splitlines()]
     assert [line["name"] for line in lines] == ["a", "b", "c"]
     assert all(len(line["audio_sha256"]) == 64 for line in lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from front_ends import front_end
-from sounds import NOTHING, one_note_each, seeded, sines
+from signals import NO_EFFECTS, one_note_each, seeded, sines
 
 from amt.data.datamodule import Batch, PianoDataModule
 from amt.data.sources.synthetic import Synthetic
@@ -30,7 +30,7 @@ def batch() -> Batch:
 
 @pytest.mark.parametrize(("mixing", "known"), [(1.0, [False] * 3), (0.0, [True, True, False])])
 def test_mixed_examples(mixing: float, known: list[bool], batch: Batch, tmp_path: Path) -> None:
-    augmentation = replace(NOTHING, mixing=mixing)
+    augmentation = replace(NO_EFFECTS, mixing=mixing)
     data = PianoDataModule({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
     made = data.compute(batch, front_end("logfreq"), seeded())
     assert made["pedal_known"].tolist() == known
@@ -41,7 +41,7 @@ def test_mixed_examples(mixing: float, known: list[bool], batch: Batch, tmp_path
 
 
 def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path: Path) -> None:
-    augmentation = replace(NOTHING, noises=str(tmp_path / "missing"))
+    augmentation = replace(NO_EFFECTS, noises=str(tmp_path / "missing"))
     data = PianoDataModule({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
     with pytest.raises(FileNotFoundError, match=r"augment\.noises"):
         data.setup("fit")

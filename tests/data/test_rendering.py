@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pairs import scale, tone
+from small_recordings import scale, tone
 
 from amt.data.pieces import SourceError
 from amt.data.rendering import piano_names, render_notes, rendering_fingerprint, room_files
@@ -30,7 +30,7 @@ def rooms(tmp_path: Path) -> str:
     return str(tmp_path / "rooms")
 
 
-def test_a_sampled_piano_sounds_different_every_time(piano: str) -> None:
+def test_recording_conditions_are_random_and_repeatable(piano: str) -> None:
     notes = scale(2.0)
     first, again, other = (
         render_notes(notes, [piano], np.random.default_rng(seed)).audio for seed in (1, 1, 2)
@@ -40,18 +40,18 @@ def test_a_sampled_piano_sounds_different_every_time(piano: str) -> None:
     assert abs(levels[0] - levels[1]) > 1
 
 
-def test_measured_rooms_change_some_pieces_and_move_none(piano: str, rooms: str) -> None:
+def test_measured_rooms_change_some_pieces_and_no_onsets(piano: str, rooms: str) -> None:
     notes, changed = scale(1.0), 0
     for seed in range(12):
         plain = render_notes(notes, [piano], np.random.default_rng(seed))
-        placed = render_notes(notes, [piano], np.random.default_rng(seed), room_files(rooms))
-        begins = [int(np.argmax(np.abs(r.audio) > 0.1 * r.peak)) for r in (plain, placed)]
+        with_room = render_notes(notes, [piano], np.random.default_rng(seed), room_files(rooms))
+        begins = [int(np.argmax(np.abs(r.audio) > 0.1 * r.peak)) for r in (plain, with_room)]
         assert abs(begins[0] - begins[1]) < 16
-        changed += not np.array_equal(plain.audio, placed.audio)
+        changed += not np.array_equal(plain.audio, with_room.audio)
     assert 2 < changed < 10
 
 
-def test_pianos_and_rooms_have_their_fingerprint(piano: str, rooms: str) -> None:
+def test_the_fingerprint_depends_on_pianos_and_rooms(piano: str, rooms: str) -> None:
     pianos, files = piano_names([piano, "builtin"]), room_files(rooms)
     without, within = rendering_fingerprint(pianos), rendering_fingerprint(pianos, files)
     assert without != within != rendering_fingerprint(["builtin"], files)
@@ -59,8 +59,8 @@ def test_pianos_and_rooms_have_their_fingerprint(piano: str, rooms: str) -> None
     assert rendering_fingerprint(pianos, files) != within
 
 
-def test_a_folder_without_rooms_says_what_was_expected(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_rooms(tmp_path: Path) -> None:
     assert room_files(None) == ()
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(SourceError, match="holds no audio; expected a folder of impulse"):
+        with pytest.raises(SourceError, match="has no audio; expected a folder of impulse"):
             room_files(str(folder))

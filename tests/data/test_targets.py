@@ -1,4 +1,4 @@
-"""Targets: triangles by hand and by formula, and the same clock as the spectrogram."""
+"""Targets: triangles by hand and by formula; alignment with the spectrogram."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def table(*rows: tuple[float, float, float, float]) -> torch.Tensor:
 
 
 def at(frame: float) -> float:
-    """Seconds of a place in frames."""
+    """Seconds of a position in frames."""
     return frame / RATE
 
 
 def by_formula(rows: list, frames: int, rate: float, width: float) -> dict[str, np.ndarray]:
-    """What render's docstring says, note by note and frame by frame."""
+    """The definitions in the docstring of make_targets, note by note and frame by frame."""
     names = ("onset", "offset", "frame", "velocity")
     rolls = {name: np.zeros((frames, NUM_KEYS)) for name in names}
     frame = np.arange(frames)
@@ -50,9 +50,9 @@ def by_formula(rows: list, frames: int, rate: float, width: float) -> dict[str, 
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[tuple[float, float, float, float]]:
-    """Notes before, inside and after the segment, on few keys so that they collide, and padding.
+    """Notes before, within and after the segment, on few keys so that they overlap, and padding.
 
-    Times lie off the frames' by a 64th at least, where rounding cannot decide.
+    Times differ from those of frames by a 64th of a frame at least, so that rounding is irrelevant.
     """
     place = st.integers(-64, 30 * 8).map(lambda eighth: at(eighth / 8 + 1 / 64))
     rows = []
@@ -65,7 +65,7 @@ def tables(draw: st.DrawFn) -> list[tuple[float, float, float, float]]:
 
 @settings(deadline=None, max_examples=80)
 @given(tables(), st.sampled_from([1.0, 1.5, 2.0, 2.7]))
-def test_rolls_are_what_the_formula_says(rows: list, width: float) -> None:
+def test_targets_agree_with_their_definition(rows: list, width: float) -> None:
     rolls = make_targets(table(*rows), 20, RATE, width)
     expected = by_formula(rows, 20, RATE, width)
     assert set(rolls) == set(expected)
@@ -75,7 +75,7 @@ def test_rolls_are_what_the_formula_says(rows: list, width: float) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(tables(), min_size=2, max_size=4))
-def test_examples_of_a_batch_do_not_mix(batch: list[list]) -> None:
+def test_examples_of_a_batch_are_independent(batch: list[list]) -> None:
     longest = max(map(len, batch))
     padded = torch.cat([table(*rows, *[PADDING] * (longest - len(rows))) for rows in batch])
     together = make_targets(padded, 20, RATE)
@@ -93,7 +93,7 @@ def test_a_triangle_by_hand() -> None:
     assert rolls["onset"].count_nonzero() == rolls["offset"].count_nonzero() == 4
 
 
-def test_a_triangle_is_one_at_a_frame_and_loses_nothing_between() -> None:
+def test_triangles_have_the_same_sum_between_frames() -> None:
     for place in np.linspace(10, 11, 9):
         onset = make_targets(table((at(place), at(15), 60, 64)), 20, RATE)["onset"]
         assert onset.sum() == pytest.approx(2.0, abs=1e-4)
@@ -102,20 +102,20 @@ def test_a_triangle_is_one_at_a_frame_and_loses_nothing_between() -> None:
     )
 
 
-def test_a_frame_sounds_from_the_onset_until_before_the_offset() -> None:
+def test_frames_are_active_in_the_interval_from_onset_to_offset() -> None:
     rolls = make_targets(table((at(3), at(6), 60, 64), (at(8.5), at(10.5), 62, 64)), 20, RATE)
     assert rolls["frame"][0, :, 60 - MIN_PITCH].nonzero().flatten().tolist() == [3, 4, 5]
     assert rolls["frame"][0, :, 62 - MIN_PITCH].nonzero().flatten().tolist() == [9, 10]
     assert rolls["frame"].sum() == 5
 
 
-def test_overlapping_notes_of_a_key_sound_until_the_last_ends() -> None:
+def test_overlapping_notes_of_a_key_are_joined() -> None:
     rolls = make_targets(table((at(2), at(6), 60, 64), (at(4), at(9), 60, 64)), 20, RATE)
     assert rolls["frame"][0, :, 60 - MIN_PITCH].nonzero().flatten().tolist() == list(range(2, 9))
     assert rolls["frame"].max() == 1
 
 
-def test_velocity_stands_where_the_onset_does_and_the_strongest_wins() -> None:
+def test_velocity_is_that_of_the_loudest_onset() -> None:
     rolls = make_targets(table((at(10), at(15), 60, 127), (at(12), at(15), 60, 32)), 20, RATE)
     velocity = rolls["velocity"][0, :, 60 - MIN_PITCH]
     assert velocity[9:12].tolist() == [1, 1, 1]
@@ -123,7 +123,7 @@ def test_velocity_stands_where_the_onset_does_and_the_strongest_wins() -> None:
     assert torch.equal(rolls["velocity"] > 0, rolls["onset"] > 0)
 
 
-def test_notes_that_hang_over_the_borders_are_cut() -> None:
+def test_notes_are_cut_at_the_borders() -> None:
     rolls = make_targets(table((at(-5), at(3), 60, 64), (at(18), at(40), 62, 64)), 20, RATE)
     assert rolls["frame"][0, :, 60 - MIN_PITCH].nonzero().flatten().tolist() == [0, 1, 2]
     assert rolls["frame"][0, :, 62 - MIN_PITCH].nonzero().flatten().tolist() == [18, 19]
@@ -132,17 +132,17 @@ def test_notes_that_hang_over_the_borders_are_cut() -> None:
 
 
 @pytest.mark.parametrize("pitch", [0, 20, 109])
-def test_what_is_no_key_leaves_no_trace(pitch: int) -> None:
+def test_pitches_outside_of_the_keyboard_are_ignored(pitch: int) -> None:
     rolls = make_targets(table((at(2), at(6), pitch, 64)), 20, RATE)
     assert all(roll.count_nonzero() == 0 for roll in rolls.values())
 
 
-def test_without_notes_the_rolls_are_empty() -> None:
+def test_without_notes_the_targets_are_zero() -> None:
     rolls = make_targets(torch.zeros(2, 0, 4), 20, RATE)
     assert all(roll.shape == (2, 20, NUM_KEYS) and not roll.any() for roll in rolls.values())
 
 
-def test_a_fifth_column_is_where_the_key_comes_up() -> None:
+def test_the_fifth_column_gives_the_release_target() -> None:
     rolls = make_targets(table((at(10), at(15), 60, 64, at(12.5))), 20, RATE)
     release = rolls["release"][0, :, 60 - MIN_PITCH]
     assert release[10:16].tolist() == pytest.approx([0, 0.25, 0.75, 0.75, 0.25, 0], abs=1e-5)
@@ -157,13 +157,13 @@ def test_the_pedal_is_down_from_press_until_before_release() -> None:
     assert not pedal[1].any()
 
 
-def test_frames_count_while_their_centre_is_inside() -> None:
+def test_frames_are_valid_if_their_centre_is() -> None:
     mask = frame_mask(torch.tensor([0, 1, 512, 513, 10_000]), 4, 512)
     assert mask.tolist() == [[0] * 4, [1, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1] * 4]
 
 
 def click(pitch: int, seconds: float, samples: int) -> torch.Tensor:
-    """A note as short as a click, struck at exactly `seconds`: (1, S)."""
+    """A note as short as a click with its onset at exactly `seconds`: (1, S)."""
     since = torch.arange(samples) / SAMPLE_RATE - seconds
     struck = torch.exp(-since.clamp(min=0) / 0.004) * (since >= 0)
     return (struck * torch.cos(2 * math.pi * key_frequency(pitch) * since))[None].float()
@@ -175,7 +175,7 @@ def click(pitch: int, seconds: float, samples: int) -> torch.Tensor:
 def test_spectrogram_and_targets_agree_on_the_time(
     kind: str, hop_length: int, seconds: float, pitch: int
 ) -> None:
-    """Where the sound is loudest, the target is highest, give or take a frame."""
+    """The frame of most energy is that of the onset target, within a frame."""
     samples = SAMPLE_RATE
     convert = front_end(kind, hop_length)
     spec = convert(click(pitch, seconds, samples))

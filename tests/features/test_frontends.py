@@ -1,4 +1,4 @@
-"""Front ends: shapes, one clock, two equal ways to compute, the right key."""
+"""Front ends: shapes, time of frames, FFT and convolution, frequency of keys."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def music(seconds: float = 1.5) -> torch.Tensor:
 
 
 @given(st.integers(0, 100_000), st.integers(1, 1000))
-def test_there_is_a_frame_at_every_hop_inside(samples: int, hop_length: int) -> None:
+def test_num_frames_counts_the_multiples_of_the_hop(samples: int, hop_length: int) -> None:
     assert num_frames(samples, hop_length) == len(range(0, samples, hop_length))
 
 
@@ -62,7 +62,7 @@ def test_a_click_is_loudest_in_the_frame_next_to_it(
     audio = torch.zeros(1, 25 * hop_length)
     audio[0, sample] = loudness
     energy = (10 ** (2 * front_end(kind, hop_length)(audio))).sum(dim=-1)
-    # Half way between two frames both are as loud.
+    # Halfway between two frames both have the same energy.
     assert (energy[0].argmax(dim=-1) - position).abs().max() <= 0.51
 
 
@@ -80,7 +80,7 @@ def test_nnaudio_and_fft_agree(kind: str, hop_length: int) -> None:
     audio = music()
     by_fft = front_end(kind, hop_length, backend="fft")(audio)
     by_convolution = front_end(kind, hop_length, backend="nnaudio")(audio)
-    # Further below the loudest, a float32 holds what is left of the loudest, not what is there.
+    # More than 60 dB below the maximum, rounding errors of float32 dominate.
     audible = by_fft > by_fft.max() - 3
     assert 0.1 < audible.float().mean() < 0.9
     torch.testing.assert_close(by_fft[audible], by_convolution[audible], atol=1e-4, rtol=0)
@@ -88,21 +88,21 @@ def test_nnaudio_and_fft_agree(kind: str, hop_length: int) -> None:
 
 
 @pytest.mark.parametrize("kind", WITH_KERNELS)
-def test_on_a_cpu_ffts_are_the_default(kind: str) -> None:
+def test_ffts_are_the_default_on_a_cpu(kind: str) -> None:
     convert = KINDS[kind]()
     convert(torch.zeros(1, 1000))
-    assert not convert.kernels.made
+    assert not convert.kernels.by_device
 
 
 @pytest.mark.parametrize("kind", WITH_KERNELS)
-def test_a_misspelt_backend_is_an_error_that_lists_them(kind: str) -> None:
+def test_the_error_for_an_unknown_backend_lists_them(kind: str) -> None:
     with pytest.raises(ValueError, match=r"fftw.*expected auto, fft or nnaudio"):
         front_end(kind, backend="fftw")(torch.zeros(1, 1000))
 
 
 @pytest.mark.parametrize(
     ("kind", "lowest"),
-    # The long window of `logfreq` cannot tell the lowest keys apart; the constant-Q can.
+    # The long window of `logfreq` does not resolve the lowest keys; the constant-Q does.
     [("cqt", MIN_PITCH), ("logfreq", 45)],
 )
 def test_a_sine_is_loudest_in_the_bins_of_its_key(kind: str, lowest: int) -> None:
@@ -131,7 +131,7 @@ def test_mel_bins_rise_with_frequency() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_state_holds_no_kernels(kind: str) -> None:
+def test_the_state_dict_has_no_kernels(kind: str) -> None:
     convert = front_end(kind, backend="nnaudio") if kind in WITH_KERNELS else front_end(kind)
     convert(torch.zeros(1, 1000))
     assert convert.state_dict() == {}
@@ -140,7 +140,7 @@ def test_the_state_holds_no_kernels(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("backend", ["fft", "nnaudio"])
-def test_autocast_does_not_reach_inside(kind: str, backend: str) -> None:
+def test_autocast_has_no_effect(kind: str, backend: str) -> None:
     options = {"backend": backend} if kind in WITH_KERNELS else {}
     convert = front_end(kind, **options)
     audio = music(0.5)
@@ -151,13 +151,13 @@ def test_autocast_does_not_reach_inside(kind: str, backend: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_examples_of_a_batch_do_not_mix(kind: str) -> None:
+def test_examples_of_a_batch_are_independent(kind: str) -> None:
     audio = music(0.5)
     together = front_end(kind)(audio)
     alone = torch.cat([front_end(kind)(one[None]) for one in audio])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
 
 
-def test_shapes_are_told_to_the_network() -> None:
+def test_spectrogram_shapes() -> None:
     assert Mel(num_bins=100).shape.bins_per_semitone == 0
     assert ConstantQ(bins_per_semitone=2).shape.num_bins == 2 * NUM_KEYS

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writing of files and folders."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from amt.io.atomic import as_file, atomic_write, atomic_write_folder
 
 
-def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
+def test_the_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.txt"
     with atomic_write(path) as part:
         part.write_text("new")
@@ -18,7 +18,7 @@ def test_the_file_takes_its_place_at_the_end(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
 
 
-def test_an_error_leaves_what_stood_there(tmp_path: Path) -> None:
+def test_after_an_error_the_old_file_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt), atomic_write(path) as part:
@@ -28,7 +28,7 @@ def test_an_error_leaves_what_stood_there(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_two_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
+def test_two_writers_of_one_path(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     with atomic_write(path) as first, atomic_write(path) as second:
         first.write_text("first")
@@ -36,14 +36,14 @@ def test_two_writers_of_one_path_do_not_meet(tmp_path: Path) -> None:
     assert path.read_text() == "first"
 
 
-def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
+def test_a_file_name_of_maximum_length(tmp_path: Path) -> None:
     path = tmp_path / ("é" * 125 + ".mid")
     with atomic_write(path) as part:
         part.write_text("x")
     assert path.read_text() == "x"
 
 
-def test_bytes_as_a_file_that_children_read_and_that_is_gone_afterwards() -> None:
+def test_bytes_as_a_temporary_file_for_child_processes() -> None:
     with as_file(b"some bytes") as path:
         assert path.is_file()
         assert path.read_bytes() == b"some bytes"
@@ -52,7 +52,7 @@ def test_bytes_as_a_file_that_children_read_and_that_is_gone_afterwards() -> Non
     assert not path.exists()
 
 
-def test_a_folder_takes_its_place_at_the_end(tmp_path: Path) -> None:
+def test_the_folder_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "folder"
     with atomic_write_folder(path) as part:
         (part / "a").write_text("x")
@@ -61,21 +61,21 @@ def test_a_folder_takes_its_place_at_the_end(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["folder"]
 
 
-def test_a_folder_that_breaks_off_is_gone(tmp_path: Path) -> None:
+def test_after_an_error_the_new_folder_is_removed(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), atomic_write_folder(tmp_path / "folder") as part:
         (part / "a").write_text("half")
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_holds_something_stays(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
     with pytest.raises(FileExistsError, match="empty folder"), atomic_write_folder(tmp_path):
         pytest.fail("the block ran")
     assert (tmp_path / "mine").exists()
 
 
-def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+def test_a_folder_with_known_files_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "out"
     for text in ("old", "new"):
         with atomic_write_folder(path, ("a.txt", "b.txt")) as part:
@@ -84,7 +84,7 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["out"]
 
 
-def test_an_error_leaves_the_older_folder(tmp_path: Path) -> None:
+def test_after_an_error_the_old_folder_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "out"
     with atomic_write_folder(path, ("a.txt",)) as part:
         (part / "a.txt").write_text("old")
@@ -95,7 +95,7 @@ def test_an_error_leaves_the_older_folder(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_folder_with_other_files_is_kept(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "diary.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")

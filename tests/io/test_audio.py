@@ -31,14 +31,14 @@ def pluck(seconds: float = 3, onset: float = 0.5) -> np.ndarray:
 
 
 def lag(first: np.ndarray, second: np.ndarray, most: int = 2000) -> int:
-    """By how many samples `second` comes later."""
+    """Delay of `second` relative to `first` in samples."""
     size = min(len(first), len(second))
     correlation = np.correlate(np.pad(second[:size], most), first[:size], "valid")
     return int(np.argmax(correlation)) - most
 
 
 @pytest.mark.parametrize("suffix", [*EXACT, *LOSSY])
-def test_what_is_saved_comes_back_without_delay(tmp_path: Path, suffix: str) -> None:
+def test_saved_audio_is_loaded_without_delay(tmp_path: Path, suffix: str) -> None:
     samples = pluck()
     save(tmp_path / f"a{suffix}", samples)
     back = load(tmp_path / f"a{suffix}")
@@ -55,7 +55,7 @@ def test_what_is_saved_comes_back_without_delay(tmp_path: Path, suffix: str) -> 
     st.integers(1, 6),
     st.integers(10, 200_000),
 )
-def test_any_rate_and_channel_count(rate: int, channels: int, length: int) -> None:
+def test_sample_rates_and_channel_counts(rate: int, channels: int, length: int) -> None:
     rng = np.random.default_rng(length)
     samples = rng.uniform(-0.5, 0.5, (length, channels)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +77,7 @@ def test_another_sample_rate(tmp_path: Path) -> None:
     ("subtype", "tolerance"),
     [("PCM_U8", 1 / 127), ("PCM_16", 1e-4), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("DOUBLE", 1e-6)],
 )
-def test_any_depth(tmp_path: Path, subtype: str, tolerance: float) -> None:
+def test_sample_formats(tmp_path: Path, subtype: str, tolerance: float) -> None:
     soundfile.write(tmp_path / "a.wav", tone(0.5), SAMPLE_RATE, subtype=subtype)
     np.testing.assert_allclose(load(tmp_path / "a.wav"), tone(0.5), atol=tolerance)
 
@@ -95,7 +95,7 @@ def test_stereo_is_saved_as_stereo(tmp_path: Path) -> None:
     assert np.abs(load(tmp_path / "a.wav")).max() < 1e-4
 
 
-def test_decoding_holds_little_more_than_its_result(tmp_path: Path) -> None:
+def test_decoding_needs_little_more_memory_than_its_result(tmp_path: Path) -> None:
     minutes = 4
     with soundfile.SoundFile(tmp_path / "a.flac", "w", 44100, 2) as file:
         for _ in range(minutes * 60):
@@ -109,7 +109,7 @@ def test_decoding_holds_little_more_than_its_result(tmp_path: Path) -> None:
 
 
 def mp3_without_length(path: Path) -> int:
-    """Write an mp3 file of varying bit rate whose first frame does not tell the length."""
+    """Write an mp3 file of variable bit rate without its length in the first frame."""
     rng = np.random.default_rng(0)
     quiet, loud = np.zeros(44100), rng.uniform(-0.5, 0.5, 5 * 44100)
     samples = np.concatenate([quiet, loud])
@@ -127,7 +127,7 @@ def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path) -> None:
     assert length <= len(load(tmp_path / "a.mp3")) < length + 2500
 
 
-def test_an_mp3_without_a_length_is_not_cut_in_silence(
+def test_an_mp3_without_a_length_is_an_error_without_ffmpeg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mp3_without_length(tmp_path / "a.mp3")
@@ -147,7 +147,7 @@ def m4a(tmp_path: Path) -> Path:
 
 
 @needs_ffmpeg
-def test_ffmpeg_reads_the_rest(m4a: Path) -> None:
+def test_ffmpeg_reads_other_formats(m4a: Path) -> None:
     back = load(m4a)
     assert lag(pluck(), back) == 0
     assert 0 <= len(back) - 3 * SAMPLE_RATE < 1024
@@ -155,7 +155,7 @@ def test_ffmpeg_reads_the_rest(m4a: Path) -> None:
 
 
 @needs_ffmpeg
-def test_a_file_that_ffmpeg_reads_in_part(m4a: Path) -> None:
+def test_a_truncated_file_read_by_ffmpeg_is_an_error(m4a: Path) -> None:
     data = m4a.read_bytes()
     m4a.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(AudioError, match=r"^cannot decode .*a\.m4a: broken after \d\.\d s [^\n]+$"):
@@ -163,7 +163,7 @@ def test_a_file_that_ffmpeg_reads_in_part(m4a: Path) -> None:
 
 
 @needs_ffmpeg
-def test_without_ffmpeg_the_error_tells_to_install_it(
+def test_the_error_without_ffmpeg_advises_to_install_it(
     m4a: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
@@ -172,7 +172,7 @@ def test_without_ffmpeg_the_error_tells_to_install_it(
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".mp3"])
-def test_a_broken_file_says_where(tmp_path: Path, suffix: str) -> None:
+def test_the_error_for_a_broken_file_gives_the_time(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 30 * 44100)
     save(path, noise, 44100)
@@ -182,7 +182,7 @@ def test_a_broken_file_says_where(tmp_path: Path, suffix: str) -> None:
         load(path)
 
 
-def test_samples_that_are_not_numbers(tmp_path: Path) -> None:
+def test_samples_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
     for value in (np.nan, np.inf):
         samples = tone(10)
         samples[8 * SAMPLE_RATE] = value
@@ -191,7 +191,7 @@ def test_samples_that_are_not_numbers(tmp_path: Path) -> None:
             load(tmp_path / "a.wav")
 
 
-def test_what_is_not_audio_is_one_line_that_names_the_file(
+def test_the_error_for_other_files_is_one_line_that_names_the_file(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "text.mp3").write_text("all work and no play\n" * 500)
@@ -218,7 +218,7 @@ def test_what_is_not_audio_is_one_line_that_names_the_file(
     assert capfd.readouterr().err == ""
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "a.wav", tone(0.1))
 
     def refuse(*_: object) -> None:
@@ -230,9 +230,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("suffix", EXACT + LOSSY)
-def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path: Path, suffix: str) -> None:
     resource = pytest.importorskip("resource")
     path, limits = tmp_path / f"a{suffix}", resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, limits[1]))
@@ -244,11 +242,11 @@ def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_saved(tmp_path: Path) -> None:
+def test_errors_of_save(tmp_path: Path) -> None:
     (tmp_path / "folder.wav").mkdir()
     cases = [
-        ("a.xyz", tone(0.1), SAMPLE_RATE, r"name it with one of \.wav"),
-        ("a", tone(0.1), SAMPLE_RATE, r"name it with one of \.wav"),
+        ("a.xyz", tone(0.1), SAMPLE_RATE, r"use one of \.wav"),
+        ("a", tone(0.1), SAMPLE_RATE, r"use one of \.wav"),
         ("a.wav", np.array([np.nan]), SAMPLE_RATE, "not all finite"),
         ("a.opus", tone(0.1), 44100, "at 44100 Hz: Opus only supports"),
         ("folder.wav", tone(0.1), SAMPLE_RATE, "directory"),
@@ -259,18 +257,18 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["folder.wav"]
 
 
-def test_minutes_of_vorbis_do_not_crash_the_encoder(tmp_path: Path) -> None:
+def test_the_vorbis_encoder_does_not_crash_on_long_audio(tmp_path: Path) -> None:
     save(tmp_path / "a.ogg", np.zeros(5 * 60 * SAMPLE_RATE, dtype=np.float32))
     assert load(tmp_path / "a.ogg", 8000).shape == (5 * 60 * 8000,)
 
 
-def test_bytes_are_decoded_as_the_file_is(tmp_path: Path) -> None:
+def test_load_bytes_gives_the_same_as_load(tmp_path: Path) -> None:
     save(tmp_path / "a.flac", tone(0.5))
     data = (tmp_path / "a.flac").read_bytes()
     np.testing.assert_array_equal(load_bytes(data), load(tmp_path / "a.flac"))
 
 
-def test_broken_bytes_are_one_line_that_names_no_file() -> None:
+def test_the_error_for_broken_bytes_names_no_file() -> None:
     with pytest.raises(AudioError, match=r"^cannot decode the audio: ") as error:
         load_bytes(b"RIFF" + bytes(100))
     assert "/" not in str(error.value).replace("and/or", "")
@@ -278,28 +276,28 @@ def test_broken_bytes_are_one_line_that_names_no_file() -> None:
         load_bytes(b"")
 
 
-def test_what_lasts_too_long_is_given_up_early(tmp_path: Path) -> None:
+def test_decoding_stops_at_the_maximum_duration(tmp_path: Path) -> None:
     save(tmp_path / "hour.flac", np.zeros(3600 * SAMPLE_RATE))
     data = (tmp_path / "hour.flac").read_bytes()
     assert len(data) < 1 << 20
     tracemalloc.start()
     with pytest.raises(TooLongError, match="lasts longer than 10 s"):
-        load_bytes(data, longest=10)
+        load_bytes(data, max_seconds=10)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 16 << 20
-    assert len(load_bytes(data[: len(data)], longest=3600)) == 3600 * SAMPLE_RATE
+    assert len(load_bytes(data[: len(data)], max_seconds=3600)) == 3600 * SAMPLE_RATE
 
 
-def test_a_rate_of_one_hertz_does_not_fill_the_memory(tmp_path: Path) -> None:
+def test_a_sample_rate_of_one_hertz_does_not_fill_the_memory(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "slow.wav", np.zeros(60000), 1)
     with pytest.raises(TooLongError):
-        load(tmp_path / "slow.wav", longest=600)
+        load(tmp_path / "slow.wav", max_seconds=600)
 
 
 @needs_ffmpeg
 @pytest.mark.parametrize("kind", ["m3u8", "ffconcat"])
-def test_a_playlist_is_not_audio_and_opens_no_other_file(tmp_path: Path, kind: str) -> None:
+def test_playlists_are_not_read(tmp_path: Path, kind: str) -> None:
     save(tmp_path / "secret.wav", tone(1))
     playlist = {
         "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.wav\n#EXT-X-ENDLIST\n",

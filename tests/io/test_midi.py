@@ -34,7 +34,7 @@ def track(*events: Event, end: int | None = None, channel: int = 0) -> mido.Midi
 
 
 def read(folder: Path, *tracks: mido.MidiTrack) -> Notes:
-    """What read_midi makes of the tracks, a tick being a second."""
+    """Notes read from the tracks; a tick is a second."""
     tempo = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=10_000_000)])
     file = mido.MidiFile(type=1, ticks_per_beat=10, tracks=[tempo, *tracks])
     file.save(folder / "a.mid")
@@ -63,7 +63,7 @@ def test_a_new_note_ends_a_sounding_one_of_its_pitch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("off_first", [True, False])
-def test_a_repetition_within_one_tick(tmp_path: Path, off_first: bool) -> None:
+def test_note_off_and_note_on_within_one_tick(tmp_path: Path, off_first: bool) -> None:
     middle: list[Event] = [(2, "off", 60, 0), (2, "on", 60, 80)]
     events = [(0, "on", 60, 70), *(middle if off_first else middle[::-1]), (5, "off", 60, 0)]
     assert rows(read(tmp_path, track(*events))) == [(0, 2, 60, 70), (2, 5, 60, 80)]
@@ -89,7 +89,7 @@ def test_a_note_off_without_a_note_does_nothing(tmp_path: Path) -> None:
     assert rows(notes) == [(2, 3, 60, 70)]
 
 
-def test_two_tracks_share_the_keys(tmp_path: Path) -> None:
+def test_two_tracks_are_merged(tmp_path: Path) -> None:
     left = track((0, "on", 60, 70), (4, "off", 60, 0), (10, "on", 60, 72), (12, "off", 60, 0))
     right = track((2, "on", 60, 90), (6, "off", 60, 0), (10, "on", 60, 71), (19, "off", 60, 0))
     assert rows(read(tmp_path, left, right)) == [(0, 2, 60, 70), (2, 6, 60, 90), (10, 19, 60, 71)]
@@ -120,7 +120,7 @@ def test_pedal_movements_are_kept_as_they_are(tmp_path: Path) -> None:
     assert notes.pedal.value.tolist() == [127, 1, 0, 63]
 
 
-def test_offsets_are_those_of_the_keys(tmp_path: Path) -> None:
+def test_offsets_are_key_releases(tmp_path: Path) -> None:
     events: list[Event] = [(0, "cc", 64, 127), (1, "on", 60, 70), (2, "off", 60, 0)]
     assert read(tmp_path, track(*events, end=9)).offset.tolist() == [2]
 
@@ -144,7 +144,7 @@ def table(
     return Notes(onset, onset + length, pitch, velocity, Pedal(time, controller, value))
 
 
-# Times on and off the grid, close enough together that notes collide.
+# Times on ticks and between them, close enough for notes to overlap.
 times = st.one_of(
     st.floats(0, 0.02), st.floats(0, 4000), st.integers(0, 30).map(lambda tick: tick * TICK)
 )
@@ -203,7 +203,9 @@ def test_notes_to_midi_to_notes_is_exact_to_the_tick(notes: Notes) -> None:
 
 @settings(deadline=None)
 @given(tables, st.sampled_from([1, 96, 480, 10_000]), st.sampled_from([20_000, 500_000]))
-def test_a_second_round_changes_nothing(notes: Notes, ticks_per_beat: int, tempo: int) -> None:
+def test_writing_and_reading_again_changes_nothing(
+    notes: Notes, ticks_per_beat: int, tempo: int
+) -> None:
     grid = {"ticks_per_beat": ticks_per_beat, "tempo": tempo}
     once = through_file(notes, **grid)
     twice = through_file(once, **grid)
@@ -231,31 +233,31 @@ def test_midi_to_notes_to_midi_is_exact(written: list[mido.MidiTrack]) -> None:
         file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=written)
         file.save(Path(folder) / "a.mid")
         notes = read_midi(Path(folder) / "a.mid")
-    strokes = {
+    played_onsets = {
         (start, message.note)
         for played in written
         for start, message in zip(np.cumsum([m.time for m in played]), played, strict=True)
         if message.type == "note_on" and message.velocity and message.channel != 9
         if 21 <= message.note <= 108
     }
-    assert {(round(onset / TICK), pitch) for onset, _, pitch, _ in rows(notes)} == strokes
-    assert len(notes) == len(strokes)
+    assert {(round(onset / TICK), pitch) for onset, _, pitch, _ in rows(notes)} == played_onsets
+    assert len(notes) == len(played_onsets)
     back = through_file(notes)
     assert rows(back) == rows(notes)
     assert movements(back) == movements(notes)
 
 
-def test_what_is_written_is_plain_midi_in_playing_order(tmp_path: Path) -> None:
+def test_messages_are_written_in_order_of_time(tmp_path: Path) -> None:
     notes = table([(0, 1, 60, 70), (1, 1, 60, 80)], [(1, 64, 127), (0.5, 67, 3)])
     write_midi(tmp_path / "a.mid", notes)
     played = list(mido.MidiFile(tmp_path / "a.mid"))
     clock = np.cumsum([message.time for message in played])
-    heard = [
+    found = [
         (round(float(time), 6), message.type, *message.bytes()[1:])
         for time, message in zip(clock, played, strict=True)
         if not message.is_meta
     ]
-    assert heard == [
+    assert found == [
         (0, "program_change", 0),
         (0, "note_on", 60, 70),
         (0.5, "control_change", 67, 3),
@@ -266,7 +268,7 @@ def test_what_is_written_is_plain_midi_in_playing_order(tmp_path: Path) -> None:
     ]
 
 
-def test_no_notes_are_no_error(tmp_path: Path) -> None:
+def test_a_table_without_notes(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", Notes.empty())
     assert len(read_midi(tmp_path / "a.mid")) == 0
 
@@ -274,17 +276,17 @@ def test_no_notes_are_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("played", "moved", "message"),
     [
-        ([(-1, 1, 60, 64)], [], "times from 0"),
-        ([], [(-1, 64, 0)], "times from 0"),
-        ([], [(np.nan, 64, 0)], "times from 0"),
+        ([(-1, 1, 60, 64)], [], "times must be 0"),
+        ([], [(-1, 64, 0)], "times must be 0"),
+        ([], [(np.nan, 64, 0)], "times must be 0"),
         ([(0, 1, 128, 64)], [], "pitches"),
-        ([(0, 1, 60, 0)], [], "velocities from 1 to 127 fit, not 0 to 0"),
+        ([(0, 1, 60, 0)], [], "velocities must be 1 to 127, got 0 to 0"),
         ([(0, 1, 60, 128)], [], "velocities"),
         ([], [(0, 64, 128)], "pedal values"),
         ([], [(0, 1, 0)], "pedal controllers"),
     ],
 )
-def test_what_midi_cannot_hold_is_refused(
+def test_values_out_of_range_are_errors(
     tmp_path: Path,
     played: list[tuple[float, float, int, int]],
     moved: list[tuple[float, int, int]],
@@ -295,7 +297,7 @@ def test_what_midi_cannot_hold_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_read_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+def test_the_error_for_unreadable_files_is_one_line_that_names_the_file(tmp_path: Path) -> None:
     write_midi(tmp_path / "good.mid", table([(0, 1, 60, 64)], []))
     whole_file = (tmp_path / "good.mid").read_bytes()
     (tmp_path / "text.mid").write_text("not music")
@@ -307,13 +309,13 @@ def test_what_cannot_be_read_is_one_line_that_names_the_file(tmp_path: Path) -> 
             read_midi(tmp_path / f"{name}.mid")
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_the_error_for_unwritable_files_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.mid").mkdir()
     with pytest.raises(MidiError, match=r"^cannot write .*a\.mid: [^\n]+$"):
         write_midi(tmp_path / "a.mid", Notes.empty())
 
 
-def test_the_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+def test_midi_bytes_gives_the_content_of_the_file(tmp_path: Path) -> None:
     notes = Notes([0.0, 0.5], [0.4, 1.0], [60, 64], [80, 90])
     write_midi(tmp_path / "a.mid", notes)
     assert midi_bytes(notes) == (tmp_path / "a.mid").read_bytes()

@@ -1,6 +1,6 @@
-"""A limit on the size of files, which stands for a full disk: either way writing fails halfway."""
+"""A limit on the size of files, which simulates a full disk: writing fails in the middle."""
 
-# Put before the code of a process: python -c FULL_DISK + CODE
+# To be put before the code of a process: python -c FULL_DISK + CODE
 FULL_DISK = (
     "import resource, signal;"
     "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"

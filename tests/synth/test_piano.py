@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes, Pedal
+from amt.notes import COLUMNS, MAX_PITCH, MIN_PITCH, SUSTAIN, Notes, Pedal
 from amt.synth.performer import perform
 from amt.synth.piano import Instrument, random_instrument, render
 from amt.synth.room import convolve
@@ -14,7 +14,11 @@ from amt.synth.strings import partials, powers
 RATE = 16000
 QUIET = -300.0
 BARE = Instrument(
-    knock_db=QUIET, key_noise_db=QUIET, resonance_db=QUIET, room_db=QUIET, noise_db=QUIET
+    hammer_noise_db=QUIET,
+    key_release_noise_db=QUIET,
+    resonance_db=QUIET,
+    room_db=QUIET,
+    noise_db=QUIET,
 )
 
 
@@ -36,7 +40,7 @@ def _db(audio: np.ndarray) -> float:
 
 
 def _delayed(audio: np.ndarray, samples: float) -> np.ndarray:
-    """`audio` later by a fraction of a sample, exactly (by the phase of its spectrum)."""
+    """`audio` delayed by a fraction of a sample, exactly, by the phase of its spectrum."""
     padded = np.pad(audio.astype(np.float64), (1000, 1000))
     turn = np.exp(-2j * np.pi * np.fft.rfftfreq(len(padded)) * samples)
     return np.fft.irfft(np.fft.rfft(padded) * turn, len(padded))[1000:-1000]
@@ -61,7 +65,7 @@ def test_a_note_a_fraction_of_a_sample_later_is_the_same_note_shifted(
 
 @given(onset=st.floats(0.0, 0.5), pitch=st.integers(MIN_PITCH, MAX_PITCH))
 @settings(max_examples=30, deadline=None)
-def test_sound_begins_at_the_onset(onset: float, pitch: int) -> None:
+def test_audio_begins_at_the_onset(onset: float, pitch: int) -> None:
     audio = np.abs(_render(_note(onset, onset + 0.3, pitch), seconds=1.0))
     begins = np.flatnonzero(audio > 1e-4 * audio.max())[0] / RATE
     assert -0.5 / RATE <= begins - onset < 0.0005
@@ -70,7 +74,7 @@ def test_sound_begins_at_the_onset(onset: float, pitch: int) -> None:
 
 
 def test_hammer_noise_begins_at_the_onset() -> None:
-    instrument = replace(BARE, knock_db=-10)
+    instrument = replace(BARE, hammer_noise_db=-10)
     audio = np.abs(_render(_note(0.3, 0.9, 90), instrument) - _render(_note(0.3, 0.9, 90)))
     assert audio[: round(0.3 * RATE)].max() < 1e-6
     assert audio[round(0.3 * RATE) :].argmax() < 0.03 * RATE
@@ -79,14 +83,13 @@ def test_hammer_noise_begins_at_the_onset() -> None:
 
 def test_notes_add_up() -> None:
     low, high = _note(0.1, 0.8, 40), _note(0.30001, 0.9, 75)
-    both = Notes(*(np.append(getattr(low, n), getattr(high, n)) for n in
-                   ("onset", "offset", "pitch", "velocity")))  # fmt: skip
+    both = Notes(*(np.append(getattr(low, name), getattr(high, name)) for name in COLUMNS))
     np.testing.assert_allclose(_render(both), _render(low) + _render(high), atol=1e-5)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=8, deadline=None)
-def test_any_piano_any_playing_gives_sound_that_is_finite_and_does_not_clip(seed: int) -> None:
+def test_random_pianos_and_performances_give_finite_audio_without_clipping(seed: int) -> None:
     rng = np.random.default_rng(seed)
     notes, instrument = perform(rng, 5.0), random_instrument(rng)
     audio = render(notes, instrument, rng, 5.0)
@@ -102,7 +105,7 @@ def test_all_keys_at_once_do_not_clip() -> None:
     assert 0.5 < np.abs(audio).max() < 1
 
 
-def test_a_single_note_leaves_room_for_others() -> None:
+def test_levels_of_single_notes() -> None:
     peaks = [np.abs(_render(_note(0.1, 1.0, p, 127))).max() for p in range(21, 109, 6)]
     assert max(peaks) < 0.6 and min(peaks) > 0.05
 
@@ -130,7 +133,7 @@ def test_the_length_follows_the_last_note_unless_given() -> None:
     np.testing.assert_allclose(cut, audio[: len(cut)], atol=1e-5)
 
 
-def test_the_damper_ends_the_note_and_the_pedal_holds_it() -> None:
+def test_damper_and_pedal() -> None:
     dry = _render(_note(0.1, 0.5))
     held = _render(_with_pedal(_note(0.1, 0.5), (0.2, 127), (1.4, 0)))
     after, later = slice(round(0.9 * RATE), round(1.3 * RATE)), slice(round(1.85 * RATE), 2 * RATE)
@@ -146,7 +149,7 @@ def test_the_highest_keys_have_no_damper() -> None:
     assert fall(BARE.top_damper) > 30 > fall(BARE.top_damper + 1)
 
 
-def test_louder_is_brighter() -> None:
+def test_higher_velocities_are_louder_and_brighter() -> None:
     level, centroid = [], []
     for velocity in (10, 40, 70, 100, 127):
         audio = _render(_note(0.1, 1.0, 60, velocity))[1600:12000]
@@ -157,7 +160,7 @@ def test_louder_is_brighter() -> None:
     assert (np.diff(centroid) > 0).all()
 
 
-def test_bass_rings_longer_than_treble_and_decays_in_two_stages() -> None:
+def test_decay_by_register_and_in_two_stages() -> None:
     def falls(pitch: int) -> tuple[float, float]:
         audio = _render(_note(0.0, 4.0, pitch), seconds=4.0)
         window = [_db(audio[round(t * RATE) : round((t + 0.25) * RATE)]) for t in (0.05, 1.0, 2.0)]
@@ -186,7 +189,7 @@ def test_partials_are_stretched_and_below_the_limit() -> None:
     assert max(partials(Instrument(), p).max() for p in range(MIN_PITCH, MAX_PITCH + 1)) < 7500
 
 
-def test_random_instruments_differ_in_every_number() -> None:
+def test_random_instruments_differ_in_every_parameter() -> None:
     drawn = [vars(random_instrument(np.random.default_rng(seed))) for seed in range(8)]
     for name in drawn[0]:
         assert len({instrument[name] for instrument in drawn}) > 2, name
@@ -199,7 +202,7 @@ def test_background_noise_has_its_level() -> None:
     assert _db(audio[:RATE]) == pytest.approx(-40, abs=1)
 
 
-def test_pedal_lets_the_other_strings_sound() -> None:
+def test_sympathetic_resonance_while_the_pedal_is_down() -> None:
     instrument = replace(BARE, resonance_db=-20)
     pressed = _with_pedal(_note(0.5, 0.6, 60), (0.1, 127), (1.4, 0))
     ringing = _render(pressed, instrument) - _render(pressed)
@@ -210,7 +213,7 @@ def test_pedal_lets_the_other_strings_sound() -> None:
     np.testing.assert_allclose(unpressed, _render(_note(0.5, 0.6)), atol=1e-6)
 
 
-def test_room_keeps_the_direct_sound_in_place() -> None:
+def test_the_room_does_not_delay_the_direct_sound() -> None:
     instrument = replace(BARE, room_db=-6, room_seconds=0.8)
     dry, wet = _render(_note(0.5, 1.0)), _render(_note(0.5, 1.0), instrument)
     first = round(0.5 * RATE)

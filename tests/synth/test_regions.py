@@ -61,19 +61,21 @@ def test_key_names(text: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "says"),
+    ("name", "text", "message"),
     [
-        ("map.tsv", HEADER.replace("root_key", "root"), "names no samples"),
+        ("map.tsv", HEADER.replace("root_key", "root"), "lists no samples"),
         ("map.tsv", HEADER.replace("root_key", "root") + "\na\t1\t2\t3\t4\t5\t6\t7\t8", "root_key"),
-        ("map.tsv", HEADER + "\na.wav\tx\t2\t3\t4\t5\t6\t7\t8", "not a table of samples"),
-        ("map.tsv", HEADER + "\na.wav\t1\t2", "not a table of samples"),
-        ("a.sfz", "<group> lokey=1", "names no samples"),
+        ("map.tsv", HEADER + "\na.wav\tx\t2\t3\t4\t5\t6\t7\t8", "not a sample map"),
+        ("map.tsv", HEADER + "\na.wav\t1\t2", "not a sample map"),
+        ("a.sfz", "<group> lokey=1", "lists no samples"),
         ("a.sfz", "<region> sample=a.wav key=h9", "h9"),
         ("a.sfz", '#include "b.sfz"', "#include"),
     ],
 )
-def test_broken_maps_are_one_clear_line(tmp_path: Path, name: str, text: str, says: str) -> None:
-    with pytest.raises(SampleMapError, match=says) as error:
+def test_errors_for_invalid_maps_are_one_line(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    with pytest.raises(SampleMapError, match=message) as error:
         read_regions(_write(tmp_path / name, text))
     assert "\n" not in str(error.value) and name in str(error.value)
 

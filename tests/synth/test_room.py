@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from amt.synth.room import impulse_response, low_shelf, room_response
+from amt.synth.room import low_shelf, measured_impulse_response, synthetic_impulse_response
 
 RATE = 16000
 
@@ -11,29 +11,29 @@ def _energy_db(response: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("level_db", [-30.0, -10.0, 0.0])
-def test_the_direct_sound_comes_first_and_the_rest_has_its_level(level_db: float) -> None:
+def test_the_direct_sound_is_first_and_the_reverberation_has_its_level(level_db: float) -> None:
     rng = np.random.default_rng(0)
     measured = np.concatenate([np.zeros(700), rng.standard_normal(40000) * 0.1])
     measured[700] = 0.2  # a peak that later ones exceed
     for response in (
-        impulse_response(rng, level_db, 0.5, 0.5, RATE),
-        room_response(measured, level_db, RATE),
+        synthetic_impulse_response(rng, level_db, 0.5, 0.5, RATE),
+        measured_impulse_response(measured, level_db, RATE),
     ):
         assert response[0] == 1 and response.dtype == np.float32
         assert len(response) <= 1.5 * RATE
         assert _energy_db(response) == pytest.approx(level_db, abs=0.01)
 
 
-def test_reflections_keep_their_distance_from_the_direct_sound() -> None:
+def test_reflections_keep_their_delay() -> None:
     measured = np.zeros(8000)
     measured[[300, 700]] = 0.3, 1.0
-    assert np.argmax(room_response(measured, -6.0, RATE)[1:]) + 1 == 400
+    assert np.argmax(measured_impulse_response(measured, -6.0, RATE)[1:]) + 1 == 400
 
 
 @pytest.mark.parametrize("measured", [np.zeros(100), np.eye(1, 5000)[0]])
 def test_a_response_without_reverberation_is_an_error(measured: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no reverberation"):
-        room_response(measured, -6.0, RATE)
+        measured_impulse_response(measured, -6.0, RATE)
 
 
 @pytest.mark.parametrize("gain_db", [-9.0, 6.0])

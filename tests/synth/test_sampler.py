@@ -25,7 +25,7 @@ def _hertz(pitch: float) -> float:
 
 
 def _tone(pitch: int, level: float, attack: float) -> np.ndarray:
-    """A sample: `attack` seconds of silence, then a decaying sine with a sharp beginning."""
+    """A sample: `attack` seconds of silence, then a decaying sine with a sharp attack."""
     time = np.arange(round(2.5 * RATE)) / RATE - attack
     rise = np.clip(time / 0.0005, 0, 1)
     sine = np.cos(2 * np.pi * _hertz(pitch) * time)
@@ -114,7 +114,7 @@ def test_a_note_a_fraction_of_a_sample_later_is_the_same_note_shifted(
     assert abs((turned - fraction + period / 2) % period - period / 2) < 0.02
 
 
-def test_sfz_and_table_play_alike(piano: SampledPiano, from_sfz: SampledPiano) -> None:
+def test_sfz_and_table_give_the_same_piano(piano: SampledPiano, from_sfz: SampledPiano) -> None:
     notes = perform(np.random.default_rng(1), 4.0)
     table, sfz = (p.render(notes, seconds=4.0) for p in (piano, from_sfz))
     spectra = [np.abs(np.fft.rfft(audio)) for audio in (table, sfz)]
@@ -125,7 +125,7 @@ def test_sfz_and_table_play_alike(piano: SampledPiano, from_sfz: SampledPiano) -
 
 @pytest.mark.parametrize("pitch", [33, 36, 57, 60, 64, 90])
 @pytest.mark.parametrize("cents", [-30.0, 0.0, 12.5])
-def test_keys_between_the_roots_are_in_tune(piano: SampledPiano, pitch: int, cents: float) -> None:
+def test_pitch_shifted_keys_are_in_tune(piano: SampledPiano, pitch: int, cents: float) -> None:
     audio = piano.render(_note(0.0, 2.0, pitch), tune_cents=cents, seconds=2.0)[1000:]
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 1 << 19))
     found = np.argmax(spectrum) * RATE / 2**19
@@ -139,11 +139,11 @@ def test_loudness_rises_smoothly_with_velocity(piano: SampledPiano) -> None:
     ])  # fmt: skip
     steps = np.diff(level)
     assert steps.min() > -0.05 and steps.max() < 1.5
-    # Between the middles of the outer layers: what was recorded, 20 log10(0.5 / 0.03).
+    # Between the middles of the outer layers, as recorded: 20 log10(0.5 / 0.03).
     assert level[109 - 1] - level[25 - 1] == pytest.approx(24.4, abs=1.0)
 
 
-def test_normalised_layers_get_a_dynamic_range(tmp_path: Path) -> None:
+def test_normalised_layers_get_the_typical_dynamic_range(tmp_path: Path) -> None:
     flat = SampledPiano.load(_build(tmp_path, levels=(0.5, 0.5, 0.5)))
 
     def spread(**options: float) -> float:
@@ -154,18 +154,18 @@ def test_normalised_layers_get_a_dynamic_range(tmp_path: Path) -> None:
         return _db(loud) - _db(soft)
 
     assert 25 < spread() < 32
-    assert spread(range_db=15.0) == pytest.approx(15, abs=1.5)
-    assert spread(range_db=40.0) > spread() + 8
+    assert spread(dynamic_range_db=15.0) == pytest.approx(15, abs=1.5)
+    assert spread(dynamic_range_db=40.0) > spread() + 8
 
 
-def test_a_curve_above_one_plays_softer(piano: SampledPiano) -> None:
+def test_a_velocity_curve_above_one_is_softer(piano: SampledPiano) -> None:
     soft, plain, loud = (
         _db(piano.render(_note(0.1, 0.6), velocity_curve=curve)) for curve in (1.5, 1.0, 0.7)
     )
     assert soft < plain - 2 < loud - 4
 
 
-def test_gain_and_tune_of_the_map_count(piano: SampledPiano, tmp_path: Path) -> None:
+def test_gain_and_tuning_of_the_map_are_applied(piano: SampledPiano, tmp_path: Path) -> None:
     table = (_build(tmp_path) / "map.tsv").read_text(encoding="utf-8").splitlines()
     changed = [
         line.replace("\t0.0\t0.0\t", "\t50.0\t-6.0\t", i >= 4) for i, line in enumerate(table)
@@ -182,7 +182,7 @@ def test_gain_and_tune_of_the_map_count(piano: SampledPiano, tmp_path: Path) -> 
     assert turned * RATE / 2**18 == pytest.approx(_hertz(57.5), rel=0.001)
 
 
-def test_the_damper_ends_the_note_and_the_pedal_holds_it(piano: SampledPiano) -> None:
+def test_damper_and_pedal(piano: SampledPiano) -> None:
     dry = piano.render(_note(0.1, 0.5), seconds=2.0)
     held = piano.render(_with_pedal(_note(0.1, 0.5), (0.2, 127), (1.4, 0)), seconds=2.0)
     after, later = slice(round(0.9 * RATE), round(1.3 * RATE)), slice(round(1.8 * RATE), 2 * RATE)
@@ -206,7 +206,7 @@ def test_pedal_resonance_is_optional(piano: SampledPiano) -> None:
     assert -60 < _db(ringing[8000:16000]) - _db(plain[8000:16000]) < -5
 
 
-def test_every_key_can_have_its_own_gain_and_tuning(piano: SampledPiano) -> None:
+def test_gain_and_tuning_per_key(piano: SampledPiano) -> None:
     keys = np.zeros(88)
     keys[60 - MIN_PITCH] = 6.0
 
@@ -235,7 +235,7 @@ def test_same_arguments_same_audio(piano: SampledPiano) -> None:
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=8, deadline=None)
-def test_any_playing_gives_sound_that_is_finite_and_does_not_clip(
+def test_random_performances_give_finite_audio_without_clipping(
     piano: SampledPiano, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -257,12 +257,12 @@ def test_without_notes_there_is_silence(piano: SampledPiano) -> None:
     assert len(audio) == RATE // 2 and not audio.any()
 
 
-def test_a_note_at_time_zero_and_one_beyond_the_end(piano: SampledPiano) -> None:
+def test_notes_at_time_zero_and_beyond_the_end(piano: SampledPiano) -> None:
     assert np.abs(piano.render(_note(0.0, 0.3), seconds=0.3)).max() > 0.01
     assert not piano.render(_note(1.0, 1.3), seconds=0.5).any()
 
 
-def test_a_missing_sample_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_sample_names_it(tmp_path: Path) -> None:
     (_build(tmp_path) / "57_51.wav").unlink()
     with pytest.raises(AudioError, match=r"57_51\.wav"):
         SampledPiano.load(tmp_path)

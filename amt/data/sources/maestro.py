@@ -1,4 +1,4 @@
-"""MAESTRO (Hawthorne et al. 2019): piano competition recordings with the Disklavier's own MIDI."""
+"""MAESTRO (Hawthorne et al. 2019): recordings of a piano competition with MIDI of a Disklavier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from amt.data.pieces import (
-    AUDIO_SUFFIXES,
     SPLITS,
     Piece,
     Recording,
@@ -25,28 +24,35 @@ from amt.data.pieces import (
     safe_name,
     unusable_piece,
 )
-from amt.data.rendering import piano_names, render_notes, rendering_fingerprint, room_files
+from amt.data.rendering import (
+    piano_names,
+    render_notes,
+    rendering_fingerprint,
+    room_files,
+    split_pianos,
+)
+from amt.io.audio import AUDIO_SUFFIXES
 from amt.io.note_tables import read_notes
 
-COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename")
+CSV_COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename")
 
 _ADVICE = "download MAESTRO from https://magenta.tensorflow.org/datasets/maestro and unpack it"
 
 
 @dataclass(frozen=True)
 class Maestro:
-    """MAESTRO v1, v2 or v3, by the CSV in `root` that matches `table`, with the CSV's split.
+    """MAESTRO v1, v2 or v3, by the CSV in `root` that matches `table`, with the splits of the CSV.
 
-    Audio is wav, or of another suffix beside the same stem (the mp3 mirror). The JSON is not read:
-    it changed its shape between versions. Composer and title make the work; where a table has a
-    work in two splits, `prepare` refuses it (no version of MAESTRO does).
+    Audio is wav, or a file with the same stem and another suffix (the mp3 mirror). The JSON is not
+    read, since its structure differs between versions. A composition is a composer and a title; one
+    in two splits is an error (no version of MAESTRO has any).
 
-    splits: those to use. limit: at most so many pieces of each, drawn by `seed`, after the first
-    `skip` that it would draw: what one limit takes another can leave. render: play the
-    MIDI instead of reading audio, on "builtin", the folder of a sampled piano or a list of such;
-    piano and setting of each piece are drawn by `seed`. copies: play each MIDI so many times, each
-    on the next piano and in another setting. rooms: a folder of impulse responses; half of the
-    pieces on sampled pianos sound in one of them.
+    splits: those to use. limit: at most so many pieces of each, in a random order given by `seed`,
+    after the first `skip` pieces of it; so two sources can share a split. render: render the MIDI
+    instead of reading audio, on "builtin", the folder of a sampled piano or a list of these; `seed`
+    draws piano and recording conditions of each piece. copies: render each MIDI so many times, each
+    on the next piano under other conditions. rooms: folder of impulse responses, used by half of
+    the pieces on sampled pianos.
     """
 
     root: str
@@ -60,32 +66,35 @@ class Maestro:
     seed: int = 0
     name: str = "maestro"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "render", split_pianos(self.render))
+
     def pieces(self) -> list[Piece]:
-        """All chosen pieces in the order of the CSV; raises SourceError where something lacks."""
+        """All selected pieces in the order of the CSV; raises SourceError if files are missing."""
         root = existing_root(self.root, _ADVICE)
         unknown = [split for split in self.splits if split not in SPLITS]
         if unknown:
             raise SourceError(f"splits has {unknown[0]}; expected some of {', '.join(SPLITS)}")
-        rows = self._chosen(_read_rows(_find_table(root, self.table)))
+        rows = self._select(_read_rows(_find_table(root, self.table)))
         if self.copies < 1 or (self.copies > 1 and self.render is None):
             raise SourceError(f"copies={self.copies}; expected 1, or more with render=PIANOS")
         if self.render is not None:
             return self._rendered(root, rows, piano_names(self.render), room_files(self.rooms))
-        sounds = [_find_audio(root / row["audio_filename"]) for row in rows]
-        if not any(sounds):
+        audio_files = [_find_audio(root / row["audio_filename"]) for row in rows]
+        if not any(audio_files):
             raise SourceError(
-                f"no audio below {self.root}; to play the MIDI instead: render=builtin, or "
+                f"no audio below {self.root}; to render the MIDI instead, set render=builtin or to "
                 "the folder of a sampled piano"
             )
-        return [_recorded(root, row, sound) for row, sound in zip(rows, sounds, strict=True)]
+        return [_recorded(root, row, path) for row, path in zip(rows, audio_files, strict=True)]
 
-    def _chosen(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
-        chosen: set[str] = set()
+    def _select(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        selected: set[str] = set()
         for split in SPLITS:
             members = [row for row in rows if row["split"] == split and split in self.splits]
             members.sort(key=lambda row: hash_fraction(f"{self.seed}:{row['midi_filename']}"))
-            chosen |= {row["midi_filename"] for row in members[self.skip :][: self.limit]}
-        return [row for row in rows if row["midi_filename"] in chosen]
+            selected |= {row["midi_filename"] for row in members[self.skip :][: self.limit]}
+        return [row for row in rows if row["midi_filename"] in selected]
 
     def _rendered(
         self,
@@ -101,14 +110,14 @@ class Maestro:
             load = partial(render_midi, midi, pianos, self.seed, copy, rooms)
             fingerprint = f"{files_fingerprint([midi])}:{version}:{self.seed}:{copy}"
             name = f"{_name(row)}-copy{copy}" if copy else _name(row)
-            pieces.append(Piece(name, _split(row), _work(row), load, fingerprint))
+            pieces.append(Piece(name, _split(row), _composition(row), load, fingerprint))
         return pieces
 
 
 def render_midi(
     midi: Path, pianos: Sequence[str], seed: int, copy: int = 0, rooms: Sequence[Path] = ()
 ) -> Recording:
-    """A MIDI file on the piano that its name and `seed` choose; each copy is on the next one."""
+    """Render a MIDI file on the piano given by its name and `seed`; each copy on the next piano."""
     first = int(hash_fraction(f"{seed}:{midi.name}") * len(pianos))
     rng = np.random.default_rng([seed, int(hash_fraction(midi.name) * 2**32), copy])
     return render_notes(read_notes(midi), [pianos[(first + copy) % len(pianos)]], rng, rooms)
@@ -125,7 +134,7 @@ def _find_table(root: Path, pattern: str) -> Path:
 def _read_rows(table: Path) -> list[dict[str, str]]:
     with table.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())]
         rows = list(reader)
     if missing:
         raise SourceError(f"{table}: not a MAESTRO table, it lacks the column {missing[0]}")
@@ -136,18 +145,17 @@ def _read_rows(table: Path) -> list[dict[str, str]]:
 
 
 def _find_audio(path: Path) -> Path | None:
-    """The recording itself, or the same stem with another suffix that can be decoded."""
-    suffixes = (path.suffix, *AUDIO_SUFFIXES)
-    candidates = (path.with_suffix(suffix) for suffix in suffixes)
+    """The audio file `path`, or one with the same stem and another audio suffix."""
+    candidates = (path.with_suffix(suffix) for suffix in (path.suffix, *AUDIO_SUFFIXES))
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _recorded(root: Path, row: dict[str, str], sound: Path | None) -> Piece:
-    if sound is None:
-        reason = f"no audio {root / row['audio_filename']} (nor of another suffix)"
-        return unusable_piece(_name(row), _split(row), _work(row), reason)
+def _recorded(root: Path, row: dict[str, str], audio_file: Path | None) -> Piece:
+    if audio_file is None:
+        reason = f"no audio {root / row['audio_filename']} (nor with another suffix)"
+        return unusable_piece(_name(row), _split(row), _composition(row), reason)
     midi = root / row["midi_filename"]
-    return paired_piece(_name(row), _split(row), _work(row), sound, midi)
+    return paired_piece(_name(row), _split(row), _composition(row), audio_file, midi)
 
 
 def _name(row: dict[str, str]) -> str:
@@ -158,5 +166,5 @@ def _split(row: dict[str, str]) -> Split:
     return next(split for split in SPLITS if split == row["split"])
 
 
-def _work(row: dict[str, str]) -> str:
+def _composition(row: dict[str, str]) -> str:
     return f"{row['canonical_composer']}: {row['canonical_title']}"

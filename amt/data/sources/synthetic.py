@@ -1,4 +1,4 @@
-"""Invented pieces on invented pianos: nothing to download, labels exact."""
+"""Synthetic data: random performances, rendered; needs no download and has exact labels."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from amt.data.rendering import (
     render_notes,
     rendering_fingerprint,
     room_files,
+    split_pianos,
 )
 from amt.synth import performer
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Pieces of about `seconds` seconds, so many for each split.
+    """Random pieces of about `seconds` seconds; train, validation, test: how many of each split.
 
-    Every piece has its own seed, made of `seed`, its split and its number: more pieces leave those
-    before them as they were. render: "builtin" (another random piano for every piece), the folder
-    of a sampled piano, or a list of such. rooms: a folder of impulse responses; half of the pieces
-    on sampled pianos sound in one of them.
+    Each piece has its own seed, made of `seed`, its split and its index, so that adding pieces does
+    not change the others. render: "builtin" (a random piano for every piece), the folder of a
+    sampled piano, or a list of these. rooms: folder of impulse responses, used by half of the
+    pieces on sampled pianos.
     """
 
     train: int = 60
@@ -39,8 +40,11 @@ class Synthetic:
     rooms: str | None = None
     name: str = "synthetic"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "render", split_pianos(self.render))
+
     def pieces(self) -> list[Piece]:
-        """All pieces; raises SourceError where a count or the duration makes no sense."""
+        """All pieces; raises SourceError if a count or the duration is invalid."""
         counts: dict[Split, int] = {
             "train": self.train,
             "validation": self.validation,
@@ -48,8 +52,8 @@ class Synthetic:
         }
         if min(counts.values()) < 0 or sum(counts.values()) == 0 or self.seconds <= 0:
             raise SourceError(
-                f"synthetic data needs counts from 0 and seconds above 0, got {counts} pieces of "
-                f"{self.seconds} s"
+                f"synthetic data needs counts >= 0, not all 0, and seconds > 0; got {counts} "
+                f"pieces of {self.seconds} s"
             )
         pianos, rooms = piano_names(self.render), room_files(self.rooms)
         version = rendering_fingerprint(pianos, rooms)
@@ -68,12 +72,12 @@ class Synthetic:
         version: str,
     ) -> Piece:
         name = f"{split}_{index:05d}"
-        load = partial(invent, self.seed, split, index, self.seconds, pianos, rooms)
+        load = partial(generate, self.seed, split, index, self.seconds, pianos, rooms)
         fingerprint = f"synthetic:{version}:{self.seed}:{split}:{index}:{self.seconds}"
         return Piece(name, split, name, load, fingerprint)
 
 
-def invent(
+def generate(
     seed: int,
     split: Split,
     index: int,
@@ -81,6 +85,6 @@ def invent(
     pianos: Sequence[str],
     rooms: Sequence[Path] = (),
 ) -> Recording:
-    """Piece `index` of a split: invented, then played on one of `pianos`."""
+    """Piece `index` of a split: a random performance, rendered on one of `pianos`."""
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     return render_notes(performer.perform(rng, seconds), pianos, rng, rooms)

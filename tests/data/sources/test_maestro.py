@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pairs import write_pair
+from small_recordings import write_pair
 
 from amt.data.cache import open_audio, open_notes, prepare
 from amt.data.pieces import Recording, SourceError, check_pieces
@@ -13,12 +13,12 @@ HEADER = "canonical_composer,canonical_title,split,year,midi_filename,audio_file
 SPLITS = ["train", "train", "train", "validation", "test"]
 
 
-def maestro(root: Path, sound: str = ".wav", version: str = "v3.0.0") -> Path:
-    """Five recordings of two years, the titles with commas and accents as in the original."""
+def maestro(root: Path, suffix: str = ".wav", version: str = "v3.0.0") -> Path:
+    """Five recordings of two years; titles have commas and accents as in the original."""
     rows = []
     for index, split in enumerate(SPLITS):
         year = 2004 + index % 2
-        write_pair(root / str(year), f"take{index}", sound=sound, notes=".midi")
+        write_pair(root / str(year), f"take{index}", audio_suffix=suffix, notes=".midi")
         files = f"{year}/take{index}.midi,{year}/take{index}.wav"
         rows.append(f'Frédéric Chopin,"Étude, Op. {index}",{split},{year},{files},2.0\n')
     table = root / f"maestro-{version}.csv"
@@ -26,13 +26,13 @@ def maestro(root: Path, sound: str = ".wav", version: str = "v3.0.0") -> Path:
     return root
 
 
-@pytest.mark.parametrize(("sound", "version"), [(".wav", "v1.0.0"), (".mp3", "v3.0.0")])
-def test_the_csv_gives_split_and_work(tmp_path: Path, sound: str, version: str) -> None:
-    root = maestro(tmp_path / "maestro", sound, version)
+@pytest.mark.parametrize(("suffix", "version"), [(".wav", "v1.0.0"), (".mp3", "v3.0.0")])
+def test_the_csv_gives_split_and_composition(tmp_path: Path, suffix: str, version: str) -> None:
+    root = maestro(tmp_path / "maestro", suffix, version)
     report = prepare(Maestro(str(root)), tmp_path / "cache", workers=0)
     assert not report.problems
     assert [entry.split for entry in report.entries] == SPLITS
-    assert report.entries[2].work == "Frédéric Chopin: Étude, Op. 2"
+    assert report.entries[2].composition == "Frédéric Chopin: Étude, Op. 2"
     assert all(entry.notes == 7 for entry in report.entries)
 
 
@@ -53,7 +53,7 @@ def test_splits_and_limit_choose_pieces(tmp_path: Path) -> None:
     assert len(chosen) == 3
 
 
-def test_missing_audio_is_reported_and_missing_notes_too(tmp_path: Path) -> None:
+def test_missing_audio_and_missing_notes_are_reported(tmp_path: Path) -> None:
     root = maestro(tmp_path / "maestro")
     (root / "2004" / "take0.wav").unlink()
     (root / "2005" / "take1.midi").unlink()
@@ -76,7 +76,7 @@ def test_midi_alone_is_rendered(tmp_path: Path) -> None:
     audio = np.asarray(open_audio(cache, entry), dtype=np.float64)
     onset = round(float(open_notes(cache, entry).onset[0]) * 16000)
     assert entry.seconds > 2.0 and np.abs(audio[onset : onset + 4000]).max() > 100
-    # The same seed plays the same; another seed has another piano.
+    # The same seed gives the same audio, another seed another piano.
     again = source.pieces()[0].load()
     np.testing.assert_allclose(again.audio * 32767 * entry.gain, audio, atol=0.6)
     other = Maestro(str(root), limit=None, splits=["train"], render="builtin", seed=1).pieces()
@@ -85,7 +85,7 @@ def test_midi_alone_is_rendered(tmp_path: Path) -> None:
     assert not np.allclose(same.load().audio[:4000], again.audio[:4000], atol=1e-3)
 
 
-def test_copies_are_other_renderings_of_the_same_notes(tmp_path: Path) -> None:
+def test_copies_are_different_renderings_of_the_same_notes(tmp_path: Path) -> None:
     root = str(maestro(tmp_path))
     once = Maestro(root, splits=["train"], render="builtin").pieces()
     pieces = Maestro(root, splits=["train"], render="builtin", copies=2).pieces()
@@ -95,7 +95,7 @@ def test_copies_are_other_renderings_of_the_same_notes(tmp_path: Path) -> None:
     ]
     first, second = pieces[:2]
     assert second.name == f"{first.name}-copy1" and second.fingerprint != first.fingerprint
-    assert (second.split, second.work) == (first.split, first.work)
+    assert (second.split, second.composition) == (first.split, first.composition)
     played = [piece.load() for piece in (first, second)]
     np.testing.assert_array_equal(played[0].notes.onset, played[1].notes.onset)
     assert not np.allclose(*(take.audio[:8000] for take in played), atol=1e-3)
@@ -104,29 +104,29 @@ def test_copies_are_other_renderings_of_the_same_notes(tmp_path: Path) -> None:
             Maestro(root, copies=copies, render=render).pieces()
 
 
-def test_copies_go_round_the_pianos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_use_the_pianos_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = maestro(tmp_path)
     chosen: list[str] = []
 
-    def note_piano(notes: Notes, pianos: list[str], *_: object) -> Recording:
+    def record_piano(notes: Notes, pianos: list[str], *_: object) -> Recording:
         chosen.extend(pianos)
         return Recording(np.zeros(1, dtype=np.float32), notes)
 
-    monkeypatch.setattr("amt.data.sources.maestro.render_notes", note_piano)
+    monkeypatch.setattr("amt.data.sources.maestro.render_notes", record_piano)
     for copy in range(3):
         render_midi(next(root.glob("2004/*.midi")), ("a", "b", "c"), 0, copy)
     assert sorted(chosen) == ["a", "b", "c"]
 
 
-def test_a_work_in_two_splits_is_refused(tmp_path: Path) -> None:
+def test_a_composition_in_two_splits_is_an_error(tmp_path: Path) -> None:
     root = maestro(tmp_path)
     table = root / "maestro-v3.0.0.csv"
     table.write_text(table.read_text(encoding="utf-8").replace("Op. 4", "Op. 3"), encoding="utf-8")
-    with pytest.raises(SourceError, match=r"Op. 3' stands in validation and test"):
+    with pytest.raises(SourceError, match=r"Op. 3' is in validation and test"):
         check_pieces(Maestro(str(root)).pieces())
 
 
-def test_wrong_tables_and_arguments_say_what_to_do(tmp_path: Path) -> None:
+def test_errors_for_tables_and_arguments_give_advice(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"data.root=/nowhere is not a folder; download MAESTRO"):
         Maestro("/nowhere").pieces()
     with pytest.raises(SourceError, match=r"expected one maestro-v\*.csv .* found none"):
@@ -134,7 +134,7 @@ def test_wrong_tables_and_arguments_say_what_to_do(tmp_path: Path) -> None:
     root = maestro(tmp_path)
     with pytest.raises(SourceError, match="splits has dev"):
         Maestro(str(root), splits=["dev"]).pieces()  # type: ignore[list-item]
-    with pytest.raises(SourceError, match="render=nowhere is not there; expected builtin"):
+    with pytest.raises(SourceError, match="render=nowhere does not exist; expected builtin"):
         Maestro(str(root), render="nowhere").pieces()
     with pytest.raises(SourceError, match="render is empty"):
         Maestro(str(root), render=[]).pieces()

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from pairs import write_pair
+from small_recordings import write_pair
 
 from amt.data.cache import open_notes, prepare
 from amt.data.pieces import SourceError, check_pieces
@@ -9,7 +9,7 @@ from amt.data.sources.maps import Maps
 
 
 def original_tree(root: Path) -> Path:
-    """MAPS as unpacked: works w0..w19 on a virtual piano, w0 and w1 on a Disklavier too."""
+    """MAPS as published: w0 to w19 on a virtual piano, w0 and w1 on a Disklavier too."""
     for index in range(20):
         music(root, f"w{index}", "AkPnBcht")
     for index in range(2):
@@ -18,11 +18,11 @@ def original_tree(root: Path) -> Path:
     return root
 
 
-def music(root: Path, work: str, piano: str) -> None:
-    write_pair(root / piano / "MUS", f"MAPS_MUS-{work}_{piano}", seconds=0.6)
+def music(root: Path, composition: str, piano: str) -> None:
+    write_pair(root / piano / "MUS", f"MAPS_MUS-{composition}_{piano}", seconds=0.6)
 
 
-def test_the_fields_split_keeps_works_apart(tmp_path: Path) -> None:
+def test_the_split_by_piano_separates_compositions(tmp_path: Path) -> None:
     pieces = Maps(str(original_tree(tmp_path / "MAPS")), validation=0.3).pieces()
     check_pieces(pieces)
     split_of = {piece.name: piece.split for piece in pieces}
@@ -40,7 +40,7 @@ def test_other_test_pianos_can_be_chosen(tmp_path: Path) -> None:
     assert {piece.split for piece in pieces} == {"test"} and len(pieces) == 20
 
 
-def test_validation_works_do_not_depend_on_what_else_is_there(tmp_path: Path) -> None:
+def test_validation_compositions_do_not_depend_on_other_files(tmp_path: Path) -> None:
     root = original_tree(tmp_path)
     before = {piece.name: piece.split for piece in Maps(str(root), validation=0.3).pieces()}
     music(root, "another", "StbgTGd2")
@@ -51,19 +51,19 @@ def test_validation_works_do_not_depend_on_what_else_is_there(tmp_path: Path) ->
 
 
 def test_flat_folders_of_tables_and_the_split_by_folder(tmp_path: Path) -> None:
-    form = {"sound": ".flac", "notes": ".tsv"}
-    write_pair(tmp_path / "train", "MAPS_MUS-alb_se3_AkPnCGdD", **form)
-    write_pair(tmp_path / "real_validation", "MAPS_MUS-chpn-e01_ENSTDkCl", **form)
+    suffixes = {"audio_suffix": ".flac", "notes": ".tsv"}
+    write_pair(tmp_path / "train", "MAPS_MUS-alb_se3_AkPnCGdD", **suffixes)
+    write_pair(tmp_path / "real_validation", "MAPS_MUS-chpn-e01_ENSTDkCl", **suffixes)
     source = Maps(str(tmp_path), split="folder")
     entries = prepare(source, tmp_path / "cache", workers=0).entries
-    found = {entry.work: entry.split for entry in entries}
+    found = {entry.composition: entry.split for entry in entries}
     assert found == {"alb_se3": "train", "chpn-e01": "validation"}
-    # A single folder without the other serves the field's split: evaluation finds its test pieces.
+    # One folder alone can be evaluated with the split by piano: it has test pieces.
     (piece,) = Maps(str(tmp_path / "real_validation")).pieces()
     assert piece.split == "test"
 
 
-def test_notes_come_from_table_then_midi_then_text(tmp_path: Path) -> None:
+def test_notes_are_read_from_table_or_else_midi_or_else_text(tmp_path: Path) -> None:
     write_pair(tmp_path, "MAPS_MUS-a_AkPnBcht")
     text = tmp_path / "MAPS_MUS-a_AkPnBcht.txt"
     text.write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.1\t0.5\t60\n")
@@ -78,7 +78,7 @@ def test_notes_come_from_table_then_midi_then_text(tmp_path: Path) -> None:
     assert not report.entries and "no notes beside" in report.problems[0].reason
 
 
-def test_a_wrong_root_or_split_says_what_to_do(tmp_path: Path) -> None:
+def test_errors_for_root_and_split_give_advice(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"data.root=/nowhere is not a folder; request MAPS"):
         Maps("/nowhere").pieces()
     with pytest.raises(SourceError, match="no MAPS_MUS"):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pairs import tone
+from small_recordings import tone
 
 from amt.data.cache import prepare
 from amt.data.pieces import SourceError, check_pieces
@@ -10,7 +10,7 @@ from amt.data.sources.synthetic import Synthetic
 from amt.io import audio
 
 
-def test_pieces_have_their_splits_and_sound(tmp_path: Path) -> None:
+def test_pieces_have_their_splits_and_audio(tmp_path: Path) -> None:
     source = Synthetic(train=2, validation=1, test=1, seconds=4.0)
     check_pieces(source.pieces())
     report = prepare(source, tmp_path, workers=0)
@@ -37,7 +37,7 @@ def test_seed_and_seconds_change_the_fingerprint() -> None:
     assert len({source.pieces()[0].fingerprint for source in sources}) == 3
 
 
-def test_sampled_pianos_play_too(tmp_path: Path) -> None:
+def test_pieces_on_sampled_pianos(tmp_path: Path) -> None:
     sample = tone(3.0, pitch=60) * np.exp(-np.arange(48000) / 16000).astype(np.float32)
     audio.save(tmp_path / "a.wav", sample)
     (tmp_path / "one.sfz").write_text(
@@ -56,6 +56,6 @@ def test_sampled_pianos_play_too(tmp_path: Path) -> None:
     "source",
     [Synthetic(train=-1), Synthetic(0, 0, 0), Synthetic(seconds=0.0)],
 )
-def test_counts_and_seconds_must_make_sense(source: Synthetic) -> None:
-    with pytest.raises(SourceError, match="counts from 0"):
+def test_errors_for_invalid_counts_and_seconds(source: Synthetic) -> None:
+    with pytest.raises(SourceError, match="counts >= 0"):
         source.pieces()

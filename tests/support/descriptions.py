@@ -1,4 +1,4 @@
-"""Small described for the tests."""
+"""Small descriptions for the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TITLE = "</script><script>alert('&amp;')</script> <img src=x onerror=alert(1)>.m
 
 
 def tune(bars: int = 6) -> Notes:
-    """A figure in quavers that returns in every bar, over a bass, under the pedal."""
+    """A motif in eighth notes that repeats in every bar, over a bass, with pedal."""
     steps = np.tile([0, 4, 7, 12, 7, 4, 2, 5], bars)
     onset = np.arange(len(steps)) * 0.25
     bass = np.arange(bars) * 2.0
@@ -23,12 +23,12 @@ def tune(bars: int = 6) -> Notes:
     return Notes(times, times + 0.2, pitch, velocity, pedal)
 
 
-def beeps(notes: Notes) -> np.ndarray:
-    """Notes as one sine, as long as they last and a second more."""
+def sine_player(notes: Notes) -> np.ndarray:
+    """A player: one sine for the duration of the notes and one second more."""
     time = np.arange(int((notes.end + 1) * SAMPLE_RATE)) / SAMPLE_RATE
     return (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
 
 
-def recorded(notes: Notes) -> Description:
-    """A portrait with a recording."""
-    return describe(notes, beeps(notes), beeps, "played by a sine")
+def with_recording(notes: Notes) -> Description:
+    """A description with a recording."""
+    return describe(notes, sine_player(notes), sine_player, "synthesized by a sine")

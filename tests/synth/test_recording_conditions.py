@@ -8,11 +8,16 @@ from hypothesis import strategies as st
 
 from amt.io.audio import save
 from amt.notes import Notes
+from amt.synth.recording_conditions import (
+    RecordingConditions,
+    play_and_record,
+    random_recording_conditions,
+    record,
+)
 from amt.synth.sampler import SampledPiano
-from amt.synth.setting import Setting, play, random_setting, record
 
 RATE = 16000
-PLAIN = Setting(resonance_db=-90, room_db=-90, noise_db=-120, level_db=-30)
+PLAIN = RecordingConditions(resonance_db=-90, room_db=-90, noise_db=-120, level_db=-30)
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +25,15 @@ def piano(tmp_path_factory: pytest.TempPathFactory) -> SampledPiano:
     """One sample for all keys: a decaying tone with a sharp attack after 20 ms."""
     folder = tmp_path_factory.mktemp("piano")
     time = np.arange(2 * RATE) / RATE - 0.02
-    sound = np.where(time < 0, 0, np.cos(2 * np.pi * 261.6 * time) * np.exp(-2 * time))
-    save(folder / "a.wav", 0.5 * sound)
+    audio = np.where(time < 0, 0, np.cos(2 * np.pi * 261.6 * time) * np.exp(-2 * time))
+    save(folder / "a.wav", 0.5 * audio)
     text = "<region> sample=a.wav lokey=21 hikey=108 pitch_keycenter=60\n"
     (folder / "piano.sfz").write_text(text)
     return SampledPiano.load(folder)
 
 
-def _drawn(count: int) -> list[Setting]:
-    return [random_setting(np.random.default_rng(seed)) for seed in range(count)]
+def _drawn(count: int) -> list[RecordingConditions]:
+    return [random_recording_conditions(np.random.default_rng(seed)) for seed in range(count)]
 
 
 def _notes(*pitches: int, onset: float = 0.3, velocity: int = 80) -> Notes:
@@ -41,41 +46,43 @@ def _db(audio: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(audio.astype(np.float64) ** 2) + 1e-30))
 
 
-def _play(piano: SampledPiano, notes: Notes, setting: Setting, **options: object) -> np.ndarray:
-    return play(piano, notes, setting, np.random.default_rng(0), **options)  # type: ignore[arg-type]
+def _play(
+    piano: SampledPiano, notes: Notes, conditions: RecordingConditions, **options: object
+) -> np.ndarray:
+    return play_and_record(piano, notes, conditions, np.random.default_rng(0), **options)  # type: ignore[arg-type]
 
 
-def test_settings_differ_in_every_number_and_come_from_the_generator() -> None:
+def test_random_conditions_differ_and_depend_on_the_generator() -> None:
     drawn = _drawn(20)
     assert drawn == _drawn(20)
-    for field in fields(Setting):
-        assert len({asdict(setting)[field.name] for setting in drawn}) > 3, field.name
+    for field in fields(RecordingConditions):
+        assert len({asdict(conditions)[field.name] for conditions in drawn}) > 3, field.name
 
 
-def test_settings_keep_within_what_pianos_do() -> None:
-    for setting in _drawn(200):
-        assert abs(setting.tune_cents) <= 30
-        assert 0.6 <= setting.velocity_curve <= 1.6
-        assert setting.range_db is None or 20 <= setting.range_db <= 45
-        assert sum(map(abs, setting.place_db)) <= 4
-        assert -40 <= setting.level_db <= -20 and -75 <= setting.noise_db <= -50
+def test_random_conditions_are_within_their_ranges() -> None:
+    for conditions in _drawn(200):
+        assert abs(conditions.tune_cents) <= 30
+        assert 0.6 <= conditions.velocity_curve <= 1.6
+        assert conditions.dynamic_range_db is None or 20 <= conditions.dynamic_range_db <= 45
+        assert sum(map(abs, conditions.microphone_gain_db)) <= 4
+        assert -40 <= conditions.level_db <= -20 and -75 <= conditions.noise_db <= -50
 
 
 @given(seed=st.integers(0, 2**32 - 1), onset=st.floats(0.1, 0.5), measured=st.booleans())
 @settings(max_examples=40, deadline=None)
-def test_no_setting_moves_an_onset(
+def test_no_conditions_delay_an_onset(
     piano: SampledPiano, seed: int, onset: float, measured: bool
 ) -> None:
-    setting = random_setting(np.random.default_rng(seed))
+    conditions = random_recording_conditions(np.random.default_rng(seed))
     late = np.zeros(8000)
     late[[900, 3000, 5000]] = 0.3, 0.5, -0.4  # a reflection louder than the direct sound
-    audio = _play(piano, _notes(60, onset=onset), setting, rooms=[late] * measured)
+    audio = _play(piano, _notes(60, onset=onset), conditions, rooms=[late] * measured)
     begins = np.flatnonzero(np.abs(audio) > 0.2 * np.abs(audio).max())[0] / RATE
     assert abs(begins - onset) < 0.001
     assert audio.dtype == np.float32 and np.abs(audio).max() < 1
 
 
-def test_level_and_noise_are_those_of_the_setting(piano: SampledPiano) -> None:
+def test_level_and_noise(piano: SampledPiano) -> None:
     notes = _notes(60, 64)
     assert _db(_play(piano, notes, PLAIN)) == pytest.approx(-30, abs=0.1)
     assert _db(_play(piano, notes, replace(PLAIN, level_db=-40))) == pytest.approx(-40, abs=0.1)
@@ -83,12 +90,12 @@ def test_level_and_noise_are_those_of_the_setting(piano: SampledPiano) -> None:
     assert _db(noisy[: round(0.2 * RATE)]) == pytest.approx(-80, abs=3)
 
 
-def test_a_loud_setting_does_not_clip(piano: SampledPiano) -> None:
+def test_a_high_level_does_not_clip(piano: SampledPiano) -> None:
     audio = _play(piano, _notes(60), replace(PLAIN, level_db=-3))
     assert 0.9 < np.abs(audio).max() < 1
 
 
-def test_noise_goes_on_through_a_long_piece() -> None:
+def test_noise_is_constant_in_a_long_piece() -> None:
     audio = np.zeros(40 * RATE, dtype=np.float32)
     audio[:RATE] = np.random.default_rng(0).standard_normal(RATE)
     noise = record(audio, replace(PLAIN, noise_db=-40))[2 * RATE :]
@@ -96,25 +103,25 @@ def test_noise_goes_on_through_a_long_piece() -> None:
     assert max(parts) - min(parts) < 1 and np.mean(parts) == pytest.approx(-70, abs=1)
 
 
-def test_the_microphones_stand_nearer_to_some_keys(piano: SampledPiano) -> None:
+def test_microphone_gain_over_the_keyboard(piano: SampledPiano) -> None:
     """A cosine of 4 dB: +4 at the lowest key, -4 at the highest."""
     notes = _notes(24, 105)
     low, high = slice(round(0.3 * RATE), RATE), slice(round(1.3 * RATE), 2 * RATE)
-    even, near = (_play(piano, notes, replace(PLAIN, place_db=p)) for p in ((), (4.0,)))
+    even, near = (_play(piano, notes, replace(PLAIN, microphone_gain_db=p)) for p in ((), (4.0,)))
     change = (_db(near[low]) - _db(near[high])) - (_db(even[low]) - _db(even[high]))
     assert change == pytest.approx(8, abs=0.5)
 
 
-def test_stretched_octaves_move_the_ends(piano: SampledPiano) -> None:
-    setting = replace(PLAIN, tune_cents=5, stretch_cents=30)
+def test_stretched_tuning_at_the_ends_of_the_keyboard(piano: SampledPiano) -> None:
+    conditions = replace(PLAIN, tune_cents=5, stretch_cents=30)
     for pitch, cents in ((21, -25), (64, 5), (96, 5 + 30 * (63 / 87) ** 3)):
-        audio = _play(piano, _notes(pitch, onset=0.0), setting)[800:12000]
+        audio = _play(piano, _notes(pitch, onset=0.0), conditions)[800:12000]
         spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 1 << 19))
         expected = 440 * 2 ** ((pitch - 69 + cents / 100) / 12) * 261.6 / 261.6256
         assert abs(1200 * np.log2(spectrum.argmax() * RATE / 2**19 / expected)) < 3
 
 
-def test_a_shelf_lifts_the_bass_only() -> None:
+def test_the_shelf_changes_the_bass_only() -> None:
     noise = np.random.default_rng(0).standard_normal(1 << 16).astype(np.float32)
     flat, bass = (record(noise, replace(PLAIN, shelf_db=db)) for db in (0.0, 6.0))
     ratio = np.abs(np.fft.rfft(bass)) / np.abs(np.fft.rfft(flat))
@@ -123,24 +130,24 @@ def test_a_shelf_lifts_the_bass_only() -> None:
     assert low - high == pytest.approx(6, abs=0.5)
 
 
-def test_measured_rooms_are_used_by_half_of_the_settings() -> None:
+def test_measured_rooms_are_used_by_half_of_the_conditions() -> None:
     click = np.zeros(RATE, dtype=np.float32)
     click[100] = 0.5
     echo = np.zeros(4000)
     echo[[500, 2500]] = 1, 0.5
     used = 0
-    for setting in _drawn(60):
-        quiet = replace(setting, shelf_db=0, noise_db=-120, room_db=-10.0)
+    for conditions in _drawn(60):
+        quiet = replace(conditions, shelf_db=0, noise_db=-120, room_db=-10.0)
         sound = record(click, quiet, [echo])
         used += abs(sound[2100] / sound[100] - 10**-0.5) < 0.01
     assert 15 < used < 45
 
 
-def test_silence_stays_silence(piano: SampledPiano) -> None:
+def test_without_notes_there_is_silence(piano: SampledPiano) -> None:
     assert not _play(piano, Notes.empty(), PLAIN).any()
 
 
-def test_the_same_setting_gives_the_same_audio(piano: SampledPiano, tmp_path: Path) -> None:
+def test_the_same_conditions_give_the_same_audio(piano: SampledPiano, tmp_path: Path) -> None:
     notes, (first, second) = _notes(60, 67), _drawn(2)
     audio = _play(piano, notes, first)
     np.testing.assert_array_equal(audio, _play(piano, notes, first))

@@ -1,4 +1,4 @@
-"""Invented pieces whose key, tempo, metre, chords and parts are known."""
+"""Generated pieces whose key, tempo, metre, chords and sections are known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from amt.notes import Notes
 
 MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 11)
-# Roots and thirds of the chords of eight bars.
+# Roots of the chords of eight bars, as intervals above the tonic, and their thirds.
 MAJOR_BARS = ((0, 4), (5, 4), (7, 4), (0, 4), (9, 3), (2, 3), (7, 4), (0, 4))
 MINOR_BARS = ((0, 3), (5, 3), (7, 4), (0, 3), (8, 4), (5, 3), (7, 4), (0, 3))
 HALVES = ((1.0,), (0.5, 0.5), (0.25, 0.25, 0.5), (0.75, 0.25))
@@ -25,9 +25,9 @@ def piece(
     bars: int = 16,
     jitter: float = 0.01,
 ) -> Notes:
-    """Bass on the first beat, chords on the others, a melody above; at last a chord on the tonic.
+    """A bass note on the first beat, chords on the others, a random melody, and a final chord.
 
-    Onsets deviate from the beat by `jitter` seconds (standard deviation).
+    jitter: standard deviation of the onsets in seconds.
     """
     generator = np.random.default_rng(seed)
     scale = MINOR_SCALE if minor else MAJOR_SCALE
@@ -57,14 +57,14 @@ def piece(
 
 
 def melody(pitches: list[int], lengths: list[float] | float = 0.5, start: float = 0.0) -> Notes:
-    """One voice: each note begins where the former ends."""
+    """One voice; `lengths` are inter-onset intervals in seconds."""
     seconds = np.broadcast_to(np.asarray(lengths, dtype=float), len(pitches))
     onset = start + np.append(0.0, np.cumsum(seconds))[:-1]
     return Notes(onset, onset + 0.95 * seconds, np.array(pitches), np.full(len(pitches), 64))
 
 
 def joined(*parts: Notes, gap: float = 0.5) -> Notes:
-    """Pieces one after the other; the next one begins `gap` seconds after the last onset."""
+    """Pieces in succession; each begins `gap` seconds after the last onset of the one before."""
     columns, time = [], 0.0
     for part in parts:
         shift = time - part.onset[0]
@@ -76,6 +76,6 @@ def joined(*parts: Notes, gap: float = 0.5) -> Notes:
 def changed(
     notes: Notes, semitones: int = 0, slower: float = 1.0, velocity: int = 0, shift: float = 0.0
 ) -> Notes:
-    """Transposed, its times multiplied by `slower` and moved, louder by `velocity`."""
+    """Notes transposed, stretched by `slower` and shifted in time, and with higher velocity."""
     onset, offset = (shift + slower * times for times in (notes.onset, notes.offset))
     return Notes(onset, offset, notes.pitch + semitones, notes.velocity + velocity, notes.pedal)

@@ -1,0 +1,65 @@
+"""Folders that the configuration names: which are not set, and what to type for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from amt.data.pieces import SourceError
+
+# Hydra's mark of a value that must be given.
+MISSING = "???"
+FOLDERS = {
+    "maps": "the folder of MAPS",
+    "maestro": "the folder of MAESTRO with its CSV",
+    "pianos": "the folders of sampled pianos",
+    "test_pianos": "the folders of sampled pianos that training leaves out",
+    "recordings": "a folder of audio with MIDI or note tables",
+    "rooms": "a folder of impulse responses",
+    "noises": "a folder of noise recordings",
+}
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+
+
+def require_folders(config: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+    """Raises SourceError, in one line, where `data` or `augment` needs a folder that is not set.
+
+    config: the configuration as plain types, references such as ${paths.maps} kept; resolved: the
+    same with references replaced.
+    """
+    used = {group: resolved.get(group) for group in ("data", "augment")}
+    missing = {_origin(config, key) for key in _missing_keys(used)}
+    if missing:
+        raise SourceError("; ".join(_advice(key) for key in sorted(missing)))
+
+
+def _missing_keys(values: Any, key: str = "") -> Iterator[str]:
+    """Dotted keys of all values that must be given and are not."""
+    if values == MISSING:
+        yield key
+    elif isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _missing_keys(value, f"{key}.{name}" if key else str(name))
+
+
+def _origin(config: Mapping[str, Any], key: str) -> str:
+    """The key at the end of a chain of references, e.g. data.root -> ${paths.maps} -> paths.maps."""
+    value: Any = config
+    names = key.split(".")
+    for index, name in enumerate(names):
+        value = value[name]
+        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if reference:
+            return _origin(config, ".".join([reference[1], *names[index + 1 :]]))
+    return key
+
+
+def _advice(key: str) -> str:
+    name = key.removeprefix("paths.")
+    if name == key:
+        return f"{key} is not set; type {key}=DIR"
+    return (
+        f"{key} is not set; expected {FOLDERS.get(name, 'a folder')}: type {key}=DIR, set "
+        f"AMT_{name.upper()}, or write it into conf/local/default.yaml (see conf/paths/default.yaml)"
+    )
