@@ -1,4 +1,4 @@
-# Everything goes through the environment in .venv, which is made when it is first needed.
+# All targets use the environment in .venv, which is made when it is first needed.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,9 +8,9 @@ INSTALLED = $(VENV)/.installed
 .PHONY: help install demo test slow coverage lint format types check
 
 help:
-	@echo "make demo      install, train a small model, score it, transcribe a recording (demo/)"
+	@echo "make demo      install, train a small model, score it, transcribe a recording (in demo/)"
 	@echo "make test      install, run the tests"
-	@echo "make check     what must pass before a change goes in: lint, types, tests"
+	@echo "make check     lint, types, tests: must pass before a change is merged"
 	@echo "make install   the environment only, in $(VENV)"
 	@echo "also           slow (tests that take minutes), coverage, lint, format, types"
 
@@ -32,12 +32,12 @@ demo: $(INSTALLED)
 	$(BIN)/amt transcribe demo/recording.wav --ckpt demo/model/checkpoints/best.ckpt \
 		--output demo/transcription --format mid,png,wav
 	@echo
-	@echo "demo/model/          the model, its checkpoints, its training curve (metrics.csv)"
-	@echo "demo/scores/         its scores on pieces that it was not trained on"
-	@echo "demo/recording.wav   one of them; demo/recording.mid has the notes that are played in it"
-	@echo "demo/transcription/  what the model heard: MIDI, a picture, and how it sounds"
+	@echo "demo/model/          checkpoints, training curve (metrics.csv), configuration"
+	@echo "demo/scores/         scores on test pieces"
+	@echo "demo/recording.wav   a synthetic recording; demo/recording.mid holds its notes"
+	@echo "demo/transcription/  its transcription: MIDI, a picture, and audio"
 	@echo
-	@echo "Next, a recording of yours:"
+	@echo "Next, transcribe a recording of yours:"
 	@echo "  $(BIN)/amt transcribe YOURS.mp3 --ckpt demo/model/checkpoints/best.ckpt"
 
 test: $(INSTALLED)

@@ -1,4 +1,4 @@
-"""What the documents tell people to type exists: commands, settings, files. Nothing is run."""
+"""Commands, configuration keys, files and links in the documents exist. Nothing is run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,29 @@ from hydra_configs import ROOT, composed
 from amt import cli
 
 README = ROOT / "README.md"
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "experiments").rglob("*.md")])
-SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "experiments/**/*.md", "amt/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+# Blocks inside a list are indented.
+SHELL_BLOCK = re.compile(
+    r"^( *)```(?:sh|bash|shell|console)\n(.*?)^\1```", re.MULTILINE | re.DOTALL
+)
+LINK = re.compile(r"\]\(([^)\s]+)[^)]*\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+# Files and folders of the project in code spans. Words in capitals are placeholders; conf/local/
+# is each user's own.
+NAMED_PATH = re.compile(r"`((?:amt|conf(?!/local)|experiments|tests)/[\w./-]*)`")
 CONFIGS = {"train.py": "config", "evaluate.py": "evaluate"}
 HYDRA_FLAGS = {"-m", "--multirun", "--help", "--info"}
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The words of every command in the shell blocks of a document, in order."""
-    for block in SHELL_BLOCK.findall(text):
+    """The words of each command in the shell blocks of a document, in order."""
+    for _, block in SHELL_BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
-            lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
+            lexer = shlex.shlex(line.strip().removeprefix("$ "), posix=True, punctuation_chars=True)
             lexer.whitespace_split = True
             words: list[str] = []
             for word in [*lexer, ";"]:
@@ -50,7 +61,7 @@ def program(words: list[str]) -> tuple[str, list[str]]:
 
 
 def check(words: list[str]) -> None:
-    """Raises, or ends the program, where a command names what does not exist."""
+    """Raises an error or SystemExit if a command names something that does not exist."""
     name, arguments = program(words)
     if name.endswith(".py"):
         assert (ROOT / name).is_file(), f"there is no {name}"
@@ -66,7 +77,7 @@ def check(words: list[str]) -> None:
 
 
 def runs(arguments: list[str]) -> Iterator[list[str]]:
-    """The overrides of each run: one, or as many as the lists of a multirun make."""
+    """The overrides of each run: one list, or one for each combination of a multirun."""
     overrides = [word for word in arguments if word not in HYDRA_FLAGS]
     if not {"-m", "--multirun"} & set(arguments):
         yield overrides
@@ -87,7 +98,7 @@ FOUND = [(path, words) for path in DOCUMENTS for words in commands(path.read_tex
 @pytest.mark.parametrize(
     ("path", "words"), FOUND, ids=[f"{path.name}: {' '.join(words)}" for path, words in FOUND]
 )
-def test_what_is_to_be_typed_can_be_typed(path: Path, words: list[str]) -> None:
+def test_commands_in_the_documents_are_valid(path: Path, words: list[str]) -> None:
     try:
         check(words)
     except SystemExit as end:
@@ -99,17 +110,49 @@ def test_the_readme_shows_how_to_train_score_and_transcribe() -> None:
     assert {"train.py", "evaluate.py", "amt", "make"} <= shown
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a document."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(text))
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def document_id(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=document_id)
 def test_links_inside_the_project_lead_somewhere(path: Path) -> None:
     for link in LINK.findall(path.read_text("utf-8")):
-        if not re.match(r"\w+:", link):
-            assert (path.parent / link).exists(), link
+        if re.match(r"\w+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text("utf-8")), link
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=document_id
+)
+def test_paths_named_in_the_documents_exist(path: Path) -> None:
+    for named in NAMED_PATH.findall(path.read_text("utf-8")):
+        if not re.search("[A-Z]{3}", named.removesuffix(".md")):
+            assert (ROOT / named).exists(), named
+
+
+def test_anchors_are_those_of_github() -> None:
+    assert anchors("# One\n\n## 2026-11-26: `base` grown, by two\n") == {
+        "one",
+        "2026-11-26-base-grown-by-two",
+    }
 
 
 def test_commands_are_found_in_all_their_forms() -> None:
     text = (
         "```sh\n$ make demo  # a comment\nA=1 python train.py -m \\\n  model=lstm,cnn\n"
         "cd x && .venv/bin/amt --help | head\n```\n\n```python\nimport amt\n```\n"
+        "1. A list.\n\n   ```sh\n   make test\n   ```\n"
     )
     assert [program(words) for words in commands(text) if words] == [
         ("make", ["demo"]),
@@ -117,6 +160,7 @@ def test_commands_are_found_in_all_their_forms() -> None:
         ("cd", ["x"]),
         ("amt", ["--help"]),
         ("head", []),
+        ("make", ["test"]),
     ]
     assert list(runs(["-m", "model=lstm,cnn", "seed=1,2"]))[1] == ["model=lstm", "seed=2"]
 
@@ -132,7 +176,7 @@ def test_commands_are_found_in_all_their_forms() -> None:
         "make everything",
     ],
 )
-def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
+def test_invalid_commands_are_noticed(line: str) -> None:
     with pytest.raises((Exception, SystemExit)):
         check(line.split())
 
@@ -148,5 +192,5 @@ def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
         "ls",
     ],
 )
-def test_a_command_that_exists_passes(line: str) -> None:
+def test_valid_commands_pass(line: str) -> None:
     check(line.split())

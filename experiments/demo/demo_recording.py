@@ -1,4 +1,7 @@
-"""Write a piece that no training has seen: python experiments/demo/demo_recording.py OUT.wav OUT.mid."""
+"""Write a synthetic piece that is in no training set, as audio and MIDI.
+
+python experiments/demo/demo_recording.py OUT.wav OUT.mid
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ SECONDS = 30.0
 
 
 def main(audio_path: str, midi_path: str) -> None:
-    """The first test piece of another seed: audio, and the notes that are played in it."""
+    """Write the first test piece of a seed that training does not use: audio and notes."""
     piece = next(p for p in Synthetic(seconds=SECONDS, seed=1).pieces() if p.split == "test")
     recording = piece.load()
     save(audio_path, recording.audio)

@@ -1,7 +1,7 @@
-"""Seconds START to STOP of a recording as a picture: spectrogram, reference, transcription.
+"""Plot spectrogram, reference and transcription of a recording from START to STOP seconds.
 
 python experiments/demo/picture.py CHECKPOINT RECORDING REFERENCE START STOP OUT.png
-REFERENCE is MIDI or a note table.
+REFERENCE is a MIDI file or a note table (.tsv). Draws the picture in README.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Bach's first prelude (BWV 846) on the built-in piano: python experiments/demo/prelude.py OUT.wav.
+"""Synthesise Bach's first prelude (BWV 846) on the built-in piano, as input for `amt describe`.
 
-Something to try `amt describe` on that everybody knows and nobody owns. Each bar is a chord that is
-broken twice; the pedal changes with it, loudness follows the top note, and the end slows down.
+python experiments/demo/prelude.py OUT.wav
+
+The piece is well known and in the public domain. Each bar repeats one broken chord; the pedal
+changes with each bar, velocity rises with pitch, and the tempo slows down at the end.
 """
 
 from __future__ import annotations
@@ -32,12 +34,12 @@ BEATS_A_MINUTE, STEPS_A_BAR = 66.0, 16
 
 
 def prelude() -> Notes:
-    """Notes and pedal, from the first semiquaver half a second on to the last chord."""
+    """Notes and pedal; the first note starts at 0.5 s."""
     chords = np.array(CHORDS.split(), dtype=int).reshape(-1, 5)
     pitch = np.concatenate([chords[:, BROKEN].ravel(), np.array(CODA.split(), dtype=int)])
     time = _times(len(pitch))
     place = np.arange(len(pitch)) % STEPS_A_BAR
-    # The two lowest notes of a figure are held through it.
+    # The two lowest notes of each half bar are held to its end.
     held = np.where(place % 8 < 2, 8 - place % 8, 1)
     ends = np.minimum(np.arange(len(pitch)) + held, len(pitch))
     velocity = 52 + 0.5 * (pitch - 60) + 6 * (place == 0) + 4 * np.sin(np.arange(len(pitch)) / 40)
@@ -56,15 +58,15 @@ def prelude() -> Notes:
 
 
 def _times(steps: int) -> np.ndarray:
-    """When each semiquaver begins, and when the last ends: phrases of four bars breathe."""
+    """Onset of each semiquaver in seconds; the tempo varies a little over four bars."""
     place = np.arange(steps)
-    breath = 1 + 0.04 * np.cos(2 * np.pi * place / (4 * STEPS_A_BAR))
+    variation = 1 + 0.04 * np.cos(2 * np.pi * place / (4 * STEPS_A_BAR))
     slowing = 1 + 0.8 * np.clip((place - steps + 32) / 32, 0, 1) ** 2
-    return 0.5 + np.append(0, np.cumsum(15 / BEATS_A_MINUTE * breath * slowing))
+    return 0.5 + np.append(0, np.cumsum(15 / BEATS_A_MINUTE * variation * slowing))
 
 
 def main(path: str) -> None:
-    """Play the prelude to an audio file."""
+    """Write the prelude to an audio file."""
     save(path, load_player(None)(prelude()))
 
 

@@ -1,9 +1,9 @@
 """Seconds of audio per second that training consumes, with and without loading the data.
 
 python experiments/speed/throughput.py [train.py overrides], e.g. model=cnn or experiment=mel_lstm.
-OMP_NUM_THREADS sets the number of threads. The first figure loads every batch, as training does; the
-second repeats one batch in memory: the difference is the cost of loading. Processor seconds count
-all threads, but not the loader's processes.
+OMP_NUM_THREADS sets the number of threads. The first figure loads every batch, as training does;
+the second repeats one batch in memory: the difference is the cost of loading. Processor seconds
+count all threads, but not the loader's processes.
 """
 
 from __future__ import annotations

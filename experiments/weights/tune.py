@@ -2,9 +2,9 @@
 
 python experiments/weights/tune.py CKPT data=thresholds
 
-The folders are those of conf/paths/default.yaml. The thresholds are written into the checkpoint. The
-first minute of each piece is used. `train.py` does the same at the end of a run, with the validation
-pieces of its own data.
+The folders are those of conf/paths/default.yaml. The thresholds are written into the checkpoint.
+The first minute of each piece is used. `train.py` does the same at the end of a run, with the
+validation pieces of its own data.
 """
 
 from __future__ import annotations
