@@ -57,6 +57,7 @@ KEPT_APART = {
     "wandb": {"amt.training.tracking"},
     "mir_eval": {"amt.evaluation.metrics"},
     "mido": {"amt.io.midi"},
+    "skops": {"amt.baselines.estimators"},
     "matplotlib": {"amt.evaluation.plots"},
     "nnAudio": {"amt.features.frontends"},
     "google": {"amt.cloud.storage", "amt.cloud.vertex"},

@@ -1,1 +1,1 @@
-"""Music analysis: descriptors of the audio, and key, beats, chords and motifs of the notes."""
+"""Music analysis of audio (descriptors, beats) and of notes (key, beats, chords, motifs)."""

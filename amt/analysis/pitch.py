@@ -1,4 +1,4 @@
-"""Pitches and pitch classes: what they are called, and how long each sounds."""
+"""Names of pitches and pitch classes, and how long each pitch class sounds."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"
 
 
 def pitch_name(pitch: int) -> str:
-    """A MIDI number as a name with sharps and its octave: 60 is C4, 69 is A4."""
+    """Name of a MIDI pitch with sharps and octave: 60 is C4, 69 is A4."""
     return f"{PITCH_CLASSES[pitch % OCTAVE]}{pitch // OCTAVE - 1}"
 
 
 def pitch_class_seconds(notes: Notes, edges: np.ndarray) -> np.ndarray:
-    """How long each pitch class sounds between neighbouring `edges` (B + 1,) seconds: (B, 12).
+    """Seconds that each pitch class sounds in the intervals between `edges` (N + 1,): (N, 12).
 
-    Two notes of one pitch class that sound together count twice.
+    edges: times in seconds, ascending. Two notes of one pitch class at the same time count twice.
     """
     seconds = np.empty((max(len(edges) - 1, 0), OCTAVE))
     for pitch_class in range(OCTAVE):
-        own = notes.pitch % OCTAVE == pitch_class
-        begun, ended = (_elapsed(times[own], edges) for times in (notes.onset, notes.offset))
+        chosen = notes.pitch % OCTAVE == pitch_class
+        begun, ended = (_elapsed(times[chosen], edges) for times in (notes.onset, notes.offset))
         seconds[:, pitch_class] = np.diff(begun - ended)
-    # What rounding leaves of differences of long sums is no sound.
+    # Differences of long sums leave rounding errors where nothing sounds.
     return np.where(seconds > 1e-6, seconds, 0.0)
 
 
 def _elapsed(times: np.ndarray, now: np.ndarray) -> np.ndarray:
-    """The seconds from each of `times` to `now` (B,), summed over those that have passed."""
+    """Seconds since each of `times` that lies before `now` (N,), summed over `times`: (N,)."""
     times = np.sort(times)
     passed = np.searchsorted(times, now, side="right")
     return now * passed - np.append(0.0, np.cumsum(times))[passed]

@@ -1,1 +1,1 @@
-"""Baselines without neural networks, fitted by scikit-learn."""
+"""Baselines without neural networks, fitted by scikit-learn: keys by frame, notes by slice."""

@@ -1,4 +1,4 @@
-"""Scores of what names slices: accuracy and weighted F1 by piece and over all slices, by octave."""
+"""Scores of slice classifiers: accuracy and weighted F1 by piece, over all slices and by octave."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from amt.analysis.pitch import OCTAVE
 from amt.baselines.slice_classifier import SliceClassifiers
@@ -15,74 +15,72 @@ from amt.notes import extend_sustain as extend
 
 
 def score_slices(
-    namers: SliceClassifiers,
+    classifiers: SliceClassifiers,
     recordings: Iterable[tuple[str, np.ndarray, Notes]],
     extend_sustain: bool = True,
 ) -> tuple[list[dict[str, float | str]], str]:
-    """A row a recording, as `amt.evaluation.evaluate.Evaluation` takes them, and what all slices say.
+    """One row per recording, as in `amt.evaluation.evaluate.Evaluation`, and remarks on all slices.
 
-    recordings: name, audio (S,), notes as keys ended them; with `extend_sustain` they last as long
-    as the pedal holds them. Recordings without a slice in which a note sounds have no row. Scores
-    of the model are `accuracy` and `weighted_f1`; what stands beside it has `knn_accuracy` and so
-    on.
+    recordings: name, audio (S,), notes whose offsets are key releases; with `extend_sustain` the
+    pedal extends them. Recordings without a slice in which a note sounds have no row. `accuracy`
+    and `weighted_f1` are those of the first classifier; the others have `knn_accuracy` and so on.
     """
     rows: list[dict[str, float | str]] = []
-    truths, guesses = [], []
+    references, estimates = [], []
     for name, audio, notes in recordings:
         begin = time.perf_counter()
-        slices = namers.slicer.cut(audio, extend(notes) if extend_sustain else notes)
+        slices = classifiers.slicer.cut(audio, extend(notes) if extend_sustain else notes)
         if not len(slices.pitch):
             continue
-        guessed = namers.guesses(slices)
-        seconds, took = len(slices.pitch) * namers.slicer.seconds, time.perf_counter() - begin
-        scores = _scores(slices.pitch, guessed)
+        estimate = classifiers.predictions(slices)
+        seconds = len(slices.pitch) * classifiers.slicer.seconds
+        took = time.perf_counter() - begin
+        scores = _scores(slices.pitch, estimate)
         rows.append({"name": name, "seconds": seconds, "took": took, **scores})
-        truths.append(slices.pitch)
-        guesses.append(guessed)
+        references.append(slices.pitch)
+        estimates.append(estimate)
     if not rows:
         return [], "no slice in which a note sounds"
-    truth = np.concatenate(truths)
-    guess = {kind: np.concatenate([found[kind] for found in guesses]) for kind in guesses[0]}
-    return rows, _remarks(truth, guess)
+    together = {name: np.concatenate([part[name] for part in estimates]) for name in estimates[0]}
+    return rows, _remarks(np.concatenate(references), together)
 
 
-def _scores(truth: np.ndarray, guesses: Mapping[str, np.ndarray]) -> dict[str, float]:
-    model, *others = guesses
+def _scores(reference: np.ndarray, estimates: Mapping[str, np.ndarray]) -> dict[str, float]:
+    first, *others = estimates
     scores = {
-        "accuracy": float(accuracy_score(truth, guesses[model])),
-        "weighted_f1": _weighted_f1(truth, guesses[model]),
+        "accuracy": float(accuracy_score(reference, estimates[first])),
+        "weighted_f1": _weighted_f1(reference, estimates[first]),
     }
-    for kind in others:
-        scores[f"{kind}_accuracy"] = float(accuracy_score(truth, guesses[kind]))
+    for name in others:
+        scores[f"{name}_accuracy"] = float(accuracy_score(reference, estimates[name]))
     return scores
 
 
-def _weighted_f1(truth: np.ndarray, guess: np.ndarray) -> float:
-    return float(f1_score(truth, guess, average="weighted", zero_division=0))
+def _weighted_f1(reference: np.ndarray, estimate: np.ndarray) -> float:
+    return float(f1_score(reference, estimate, average="weighted", zero_division=0))
 
 
-def _remarks(truth: np.ndarray, guesses: Mapping[str, np.ndarray]) -> str:
-    """Over all slices: scores of every kind, and the octaves that the model takes for others."""
-    lines = [f"all {len(truth)} slices:", "", "| | accuracy | weighted F1 | pitch class |"]
+def _remarks(reference: np.ndarray, estimates: Mapping[str, np.ndarray]) -> str:
+    """Over all slices: scores of every classifier, and octave errors of the first one."""
+    lines = [f"all {len(reference)} slices:", "", "| | accuracy | weighted F1 | pitch class |"]
     lines.append("|---|---:|---:|---:|")
-    for kind, guess in guesses.items():
-        right, same_class = guess == truth, (guess - truth) % OCTAVE == 0
-        f1 = _weighted_f1(truth, guess)
-        lines.append(f"| {kind} | {right.mean():.3f} | {f1:.3f} | {same_class.mean():.3f} |")
-    model = next(iter(guesses))
-    return "\n".join(
-        [*lines, "", f"{model}, slices by octave:", "", _octaves(truth, guesses[model])]
-    )
+    for name, estimate in estimates.items():
+        right, same_class = estimate == reference, (estimate - reference) % OCTAVE == 0
+        f1 = _weighted_f1(reference, estimate)
+        lines.append(f"| {name} | {right.mean():.3f} | {f1:.3f} | {same_class.mean():.3f} |")
+    first = next(iter(estimates))
+    table = _octave_table(reference, estimates[first])
+    return "\n".join([*lines, "", f"{first}, slices by octave:", "", table])
 
 
-def _octaves(truth: np.ndarray, guess: np.ndarray) -> str:
-    """Slices by the octave of their note (rows) and of the note named (columns)."""
+def _octave_table(reference: np.ndarray, estimate: np.ndarray) -> str:
+    """Number of slices by the octave of the reference (rows) and of the estimate (columns)."""
     octaves = range(MIN_PITCH // OCTAVE - 1, MAX_PITCH // OCTAVE)
-    here, there = (pitch // OCTAVE - 1 for pitch in (truth, guess))
-    table = [[int(((here == i) & (there == j)).sum()) for j in octaves] for i in octaves]
+    true, estimated = (pitch // OCTAVE - 1 for pitch in (reference, estimate))
+    counts = confusion_matrix(true, estimated, labels=list(octaves)).tolist()
     rows = [
-        f"| octave {octave} | {' | '.join(map(str, counts))} |"
-        for octave, counts in zip(octaves, table, strict=True)
+        f"| octave {octave} | {' | '.join(map(str, row))} |"
+        for octave, row in zip(octaves, counts, strict=True)
     ]
-    head = f"| true, named | {' | '.join(map(str, octaves))} |"
+    head = f"| reference, estimate | {' | '.join(map(str, octaves))} |"
     return "\n".join([head, "|---|" + "---:|" * len(octaves), *rows])

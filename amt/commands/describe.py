@@ -1,4 +1,4 @@
-"""`amt describe`: recordings or MIDI to pages that show and play them."""
+"""`amt describe`: recordings or MIDI files to pages that show their analysis and play them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
     """Add the command to those of `amt`."""
     parser = commands.add_parser(
         "describe",
-        help="recordings or MIDI to a page that shows and plays them",
+        help="recordings or MIDI files to HTML pages with analysis and audio",
         description="Describe piano recordings or MIDI files, one page each: notes, keys, tempo, "
-        "chords, figures that return, sound. Everything is in the page; it loads nothing.",
+        "chords, sections, motifs, audio descriptors. A page is one file and loads nothing else.",
     )
     option = parser.add_argument
     option("inputs", nargs="+", type=Path, metavar="FILE", help="audio, MIDI, or folders of them")
@@ -31,23 +31,28 @@ def add(commands: Any, words: Sequence[str]) -> None:
         type=comma_separated("html", "json"),
         default=("html", "json"),
         metavar="LIST",
-        help="html, a page to look at and to listen to; json, for programs (default: html,json)",
+        help="html: a page with plots and a player; json: data for programs (default: both)",
     )
     add_model_options(parser)
-    option("--piano", type=Path, metavar="FOLDER", help="sampled piano to play (default: built-in)")
+    option(
+        "--piano",
+        type=Path,
+        metavar="FOLDER",
+        help="sampled piano for the player (default: built-in)",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from amt.inference.batch import plan_jobs, run_jobs
     from amt.inference.writers import load_player
-    from amt.page.describe import SUFFIXES, describer, is_recording
+    from amt.page.describe import SUFFIXES, describe_job, is_recording
 
     jobs = plan_jobs(arguments.inputs, arguments.output, SUFFIXES)
-    heard = any(is_recording(job.source) for job in jobs)
-    transcriber = load_transcriber(arguments) if heard else None
+    has_audio = any(is_recording(job.source) for job in jobs)
+    transcriber = load_transcriber(arguments) if has_audio else None
     player = load_player(arguments.piano)
     arguments.output.mkdir(parents=True, exist_ok=True)
     model = arguments.ckpt.name if arguments.ckpt else arguments.model
-    failed = run_jobs(jobs, arguments.format, describer(transcriber, model, player))
+    failed = run_jobs(jobs, arguments.format, describe_job(transcriber, model, player))
     return 1 if failed else 0

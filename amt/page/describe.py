@@ -1,4 +1,4 @@
-"""From a recording or a MIDI file to its portrait: JSON for programs, one HTML page for people."""
+"""Descriptions of recordings and MIDI files: analysis and audio as JSON and as an HTML page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from amt.analysis.symbolic.patterns import describe_notes
-from amt.data.pieces import AUDIO_SUFFIXES
-from amt.inference.batch import Work, bar_progress, checked, progress_bar
+from amt.analysis.symbolic.note_analysis import analyse_notes
+from amt.inference.batch import JobFunction, bar_progress, progress_bar, require_file
 from amt.inference.transcriber import Transcriber
 from amt.inference.writers import Player
 from amt.io.atomic import atomic_write
-from amt.io.audio import SAMPLE_RATE, load
+from amt.io.audio import AUDIO_SUFFIXES, SAMPLE_RATE, load
 from amt.io.note_tables import note_document, read_notes
 from amt.notes import Notes, extend_sustain
+from amt.page.audio import descriptor_images, match_duration_and_level, mp3
 from amt.page.html import page
-from amt.page.sound import alongside, mp3, sound_views
 
 NOTE_SUFFIXES = (".mid", ".midi", ".tsv")
 SUFFIXES = (*AUDIO_SUFFIXES, *NOTE_SUFFIXES)
@@ -29,102 +28,106 @@ SUFFIXES = (*AUDIO_SUFFIXES, *NOTE_SUFFIXES)
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """Plain types to be written, and the sounds of the page.
+    """Everything that is known of a piece, in plain types.
 
-    document: seconds, notes and pedal, patterns, the summary of the sound. drawings: what the page
-    draws beside it, pictures of the sound (views) and until when each note rings. sounds: MP3 by
-    name.
+    document: seconds, notes and pedal, `analysis` of the notes, summary of the audio `descriptors`.
+    page_data: data of the HTML page only: `images` of the audio, and `sounding_until`, the offset
+    of each note extended by the pedal. audio: MP3 files by name.
     """
 
     document: dict[str, Any]
-    drawings: dict[str, Any]
-    sounds: dict[str, bytes]
+    page_data: dict[str, Any]
+    audio: dict[str, bytes]
 
 
 def describe(
     notes: Notes, audio: np.ndarray | None, player: Player, origin: str = ""
 ) -> Description:
-    """The portrait of notes, and of the recording (S,) at SAMPLE_RATE they were heard in, if any.
+    """The description of notes, and of their recording (S,) at SAMPLE_RATE if there is one.
 
-    Notes end with their keys, the pedal beside them. origin: where the notes come from.
+    The offsets of the notes are key releases. player: synthesizes them. origin: where the notes
+    come from, for readers.
     """
     seconds = len(audio) / SAMPLE_RATE if audio is not None else notes.end
-    views, sound = sound_views(audio) if audio is not None else ({}, {})
+    images, descriptors = descriptor_images(audio) if audio is not None else ({}, {})
     document = {
         **note_document(notes, seconds),
         "origin": origin,
         "notice": _notice(notes, audio),
-        "patterns": asdict(describe_notes(notes)),
-        "sound": sound,
+        "analysis": asdict(analyse_notes(notes)),
+        "descriptors": descriptors,
     }
-    rings = np.round(extend_sustain(notes).offset, 3).tolist()
-    return Description(document, {"views": views, "rings": rings}, _sounds(notes, audio, player))
+    sounding_until = np.round(extend_sustain(notes).offset, 3).tolist()
+    page_data = {"images": images, "sounding_until": sounding_until}
+    return Description(document, page_data, _audio_files(notes, audio, player))
 
 
-def write_description(path: Path, portrait: Description, title: str) -> None:
-    """Write the portrait as its suffix says, .html or .json; whole or not at all."""
+def write_description(path: Path, description: Description, title: str) -> None:
+    """Write a description as HTML or JSON, by the suffix of the path, atomically."""
     with atomic_write(path) as part:
         if path.suffix == ".html":
-            document = {**portrait.document, **portrait.drawings}
-            part.write_text(page(title, document, portrait.sounds), "utf-8")
+            document = {**description.document, **description.page_data}
+            part.write_text(page(title, document, description.audio), "utf-8")
         else:
-            text = json.dumps({"title": title, **portrait.document}, indent=1, allow_nan=False)
+            text = json.dumps({"title": title, **description.document}, indent=1, allow_nan=False)
             part.write_text(text + "\n", "utf-8")
 
 
 def is_recording(path: Path) -> bool:
-    """Whether a file is to be heard; others are read as notes."""
+    """Whether a file is audio, to be transcribed; others contain notes."""
     return path.suffix.lower() not in NOTE_SUFFIXES
 
 
-def describer(transcriber: Transcriber | None, model: str, player: Player) -> Work:
-    """What `amt.inference.batch.run_jobs` does with each file: read or hear it, describe it, write the results.
+def describe_job(transcriber: Transcriber | None, model: str, player: Player) -> JobFunction:
+    """The function for `amt.inference.batch.run_jobs` that describes one file.
 
-    transcriber: for recordings; notes need none. model: what it is called on the page.
+    transcriber: for recordings; None if all files contain notes. model: its name on the page.
     """
 
-    def work(source: Path, targets: Sequence[Path], label: str) -> str:
+    def run(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
         if source.is_dir():
-            raise ValueError(f"{source}: no audio and no MIDI in this folder")
+            raise ValueError(f"{source}: no audio and no MIDI files in this folder")
         if transcriber is None or not is_recording(source):
             notes, audio, origin = read_notes(source), None, "notes read from a file"
         else:
-            notes, audio = _hear(transcriber, source, label)
+            notes, audio = _transcribe(transcriber, source, label)
             origin = f"transcribed by amt, model {model}"
         with progress_bar(f"{label}: describing"):
-            portrait = describe(notes, audio, player, origin)
+            description = describe(notes, audio, player, origin)
         for target in targets:
-            write_description(target, portrait, source.stem.replace("_", " "))
-        seconds = portrait.document["seconds"]
+            write_description(target, description, source.stem.replace("_", " "))
+        seconds = description.document["seconds"]
         return f"{len(notes)} notes, {seconds:.1f} s in {time.perf_counter() - begin:.1f} s"
 
-    return work
+    return run
 
 
-def _hear(transcriber: Transcriber, source: Path, label: str) -> tuple[Notes, np.ndarray]:
-    """The notes of a recording as keys and pedal moved, and its samples (S,) at SAMPLE_RATE."""
+def _transcribe(transcriber: Transcriber, source: Path, label: str) -> tuple[Notes, np.ndarray]:
+    """Notes of a recording, their offsets key releases, and its audio (S,) at SAMPLE_RATE."""
     with progress_bar(f"{label}: reading") as bar:
-        audio, rate = load(checked(source)), transcriber.sample_rate
+        audio, rate = load(require_file(source)), transcriber.sample_rate
         samples = audio if rate == SAMPLE_RATE else load(source, rate)
         return transcriber.transcribe(samples, bar_progress(bar, label), ends="key"), audio
 
 
-def _sounds(notes: Notes, audio: np.ndarray | None, player: Player) -> dict[str, bytes]:
-    """MP3 of the recording and of the notes as `player` plays them, each if there is one."""
-    sounds = {} if audio is None else {"recording": mp3(audio)}
+def _audio_files(notes: Notes, audio: np.ndarray | None, player: Player) -> dict[str, bytes]:
+    """MP3 files of the recording, if there is one, and of the notes, if there are any."""
+    files = {} if audio is None else {"recording": mp3(audio)}
     if len(notes):
         played = player(notes)
-        sounds["transcription"] = mp3(played if audio is None else alongside(played, audio))
-    return sounds
+        if audio is not None:
+            played = match_duration_and_level(played, audio)
+        files["transcription"] = mp3(played)
+    return files
 
 
 def _notice(notes: Notes, audio: np.ndarray | None) -> str:
-    """What the page says first where it has less to show than people expect."""
+    """Explains at the top of the page what is missing; empty if nothing is."""
     if not len(notes) and audio is None:
-        return "The file holds no notes of a piano. There is nothing to show."
+        return "The file contains no piano notes. There is nothing to show."
     if not len(notes):
-        return "No notes were heard in this recording. Only its sound is shown."
+        return "No notes were detected in this recording. Only its audio is shown."
     if audio is None:
-        return "There is no recording beside these notes: what you hear is a synthesized piano."
+        return "There is no recording of these notes: the player uses a synthesized piano."
     return ""

@@ -1,8 +1,8 @@
-"""One HTML page that needs nothing else: markup, style, script, data and sound in one file.
+"""A self-contained HTML page: markup, style, script, data and audio in one file.
 
-The page may load nothing (its Content-Security-Policy says so and names its own script and style by
-their digests), and nothing that was read from a file can become markup: text is escaped here or set
-by the script as text.
+The page works without a network: its Content-Security-Policy forbids loading anything and allows
+its own script and style only, by their digests. Text that was read from files cannot become markup:
+it is escaped here, or the script inserts it as text.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import Any
 
 from amt import __version__
 
-# The script of the page, in this order: each part uses what stands above it.
+# Parts of the script, in the order in which they use each other.
 SCRIPTS = (
     "data",
     "colours",
-    "stage",
+    "timeline",
+    "drawing",
     "plots",
-    "views",
-    "roll",
-    "story",
-    "figures",
+    "piano_roll",
+    "summary",
+    "statistics",
     "player",
     "main",
 )
 
 
-def page(title: str, document: Mapping[str, Any], sounds: Mapping[str, bytes]) -> str:
-    """The page of a document.
+def page(title: str, document: Mapping[str, Any], audio: Mapping[str, bytes]) -> str:
+    """The HTML text of a page.
 
-    title: its heading, any text. document: plain types as JSON knows them, what the script draws.
-    sounds: MP3 files by their names, `recording` and `transcription`, either or both or none.
+    title: any text. document: data for the script, in types that JSON has. audio: MP3 files
+    named `recording` and `transcription`, each optional.
     """
     style, script = asset("page.css"), "\n".join(asset(f"{name}.js") for name in SCRIPTS)
     return Template(asset("page.html")).substitute(
@@ -48,12 +48,12 @@ def page(title: str, document: Mapping[str, Any], sounds: Mapping[str, bytes]) -
         style=style,
         script=script,
         document=embedded(document),
-        sounds="\n".join(_sound(name, data) for name, data in sounds.items()),
+        audio="\n".join(_audio_element(name, data) for name, data in audio.items()),
     )
 
 
 def embedded(document: Mapping[str, Any]) -> str:
-    """JSON that no HTML parser mistakes for markup: it cannot end the element it stands in."""
+    """JSON without <, > and &, so that it cannot end the HTML element that contains it."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -62,12 +62,12 @@ def embedded(document: Mapping[str, Any]) -> str:
 
 @cache
 def asset(name: str) -> str:
-    """A file of the page as text."""
+    """Text of a file in `assets`."""
     return resources.files("amt.page").joinpath("assets", name).read_text("utf-8")
 
 
 def _policy(style: str, script: str) -> str:
-    """What the page may do: run its own script, wear its own style, play what it holds."""
+    """Content-Security-Policy: only this script, this style, and audio that the page contains."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -85,6 +85,6 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _sound(name: str, data: bytes) -> str:
+def _audio_element(name: str, data: bytes) -> str:
     text = base64.b64encode(data).decode("ascii")
     return f'<script type="text/plain" id="{html.escape(name)}">{text}</script>'

@@ -1,4 +1,4 @@
-"""Slices, their labels, and the baselines that know only how often notes occur."""
+"""Slices, their labels, and the baselines that use the frequency of pitches only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from amt.baselines.scoring import score_slices
-from amt.baselines.slice_classifier import SliceClassifier, SliceClassifiers
+from amt.baselines.slice_classifier import SliceClassifiers
 from amt.baselines.slices import Slicer, Slices, longest_notes, transposed
 from amt.features.frontends import LogFrequency
 from amt.notes import Notes
@@ -20,12 +20,12 @@ def notes(*rows: tuple[float, float, int]) -> Notes:
     return Notes(onset, offset, pitch, np.full(len(rows), 64))
 
 
-def test_the_note_that_sounds_longest_names_the_slice() -> None:
+def test_the_note_that_sounds_longest_is_the_label() -> None:
     played = notes((0.0, 0.5, 60), (0.6, 0.9, 72), (0.9, 1.4, 72), (1.9, 2.5, 40))
     assert longest_notes(played, 4, 1.0).tolist() == [60, 72, 40, 0]
 
 
-def test_of_equally_long_notes_the_lowest_counts() -> None:
+def test_of_equally_long_notes_the_lowest_is_the_label() -> None:
     assert longest_notes(notes((0.0, 1.0, 64), (0.0, 1.0, 48)), 1, 1.0).tolist() == [48]
 
 
@@ -48,7 +48,7 @@ def tone(pitch: int, seconds: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("frames", [10, 50])
-def test_slices_leave_out_silence_and_what_is_left_over(frames: int) -> None:
+def test_silent_and_incomplete_slices_are_left_out(frames: int) -> None:
     slicer = Slicer(LogFrequency(), frames)
     seconds = slicer.seconds
     audio = tone(69, 3.5 * seconds)
@@ -59,50 +59,47 @@ def test_slices_leave_out_silence_and_what_is_left_over(frames: int) -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100])
-def test_what_is_shorter_than_a_slice_has_none(samples: int) -> None:
+def test_a_short_recording_has_no_slices(samples: int) -> None:
     cut = Slicer(LogFrequency(), 50).cut(np.zeros(samples, np.float32), notes((0, 1, 60)))
     assert cut.features.shape == (0, 0) and cut.pitch.tolist() == []
 
 
-def test_what_makes_no_slices_is_refused() -> None:
+def test_wrong_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="slice_frames=0"):
         Slicer(LogFrequency(), 0)
-    with pytest.raises(ValueError, match="describe=smell: expected one of spectrum"):
+    with pytest.raises(ValueError, match="representation=smell: expected one of spectrum"):
         Slicer(LogFrequency(), 50, "smell")
 
 
 class First:
-    """Names every slice by the first class."""
+    """Predicts the first class for every slice."""
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         return np.zeros(len(features), dtype=np.int64)
 
 
 @pytest.fixture
-def namers() -> SliceClassifiers:
-    slicer = Slicer(LogFrequency(), 25)
-    width = slicer.cut(tone(69, 1), notes((0, 1, 69))).features.shape[1]
-    first = SliceClassifier(np.zeros((width, 2)), np.zeros(2), First())  # type: ignore[arg-type]
-    return SliceClassifiers(slicer, np.array([57, 60, 69]), np.array([3, 9, 4]), {"svc": first})
+def classifiers() -> SliceClassifiers:
+    pitches, counts = np.array([57, 60, 69]), np.array([3, 9, 4])
+    return SliceClassifiers(Slicer(LogFrequency(), 25), pitches, counts, {"svc": First()})
 
 
-def test_baselines_guess_by_how_often_notes_occur(namers: SliceClassifiers) -> None:
+def test_baselines_predict_the_most_frequent_pitch(classifiers: SliceClassifiers) -> None:
     chroma = np.eye(12)[[9, 0, 1]]
-    slices = Slices(np.zeros((3, namers.namers["svc"].matrix.shape[0])), chroma, np.ones(3))
-    guesses = namers.guesses(slices)
-    assert guesses["majority"].tolist() == [60, 60, 60]
-    assert guesses["chroma"].tolist() == [69, 60, 60]
-    assert guesses["svc"].tolist() == [57, 57, 57]
+    predictions = classifiers.predictions(Slices(np.zeros((3, 5)), chroma, np.ones(3)))
+    assert predictions["majority"].tolist() == [60, 60, 60]
+    assert predictions["chroma"].tolist() == [69, 60, 60]
+    assert predictions["svc"].tolist() == [57, 57, 57]
 
 
-def test_scores_by_piece_and_over_all_slices(namers: SliceClassifiers) -> None:
-    seconds = namers.slicer.seconds
+def test_scores_by_piece_and_over_all_slices(classifiers: SliceClassifiers) -> None:
+    seconds = classifiers.slicer.seconds
     pieces = [
         ("right", tone(57, 2 * seconds), notes((0.0, 9.0, 57))),
         ("an octave off", tone(69, 4 * seconds), notes((0.0, 9.0, 69))),
         ("too short", tone(69, 0.01), notes((0.0, 9.0, 69))),
     ]
-    rows, remarks = score_slices(namers, pieces)
+    rows, remarks = score_slices(classifiers, pieces)
     assert [row["name"] for row in rows] == ["right", "an octave off"]
     assert [row["accuracy"] for row in rows] == [1.0, 0.0]
     assert [row["chroma_accuracy"] for row in rows] == [0.0, 1.0]
@@ -111,12 +108,12 @@ def test_scores_by_piece_and_over_all_slices(namers: SliceClassifiers) -> None:
     assert "| octave 4 | 0 | 0 | 0 | 4 | 0 | 0 | 0 | 0 | 0 |" in remarks
 
 
-def test_nothing_to_score_is_said(namers: SliceClassifiers) -> None:
-    assert score_slices(namers, []) == ([], "no slice in which a note sounds")
+def test_without_slices_there_are_no_scores(classifiers: SliceClassifiers) -> None:
+    assert score_slices(classifiers, []) == ([], "no slice in which a note sounds")
 
 
 @pytest.mark.parametrize("bins", [1, 3])
-def test_transposed_slices_are_those_of_other_keys(bins: int) -> None:
+def test_transposing_shifts_features_chroma_and_pitch(bins: int) -> None:
     features = np.zeros((2, 2, 88 * bins), np.float32)
     features[:, :, 40 * bins] = 1
     slices = Slices(features.reshape(2, -1), np.eye(12)[[1, 2]], np.array([61, 107]))

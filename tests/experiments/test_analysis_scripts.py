@@ -1,4 +1,4 @@
-"""The fitted models through train.py and evaluate.py, as people run them."""
+"""Models fitted by scikit-learn, through train.py and evaluate.py on the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALL = (
     "data.prepare_workers=0",
     "data.segment_seconds=2.048",
 )
-KEYS = ("model=svm", "model.fit.segments=8")
+SVM = ("model=svm", "model.fit.segments=8")
 SLICES = (
     "model=svm_slice",
     "model.slice_frames=10",
@@ -32,7 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("words", "score", "last"),
-    [(KEYS, "frame_f1", "amt transcribe"), (SLICES, "chroma_accuracy", "the model")],
+    [(SVM, "frame_f1", "amt transcribe"), (SLICES, "chroma_accuracy", "the model")],
 )
 def test_fit_report_evaluate(words, score: str, last: str, cache: Path, tmp_path: Path) -> None:
     done = run("train.py", *words, *SMALL, f"data.cache={cache}", f"hydra.run.dir={tmp_path}")
@@ -46,7 +46,7 @@ def test_fit_report_evaluate(words, score: str, last: str, cache: Path, tmp_path
         assert "is a slice classifier and cannot transcribe" in refused.stderr
 
 
-def test_what_is_fitted_in_one_go_is_not_resumed(cache: Path, tmp_path: Path) -> None:
-    done = run("train.py", *KEYS, *SMALL, f"data.cache={cache}", f"hydra.run.dir={tmp_path}",
+def test_a_fitted_model_cannot_be_resumed(cache: Path, tmp_path: Path) -> None:
+    done = run("train.py", *SVM, *SMALL, f"data.cache={cache}", f"hydra.run.dir={tmp_path}",
                "init=some.ckpt", fails=True)  # fmt: skip
     assert "leave out resume and init" in done.stderr and "Traceback" not in done.stderr

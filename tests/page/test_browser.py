@@ -1,4 +1,4 @@
-"""The page in a browser: it draws, plays, obeys keys, loads nothing and never complains."""
+"""The page in a browser: it draws, plays, reacts to keys, and loads nothing, without errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from chromium import PROGRAM, Browser, browser
-from described import TITLE, beeps, recorded, tune
+from descriptions import TITLE, sine_player, tune, with_recording
 
 from amt.notes import Notes
 from amt.page.describe import describe, write_description
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not install
 
 NOW = "Number(document.getElementById('seek').value)"
 PLAYING = "document.getElementById('play').classList.contains('playing')"
-SOUND = "document.querySelector('input[name=sound]:checked').value"
+AUDIO = "document.querySelector('input[name=audio]:checked').value"
 PRESSED = "document.querySelectorAll('[aria-pressed=true]').length"
-# Whether anything but paper is painted on each canvas in a frame.
+# Whether each plot has more than two colours.
 PAINTED = """[...document.querySelectorAll('.frame canvas')].every((canvas) => {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   return new Set(new Uint32Array(data.buffer)).size > 2;
@@ -37,7 +37,7 @@ def settle(page: Browser) -> None:
 
 
 def wait_for(page: Browser, condition: str) -> None:
-    """Return when the condition holds; a page that never fulfils it fails after a minute."""
+    """Wait until the condition holds; fail after a minute."""
     page.run(
         f"""new Promise((done, fail) => {{
           const end = performance.now() + 60000;
@@ -49,9 +49,9 @@ def wait_for(page: Browser, condition: str) -> None:
     )
 
 
-def test_a_page_draws_plays_and_obeys_keys(opened: tuple[Browser, Path]) -> None:
+def test_a_page_draws_plays_and_reacts_to_keys(opened: tuple[Browser, Path]) -> None:
     page, folder = opened
-    write_description(folder / "tune.html", recorded(tune(16)), TITLE)
+    write_description(folder / "tune.html", with_recording(tune(16)), TITLE)
     page.open(folder / "tune.html")
     settle(page)
     assert page.run("document.querySelector('h1').textContent") == TITLE
@@ -62,12 +62,12 @@ def test_a_page_draws_plays_and_obeys_keys(opened: tuple[Browser, Path]) -> None
     page.press("ArrowLeft", 37)
     assert page.run(NOW) == pytest.approx(5.0)
     page.press("s")
-    assert page.run(SOUND) == "transcription"
+    assert page.run(AUDIO) == "transcription"
     page.press(" ", 32)
     wait_for(page, PLAYING)
     wait_for(page, f"{NOW} > 5.3")
     page.press("s")
-    assert page.run(SOUND) == "recording"
+    assert page.run(AUDIO) == "recording"
     wait_for(page, f"{NOW} > 5.6")
     page.press(" ", 32)
     wait_for(page, f"!{PLAYING}")
@@ -89,12 +89,10 @@ def test_a_page_draws_plays_and_obeys_keys(opened: tuple[Browser, Path]) -> None
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_phone_shows_all_without_scrolling_sideways(
-    opened: tuple[Browser, Path], dark: bool
-) -> None:
+def test_on_a_phone_nothing_scrolls_sideways(opened: tuple[Browser, Path], dark: bool) -> None:
     page, folder = opened
     write_description(
-        folder / "tune.html", recorded(tune(16)), "A tune with a rather long name" * 3
+        folder / "tune.html", with_recording(tune(16)), "A tune with a rather long name" * 3
     )
     page.open(folder / "tune.html", 375, 700, dark)
     settle(page)
@@ -104,15 +102,15 @@ def test_a_phone_shows_all_without_scrolling_sideways(
 
 
 @pytest.mark.parametrize("notes", [Notes.empty(), Notes([0], [0], [60], [64]), tune(1)])
-@pytest.mark.parametrize("heard", [False, True])
-def test_odd_pieces_are_shown(opened: tuple[Browser, Path], notes: Notes, heard: bool) -> None:
+@pytest.mark.parametrize("has_audio", [False, True])
+def test_tiny_pieces_are_shown(opened: tuple[Browser, Path], notes: Notes, has_audio: bool) -> None:
     page, folder = opened
-    audio = beeps(notes)[:16000] if heard else None
-    write_description(folder / "odd.html", describe(notes, audio, beeps), "odd")
+    audio = sine_player(notes)[:16000] if has_audio else None
+    write_description(folder / "odd.html", describe(notes, audio, sine_player), "odd")
     page.open(folder / "odd.html")
     page.press(" ", 32)
     page.press("ArrowRight", 39)
     settle(page)
     sections = page.run("document.querySelectorAll('main section').length")
-    assert sections == 3 * (len(notes) > 0) + heard
+    assert sections == 3 * (len(notes) > 0) + has_audio
     assert page.complaints() == []

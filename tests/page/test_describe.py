@@ -1,4 +1,4 @@
-"""Portraits of pieces, and of what is hardly one."""
+"""Descriptions of pieces, also of very short and empty ones."""
 
 from __future__ import annotations
 
@@ -7,60 +7,64 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from described import TITLE, beeps, recorded, tune
+from descriptions import TITLE, sine_player, tune, with_recording
 
-from amt.inference.batch import plan, run_jobs
+from amt.inference.batch import plan_jobs, run_jobs
 from amt.io.midi import write_midi
 from amt.notes import Notes
-from amt.page.describe import SUFFIXES, describe, describer, write_description
+from amt.page.describe import SUFFIXES, describe, describe_job, write_description
 
 BOTH = {"recording", "transcription"}
 
 
-def test_json_tells_notes_patterns_and_sound(tmp_path: Path) -> None:
-    write_description(tmp_path / "a.json", recorded(tune()), TITLE)
-    told = json.loads((tmp_path / "a.json").read_text("utf-8"))
-    assert told["title"] == TITLE
-    assert len(told["notes"]) == told["patterns"]["notes"] == len(tune())
-    assert told["patterns"]["melodic_motifs"] and told["pedal"] and told["sound"]["rms"] > 0
-    assert "views" not in told
+def test_json_has_notes_analysis_and_descriptors(tmp_path: Path) -> None:
+    write_description(tmp_path / "a.json", with_recording(tune()), TITLE)
+    document = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert document["title"] == TITLE
+    assert len(document["notes"]) == document["analysis"]["notes"] == len(tune())
+    assert (
+        document["analysis"]["melodic_motifs"]
+        and document["pedal"]
+        and document["descriptors"]["rms"] > 0
+    )
+    assert "images" not in document
 
 
-def test_what_rings_under_the_pedal_is_drawn_until_it_comes_up() -> None:
-    portrait = recorded(tune(1))
-    assert portrait.drawings["rings"][0] == pytest.approx(1.5)
+def test_notes_sound_until_the_release_of_the_pedal() -> None:
+    description = with_recording(tune(1))
+    assert description.page_data["sounding_until"][0] == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize(
-    ("notes", "audio", "notice", "sounds"),
+    ("notes", "audio", "notice", "files"),
     [
         (tune(), None, "no recording", {"transcription"}),
-        (Notes.empty(), None, "no notes of a piano", set()),
-        (Notes.empty(), np.zeros(16000, np.float32), "No notes were heard", {"recording"}),
+        (Notes.empty(), None, "no piano notes", set()),
+        (Notes.empty(), np.zeros(16000, np.float32), "No notes were detected", {"recording"}),
         (Notes([0], [0.1], [60], [1]), np.full(1, 0.1, np.float32), "", BOTH),
         (Notes([5.0], [5.0], [21], [127]), None, "no recording", {"transcription"}),
     ],
     ids=["midi", "midi without notes", "silence", "one sample", "a note without length"],
 )  # fmt: skip
-def test_odd_pieces_have_pages(
-    notes: Notes, audio: np.ndarray | None, notice: str, sounds: set[str], tmp_path: Path
+def test_tiny_pieces_have_pages(
+    notes: Notes, audio: np.ndarray | None, notice: str, files: set[str], tmp_path: Path
 ) -> None:
-    portrait = describe(notes, audio, beeps)
-    assert notice in portrait.document["notice"]
-    assert set(portrait.sounds) == sounds
+    description = describe(notes, audio, sine_player)
+    assert notice in description.document["notice"]
+    assert set(description.audio) == files
     for name in ("a.html", "a.json"):
-        write_description(tmp_path / name, portrait, "a")
+        write_description(tmp_path / name, description, "a")
         assert (tmp_path / name).stat().st_size
 
 
-def test_midi_is_read_and_a_broken_file_stops_nothing(
+def test_a_broken_file_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_midi(tmp_path / "tune.MID", tune())
     (tmp_path / "broken.mid").write_bytes(b"MThd")
     (tmp_path / "other.txt").write_text("no piece")
-    jobs = plan([tmp_path], tmp_path / "out", SUFFIXES)
-    assert run_jobs(jobs, ("html", "json"), describer(None, "none", beeps)) == 1
+    jobs = plan_jobs([tmp_path], tmp_path / "out", SUFFIXES)
+    assert run_jobs(jobs, ("html", "json"), describe_job(None, "none", sine_player)) == 1
     output, errors = capsys.readouterr()
     assert "broken.mid" in errors and len(errors.splitlines()) == 1
     assert f"{len(tune())} notes" in output
@@ -71,17 +75,17 @@ def test_midi_is_read_and_a_broken_file_stops_nothing(
 def test_a_folder_without_music_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    jobs = plan([tmp_path], tmp_path / "out", SUFFIXES)
-    assert run_jobs(jobs, ("html",), describer(None, "none", beeps)) == 1
+    jobs = plan_jobs([tmp_path], tmp_path / "out", SUFFIXES)
+    assert run_jobs(jobs, ("html",), describe_job(None, "none", sine_player)) == 1
     assert "no audio and no MIDI" in capsys.readouterr().err
 
 
-def test_a_page_weighs_little_but_its_sound(tmp_path: Path) -> None:
+def test_a_page_is_little_larger_than_its_audio(tmp_path: Path) -> None:
     minute = np.random.default_rng(0).normal(0, 0.1, 16000 * 60).astype(np.float32)
     onset = np.arange(600) / 10
     notes = Notes(onset, onset + 0.5, 40 + np.arange(600) % 40, [64] * 600)
-    portrait = describe(notes, minute, beeps)
-    write_description(tmp_path / "a.html", portrait, "a")
-    sound = sum(map(len, portrait.sounds.values()))
-    assert sound < 2 * 60 * 5100
-    assert (tmp_path / "a.html").stat().st_size < 4 / 3 * sound + 900_000
+    description = describe(notes, minute, sine_player)
+    write_description(tmp_path / "a.html", description, "a")
+    mp3_bytes = sum(map(len, description.audio.values()))
+    assert mp3_bytes < 2 * 60 * 5100
+    assert (tmp_path / "a.html").stat().st_size < 4 / 3 * mp3_bytes + 900_000

@@ -1,4 +1,4 @@
-"""The page as text: one file that loads nothing, in which nothing can become markup."""
+"""The page as text: one file that loads nothing, in which data cannot become markup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from described import TITLE
+from descriptions import TITLE
 
 from amt.page.html import SCRIPTS, asset, embedded, page
 
@@ -50,10 +50,10 @@ def test_a_hostile_name_stays_text() -> None:
     assert not MADE.all("img")
 
 
-def test_data_cannot_end_the_element_they_stand_in() -> None:
-    data, sound, code = MADE.all("script")
+def test_data_cannot_end_their_element() -> None:
+    data, audio, code = MADE.all("script")
     assert json.loads(data[1]) == HOSTILE
-    assert sound[0]["id"] == "recording" and base64.b64decode(sound[1]) == b"\xff\xfbsound"
+    assert audio[0]["id"] == "recording" and base64.b64decode(audio[1]) == b"\xff\xfbsound"
     assert code[0] == {"type": "module"}
 
 
@@ -68,14 +68,14 @@ def test_the_page_loads_nothing() -> None:
         assert word not in MADE.all("script")[-1][1]
 
 
-def test_the_policy_names_the_script_and_the_style_that_are_there() -> None:
+def test_the_policy_has_the_digests_of_script_and_style() -> None:
     policy = next(a["content"] for a, _ in MADE.all("meta") if "http-equiv" in a)
     for text in (MADE.all("style")[0][1], MADE.all("script")[-1][1]):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
 
 
-def test_every_script_is_on_the_page_and_short() -> None:
+def test_all_scripts_are_used_and_short() -> None:
     folder = resources.files("amt.page").joinpath("assets")
     assert {f"{name}.js" for name in SCRIPTS} == {
         path.name for path in folder.iterdir() if path.name.endswith(".js")
@@ -84,13 +84,13 @@ def test_every_script_is_on_the_page_and_short() -> None:
         assert len(asset(f"{name}.js").splitlines()) < 300
 
 
-def test_ids_that_the_script_asks_for_are_there_once() -> None:
+def test_ids_in_the_script_exist_once() -> None:
     ids = [attributes["id"] for _, attributes, _ in MADE.found if "id" in attributes]
     assert len(ids) == len(set(ids))
     asked = set(re.findall(r'byId\("([\w-]+)"\)', MADE.all("script")[-1][1]))
     assert asked <= set(ids)
 
 
-def test_numbers_that_json_does_not_know_are_refused() -> None:
+def test_numbers_that_json_lacks_are_refused() -> None:
     with pytest.raises(ValueError):
         embedded({"seconds": float("nan")})

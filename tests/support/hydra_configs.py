@@ -32,9 +32,7 @@ def with_hydra(
         return compose(name, words, return_hydra_config=True)
 
 
-def composed(
-    overrides: Sequence[str] = (), name: str = "config", conf: Path = CONF
-) -> DictConfig:
+def composed(overrides: Sequence[str] = (), name: str = "config", conf: Path = CONF) -> DictConfig:
     """The configuration that the script gets, references resolved."""
     whole = with_hydra(overrides, name, conf)
     config = without_hydra(whole)

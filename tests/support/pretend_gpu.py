@@ -20,7 +20,7 @@ GPU = torch.device("meta")
 class PretendTensor(Tensor):
     """A CPU tensor that reports the device GPU."""
 
-    inner: Tensor
+    stored: Tensor
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> PretendTensor:
@@ -29,11 +29,20 @@ class PretendTensor(Tensor):
         outer = Tensor._make_wrapper_subclass(
             cls, inner.shape, inner.stride(), inner.storage_offset(), dtype=inner.dtype, device=GPU
         )
-        outer.inner = inner
+        outer.stored = inner
         return outer
 
     def __repr__(self) -> str:  # type: ignore[override]
         return f"PretendTensor({tuple(self.shape)}, {self.dtype})"
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # torch does these two without dispatch.
+        if func is Tensor.tolist:
+            return args[0].stored.tolist()
+        if func is Tensor.new_tensor:
+            return PretendTensor(args[0].stored.new_tensor(*args[1:], **(kwargs or {})))
+        return torch._C._disabled_torch_function_impl(func, types, args, kwargs or {})
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -56,7 +65,7 @@ def compute(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         kwargs = {**kwargs, "device": torch.device("cpu")} if there else kwargs
     elif there:
         _refuse_other_devices(func, args)
-    inner_args, inner_kwargs = tree_map_only(PretendTensor, lambda v: v.inner, (args, kwargs))
+    inner_args, inner_kwargs = tree_map_only(PretendTensor, lambda v: v.stored, (args, kwargs))
     result = func(*inner_args, **inner_kwargs)
     if not there:
         return result

@@ -1,13 +1,15 @@
-"""What a listener without training could say of a recording: level, colour, harmony, rhythm.
+"""Audio descriptors: level, timbre, harmony and rhythm of batches of recordings.
 
-All descriptors are librosa's (0.11, n_fft=2048, hop_length=512, center=True, its defaults for the
-rest), for batches, on the device of the audio, from one STFT. Chroma is `chroma_stft` with tuning
-0. Tempo and beats are `beat_track` of the same `onset_strength`, the mean over bands, that onsets
-are read off. Levels end 80 dB below the loudest of each example, whatever its neighbours are.
+The descriptors are those of librosa 0.11 with n_fft=2048, hop_length=512, center=True and its
+defaults for the rest; chroma is `chroma_stft` with tuning=0, tempo and beats are `beat_track` of
+the mean `onset_strength`. Levels are limited to 80 dB below the maximum of each example.
 
-Where a sound has a noise floor they agree with librosa to 0.01 dB (contrast to 0.2 dB, for its
-valleys are few bins), 0.01 Hz, 1e-5 in chroma and 1e-6 in rms; crossings, onsets and beats are the
-same, and so is the tempo. The rounding that is left between pure tones is each library's own.
+librosa is not used: here all descriptors come from one STFT, for whole batches and on the device of
+the audio, about ten times as fast (`experiments/speed/descriptor_speed.py`).
+
+For recordings with a noise floor they agree with librosa to 0.01 dB (contrast: 0.2 dB, since its
+valleys are few bins), 0.01 Hz, 1e-5 in chroma and 1e-6 in RMS; zero crossings, tempo, onsets and
+beats are the same. Between pure tones without noise rounding errors of both differ.
 """
 
 from __future__ import annotations
@@ -44,68 +46,68 @@ SUMMARY_NAMES = (
     *(f"chroma_{pitch_class}" for pitch_class in PITCH_CLASSES),
     *(f"mel_{band}" for band in range(NUM_MELS)),
 )
-# Whatever is louder is no audio; its power would not fit into float32.
-_LOUDEST = 1e6
+# Larger samples are no audio; their power would overflow float32.
+_MAX_SAMPLE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
 class Descriptors:
-    """Descriptors of B examples in T frames, frame t at t * HOP_LENGTH / sample_rate seconds.
+    """Descriptors of B examples in T frames; frame t is at t * HOP_LENGTH / sample_rate seconds.
 
-    What is named below comes with `describe`; what follows from it (mfcc, onsets, tempo, beats) is
-    computed when it is first asked for.
+    The fields are computed by `compute_descriptors`; mfcc, onsets, tempo and beats, which are
+    computed from them, when they are first used.
     """
 
     sample_rate: int
     samples: int
-    """Samples of each example."""
+    """Number of samples of each example."""
     log_mel: Tensor
-    """Power in 128 mel bands, dB (B, T, 128)."""
+    """Power of 128 mel bands in dB (B, T, 128)."""
     centroid: Tensor
-    """Mean frequency, Hz (B, T)."""
+    """Spectral centroid in Hz (B, T)."""
     bandwidth: Tensor
-    """Standard deviation of frequency, Hz (B, T)."""
+    """Spectral bandwidth in Hz (B, T)."""
     contrast: Tensor
-    """Peaks over valleys below 200 Hz and in six octaves above, dB (B, T, 7)."""
+    """Spectral contrast in dB (B, T, 7): below 200 Hz, and in six octaves above."""
     zero_crossing_rate: Tensor
-    """Changes of sign a sample (B, T)."""
+    """Sign changes per sample (B, T)."""
     rms: Tensor
     """Root mean square (B, T)."""
     chroma: Tensor
-    """Power in each pitch class from C up, the strongest 1 (B, T, 12)."""
+    """Power of each pitch class from C on, with a maximum of 1 (B, T, 12)."""
     onset_strength: Tensor
-    """Mean rise of the mel bands, dB (B, T)."""
+    """Spectral flux: mean increase of the mel bands in dB (B, T)."""
 
     @cached_property
     def mfcc(self) -> Tensor:
-        """Cosine transform of log_mel, the first 13 coefficients (B, T, 13)."""
+        """The first 13 mel-frequency cepstral coefficients (B, T, 13)."""
         with _full_precision(self.log_mel):
             return mfcc(self.log_mel)
 
     @cached_property
     def onsets(self) -> Tensor:
-        """Mask of the frames in which something begins (B, T)."""
+        """Mask of the onset frames (B, T)."""
         return rhythm.onsets(self.onset_strength, self.sample_rate)
 
     @cached_property
     def tempo(self) -> Tensor:
-        """Beats a minute (B,); 0 where nothing begins."""
+        """Tempo in beats per minute (B,); 0 without onsets."""
         with _full_precision(self.onset_strength):
             return rhythm.tempo(self.onset_strength, self.sample_rate)
 
     @cached_property
     def beats(self) -> Tensor:
-        """Mask of the frames with a beat (B, T)."""
+        """Mask of the beat frames (B, T)."""
         return rhythm.beats(self.onset_strength, self.tempo, self.sample_rate)
 
     @property
     def onset_times(self) -> tuple[Tensor, ...]:
-        """Seconds of the onsets (N,), for each example."""
+        """Times of the onsets in seconds (N,), for each example."""
         return self._times(self.onsets)
 
     @property
     def beat_times(self) -> tuple[Tensor, ...]:
-        """Seconds of the beats (N,), for each example."""
+        """Times of the beats in seconds (N,), for each example."""
         return self._times(self.beats)
 
     def _times(self, mask: Tensor) -> tuple[Tensor, ...]:
@@ -113,11 +115,11 @@ class Descriptors:
 
 
 @torch.no_grad()
-def describe(audio: Tensor, sample_rate: int = SAMPLE_RATE) -> Descriptors:
-    """Descriptors of mono audio (B, S) in -1..1, in 1 + S // HOP_LENGTH frames.
+def compute_descriptors(audio: Tensor, sample_rate: int = SAMPLE_RATE) -> Descriptors:
+    """Descriptors of mono audio (B, S) in -1..1, with T = 1 + S // HOP_LENGTH frames.
 
-    Raises ValueError where the audio is empty, of another shape, of integers, or holds samples that
-    are not finite, and where the sample rate is too low for the seven bands of the contrast.
+    Raises ValueError where the audio is empty, of another shape, of integers or not finite, and
+    where the sample rate is too low for the seven bands of the spectral contrast.
     """
     _check(audio, sample_rate)
     audio = audio.float()
@@ -140,13 +142,13 @@ def describe(audio: Tensor, sample_rate: int = SAMPLE_RATE) -> Descriptors:
 
 @torch.no_grad()
 def summary(descriptors: Descriptors) -> Tensor:
-    """One row an example (B, 153), its columns named by SUMMARY_NAMES.
+    """Summary (B, 153) of each example; SUMMARY_NAMES are the names of the columns.
 
-    Tempo in beats a minute and onsets a second, then the mean over the frames of rms, zero-crossing
+    Tempo in beats per minute and onsets per second, then the means over time of rms, zero-crossing
     rate, centroid, bandwidth, contrast, chroma and log_mel.
     """
     onset_rate = descriptors.onsets.sum(dim=1) * (descriptors.sample_rate / descriptors.samples)
-    of_frames = torch.stack(
+    single = torch.stack(
         [
             descriptors.rms,
             descriptors.zero_crossing_rate,
@@ -156,33 +158,32 @@ def summary(descriptors: Descriptors) -> Tensor:
         dim=-1,
     )
     bands = [descriptors.contrast, descriptors.chroma, descriptors.log_mel]
-    means = torch.cat([of_frames, *bands], dim=-1).mean(dim=1)
+    means = torch.cat([single, *bands], dim=-1).mean(dim=1)
     return torch.cat([descriptors.tempo[:, None], onset_rate[:, None], means], dim=1)
 
 
 def summaries(audio: Tensor, sample_rate: int = SAMPLE_RATE, batch_size: int = 128) -> Tensor:
-    """The summaries (B, 153) of slices (B, S), as many at a time as `batch_size` says.
+    """Summaries (B, 153) of slices (B, S), computed in batches of `batch_size`.
 
-    Each slice is described alone, as if there were silence around it. Errors as in `describe`.
+    Each slice is treated as a recording of its own, with silence before and after it. Raises
+    ValueError as `compute_descriptors` does.
     """
     _check(audio, sample_rate)
-    parts = [summary(describe(part, sample_rate)) for part in audio.split(batch_size)]
+    parts = [summary(compute_descriptors(part, sample_rate)) for part in audio.split(batch_size)]
     return torch.cat(parts)
 
 
 def _full_precision(values: Tensor) -> torch.autocast:
-    """Half precision would drown quiet frames and blur the tempo."""
+    """Disable autocast: half precision is too coarse for quiet frames and for the tempo."""
     return torch.autocast(values.device.type, enabled=False)
 
 
 def _check(audio: Tensor, sample_rate: int) -> None:
     if audio.ndim != 2 or audio.numel() == 0:
-        raise ValueError(
-            f"audio of shape {tuple(audio.shape)}: expected (B, S), examples by samples, neither 0"
-        )
+        raise ValueError(f"audio of shape {tuple(audio.shape)}: expected (B, S), neither of them 0")
     if not audio.is_floating_point():
         raise ValueError(f"audio of {audio.dtype}: expected floats in -1..1; divide by full scale")
-    if not max(-float(audio.amin()), float(audio.amax())) <= _LOUDEST:
+    if not max(-float(audio.amin()), float(audio.amax())) <= _MAX_SAMPLE:
         raise ValueError("audio holds samples that are not finite or huge: expected about -1..1")
     lowest = 2 * FIRST_OCTAVE * 2 ** (NUM_CONTRAST - 2)
     if sample_rate <= lowest:

@@ -1,7 +1,7 @@
-"""When something begins, how fast it goes, and where the beat falls: all read off onset strength.
+"""Onsets, tempo and beats of audio, all from its onset strength.
 
-Frames here are those of `amt.analysis.audio.spectra`. Each function does what librosa 0.11 does by
-default with the same onset strength.
+Frames are those of `amt.analysis.audio.spectra`. Each function computes what librosa 0.11 computes
+by default from the same onset strength, but for a batch, on the device of the audio.
 """
 
 from __future__ import annotations
@@ -9,46 +9,43 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from amt.analysis.audio.spectra import HOP_LENGTH, N_FFT
+from amt.analysis.beat_tracking import beat_sequence, best_predecessors, log_tempo_prior
 
-# Onsets: how far above the mean of its neighbourhood an onset lies, of the range of its recording,
-# and seconds that the neighbourhood reaches, to either side and for the maximum to the past.
+# Onsets: how far a peak lies above the mean around it, as a share of the range of the recording;
+# seconds on either side of that mean, and seconds before a peak without a higher value.
 DELTA = 0.07
 AVERAGE_SECONDS = 0.1
 MAXIMUM_SECONDS = 0.03
 
-# Tempo: beats a minute that are expected, and that cannot be; octaves of doubt; seconds that are
-# compared with themselves.
-EXPECTED_BPM = 120.0
+# Tempo: upper limit in beats per minute, standard deviation of the prior, longest lag.
 FASTEST_BPM = 320.0
-DOUBT = 1.0
-MEMORY_SECONDS = 8.0
-
-# Beats: what a squared deviation from the tempo costs (in its logarithm).
-TIGHTNESS = 100.0
+PRIOR_OCTAVES = 1.0
+AUTOCORRELATION_SECONDS = 8.0
 
 _TINY = torch.finfo(torch.float32).tiny
-# Examples whose autocorrelations fit into a core's cache.
+# Autocorrelations of so many examples fit into a core's cache.
 _EXAMPLES_AT_ONCE = 8
 
 
 def onset_strength(log_mel: Tensor) -> Tensor:
-    """Mean rise in dB over the frame before (B, T) of log_mel (B, T, 128): spectral flux.
+    """Spectral flux (B, T) in dB: mean rise of log_mel (B, T, 128) from frame to frame.
 
-    A frame's window sees an onset before the frame is centred on it, so that flux comes later by
-    half a window.
+    The window of a frame reaches an onset before its centre does, so the flux is delayed by half a
+    window.
     """
     flux = log_mel.diff(dim=1).clamp(min=0).mean(dim=-1)
     return F.pad(flux, (1 + N_FFT // (2 * HOP_LENGTH), 0))[:, : log_mel.shape[1]]
 
 
 def onsets(strength: Tensor, sample_rate: int) -> Tensor:
-    """Mask (B, T) of the frames in which something begins: peaks of onset strength (B, T).
+    """Mask (B, T) of the onset frames: peaks of onset strength (B, T).
 
-    A peak is no lower than the frames just before it and DELTA above the mean around it, after
-    scaling to 0..1 (Boeck et al. 2012). At 16 kHz "just before" is less than a frame.
+    After scaling to 0..1, a peak is no lower than the frames in the MAXIMUM_SECONDS before it and
+    DELTA above the mean around it (Boeck et al. 2012). At 16 kHz the former is less than a frame.
     """
     strength = strength - strength.amin(dim=1, keepdim=True)
     strength = strength / (strength.amax(dim=1, keepdim=True) + _TINY)
@@ -59,11 +56,11 @@ def onsets(strength: Tensor, sample_rate: int) -> Tensor:
     mean = F.avg_pool1d(
         strength[:, None], 2 * around + 1, stride=1, padding=around, count_include_pad=False
     )[:, 0]
-    return _apart((strength == highest) & (strength >= mean + DELTA), wait=before)
+    return _without_close_peaks((strength == highest) & (strength >= mean + DELTA), wait=before)
 
 
-def _apart(peaks: Tensor, wait: int) -> Tensor:
-    """The peaks (B, T) without those within `wait` frames after one that stays."""
+def _without_close_peaks(peaks: Tensor, wait: int) -> Tensor:
+    """Peaks (B, T) without those within `wait` frames after one that is kept."""
     if wait == 0:
         return peaks
     kept = np.zeros(peaks.shape, dtype=bool)
@@ -77,25 +74,24 @@ def _apart(peaks: Tensor, wait: int) -> Tensor:
 
 
 def tempo(strength: Tensor, sample_rate: int) -> Tensor:
-    """Beats a minute (B,) of onset strength (B, T); 0 where it is 0 throughout.
+    """Tempo in beats per minute (B,) of onset strength (B, T); 0 if all of it is 0.
 
-    The lag with the best autocorrelation, weighted by a log-normal prior around 120 (Ellis 2007).
+    The lag with the largest autocorrelation, weighted by a log-normal prior (Ellis 2007).
     """
-    length = int(MEMORY_SECONDS * sample_rate / HOP_LENGTH)
+    length = int(AUTOCORRELATION_SECONDS * sample_rate / HOP_LENGTH)
     parts = [_autocorrelation(part, length) for part in strength.split(_EXAMPLES_AT_ONCE)]
-    # The lag of 0, at infinitely many beats a minute, is one that cannot be.
-    lag = torch.arange(length, device=strength.device)
-    bpm = 60 * sample_rate / (HOP_LENGTH * lag)
-    prior = -0.5 * (torch.log2(bpm / EXPECTED_BPM) / DOUBT) ** 2
+    # Lag 0 stands for an infinite tempo, which the limit excludes.
+    bpm = 60 * sample_rate / (HOP_LENGTH * torch.arange(length, device=strength.device))
+    prior = torch.from_numpy(log_tempo_prior(bpm.cpu().numpy(), PRIOR_OCTAVES)).to(bpm.device)
     score = torch.log1p(1e6 * torch.cat(parts)) + prior.where(bpm < FASTEST_BPM, -torch.inf)
     return bpm[score.argmax(dim=1)] * strength.any(dim=1)
 
 
 def _autocorrelation(strength: Tensor, length: int) -> Tensor:
-    """Autocorrelation (B, length) of windows around each frame, each scaled to 1 at lag 0; mean.
+    """Mean autocorrelation (B, length) of windows around each frame, each scaled to 1 at lag 0.
 
-    From the products of all pairs of places in a window: they are sums of what is not negative, so
-    that small values are as exact as large ones, which an FFT in float32 would drown.
+    Computed from the products of all pairs of positions in a window. These sums have no negative
+    terms, so small values are as exact as large ones; an FFT in float32 would lose them.
     """
     half = length // 2
     ramp = torch.arange(half, device=strength.device) / half
@@ -103,11 +99,11 @@ def _autocorrelation(strength: Tensor, length: int) -> Tensor:
     windows = torch.cat(ends, dim=1).unfold(1, length, 1)[:, : strength.shape[1]]
     windows = windows * torch.hann_window(length, device=strength.device)
     windows.div_(torch.linalg.vector_norm(windows, dim=-1, keepdim=True).clamp_(min=_TINY))
-    # A pair of places has one product in either order: those from the second half back are spared.
+    # The product of two positions does not depend on their order: half of them are enough.
     later = windows[..., half:]
     both = [windows[..., :half].mT @ windows, F.pad(later.mT @ later, (half, 0))]
     pairs = torch.cat(both, dim=1).div_(strength.shape[1]).flip(1)
-    # Each row one further to the right: pairs of one lag come to stand in one column.
+    # Shift each row by one more, so that all pairs of one lag are in one column.
     skewed = F.pad(pairs, (0, length)).flatten(1)[:, :-length].unflatten(1, (length, -1))
     return skewed.sum(dim=1)[:, length - 1 :]
 
@@ -115,77 +111,52 @@ def _autocorrelation(strength: Tensor, length: int) -> Tensor:
 def beats(strength: Tensor, bpm: Tensor, sample_rate: int) -> Tensor:
     """Mask (B, T) of the frames with a beat, given onset strength (B, T) and its tempo (B,).
 
-    Dynamic programming (Ellis 2007, "Beat tracking by dynamic programming"): the chain of frames
-    with much onset strength and even steps. It is done on the CPU, where its few numbers belong.
+    Computed on the CPU by `amt.analysis.beat_tracking`: a loop over few numbers.
     """
-    found = np.zeros(strength.shape, dtype=bool)
-    some = (bpm > 0).cpu().numpy()
-    if some.any():
-        rows = strength.cpu().numpy()[some]
-        period = np.round(60 * sample_rate / HOP_LENGTH / bpm.cpu().numpy()[some]).astype(int)
-        score = _local_score(rows, period)
-        total, links = _best_chains(score, period)
-        found[some] = [_chain(*row) for row in zip(score, total, links, strict=True)]
-    return torch.from_numpy(found).to(strength.device)
+    mask = np.zeros(strength.shape, dtype=bool)
+    has_tempo = (bpm > 0).cpu().numpy()
+    if has_tempo.any():
+        rows = strength.cpu().numpy()[has_tempo]
+        frames_per_beat = 60 * sample_rate / HOP_LENGTH / bpm.cpu().numpy()[has_tempo]
+        period = np.round(frames_per_beat).astype(int)[:, None]
+        smoothed = _smoothed(rows, period)
+        shortest = np.round(period / 2).astype(int)
+        score, previous = best_predecessors(smoothed, period, shortest, 2 * period, -np.inf)
+        mask[has_tempo] = [_beat_mask(*row) for row in zip(smoothed, score, previous, strict=True)]
+    return torch.from_numpy(mask).to(strength.device)
 
 
-def _local_score(strength: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Onset strength (B, T) in standard deviations, smoothed by 1/32 of a beat."""
+def _smoothed(strength: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Onset strength (B, T) in standard deviations, smoothed by 1/32 of its period (B, 1)."""
     scaled = strength / (strength.std(axis=1, ddof=1, keepdims=True) + _TINY)
-    # Eight standard deviations: all that float32 knows of a Gaussian.
+    # Beyond eight standard deviations the Gaussian is 0 in float32.
     reach = int(np.ceil(period.max() / 4))
-    window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * 32 / period[:, None]) ** 2)
+    window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * 32 / period) ** 2)
     padded = np.pad(scaled, ((0, 0), (reach, reach)))
-    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)
+    near = sliding_window_view(padded, 2 * reach + 1, axis=1)
     return (near @ window[..., None])[..., 0].astype(np.float32)
 
 
-def _best_chains(score: np.ndarray, period: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Score of the best chain that ends in each frame (B, T), and its frame before, -1 for none.
+def _beat_mask(strength: np.ndarray, score: np.ndarray, previous: np.ndarray) -> np.ndarray:
+    """Mask (T,) of the best sequence of beats, without weak ones at its beginning and end.
 
-    A beat comes half a period to two after the last, so that half a period of frames can be done at
-    once: none of them depends on another.
+    strength: smoothed (T,). score, previous: (T,) of `best_predecessors`.
     """
-    first, last = np.round(period / 2).astype(int), 2 * period
-    lag = np.arange(first.min(), last.max() + 1)
-    cost = TIGHTNESS * (np.log(lag) - np.log(period[:, None])) ** 2
-    cost[(lag < first[:, None]) | (lag > last[:, None])] = np.inf
-    total = np.full((len(score), last.max() + score.shape[1]), -np.inf, dtype=np.float32)
-    past = np.lib.stride_tricks.sliding_window_view(total, len(lag), axis=1)[..., ::-1]
-    past, here = past[:, : score.shape[1]], total[:, last.max() :]
-    for start in range(0, score.shape[1], first.min()):
-        block = slice(start, start + first.min())
-        value = (past[:, block] - cost[:, None]).max(axis=-1)
-        if start < first.max():
-            value[value == -np.inf] = 0
-        here[:, block] = score[:, block] + value
-    best = (past - cost[:, None]).argmax(axis=-1)
-    frame = np.arange(score.shape[1])
-    # Sooner than the shortest step there is nothing to come from.
-    links = np.where(frame >= first[:, None], frame - lag[best], -1)
-    return here, links
-
-
-def _chain(score: np.ndarray, total: np.ndarray, links: np.ndarray) -> np.ndarray:
-    """Mask (T,) of the beats: from the last good end back, without those that nothing supports."""
-    # Nothing comes before the first frame that is heard.
-    links[: np.argmax(score >= 0.01 * score.max())] = -1
-    chain, frame, before = [], _last_beat(total), links.tolist()
-    while frame >= 0:
-        chain.append(frame)
-        frame = before[frame]
-    heights = np.convolve(score[chain[::-1]], np.hanning(5))[2 : len(score) + 2]
-    loud = np.flatnonzero(score > 0.5 * np.sqrt(np.mean(heights**2)))
-    mask = np.zeros(len(score), dtype=bool)
-    mask[chain] = True
-    mask[: loud[0]] = False
-    mask[loud[-1] + 1 :] = False
+    # Before the first frame above 1 % of the maximum there is no beat.
+    previous[: np.argmax(strength >= 0.01 * strength.max())] = -1
+    frames = beat_sequence(previous, _last_beat(score))
+    heights = np.convolve(strength[frames], np.hanning(5))[2 : len(strength) + 2]
+    strong = np.flatnonzero(strength > 0.5 * np.sqrt(np.mean(heights**2)))
+    mask = np.zeros(len(strength), dtype=bool)
+    mask[frames] = True
+    mask[: strong[0]] = False
+    mask[strong[-1] + 1 :] = False
     return mask
 
 
-def _last_beat(total: np.ndarray) -> int:
-    """The last local maximum of the chains' scores that is half as high as they usually are."""
-    rises = total[1:] > total[:-1]
-    peaks = 1 + np.flatnonzero(rises & np.append(total[1:-1] >= total[2:], True))
-    good = peaks[total[peaks] >= 0.5 * np.median(total[peaks])] if len(peaks) else peaks
-    return int(good[-1]) if len(good) else len(total) - 1
+def _last_beat(score: np.ndarray) -> int:
+    """The last local maximum of the scores (T,) that reaches half the median of all of them."""
+    rises = score[1:] > score[:-1]
+    peaks = 1 + np.flatnonzero(rises & np.append(score[1:-1] >= score[2:], True))
+    good = peaks[score[peaks] >= 0.5 * np.median(score[peaks])] if len(peaks) else peaks
+    return int(good[-1]) if len(good) else len(score) - 1

@@ -1,9 +1,8 @@
-"""Tempo and beats of a performance, from its onsets.
+"""Tempo and beats of a performance, from the onsets of its notes.
 
-Beats are those of Ellis (2007), "Beat tracking by dynamic programming": they fall on strong onsets
-and keep the distance that the tempo asks for. The tempo is no constant here, since a pianist's is
-none: windows of some seconds give autocorrelations, and a path through them that changes slowly
-gives the period at every time.
+Beats are tracked by `amt.analysis.beat_tracking`. The tempo of a pianist is not constant, so the
+beat period is estimated at every time: from the autocorrelation of the onset strength in windows of
+some seconds, as the best path through the windows on which the tempo changes slowly.
 """
 
 from __future__ import annotations
@@ -13,33 +12,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from amt.analysis.beat_tracking import beat_sequence, best_predecessors, log_tempo_prior
 from amt.analysis.symbolic.viterbi import viterbi_path
 from amt.notes import Notes
 
-RATE = 100
+# Frames of the onset strength per second.
+FRAME_RATE = 100
 SMOOTHING_SECONDS = 0.02
-# Beats a minute that are looked for, and those that are likeliest: as in Ellis (2007).
-SLOWEST, FASTEST, LIKELIEST = 30.0, 240.0, 120.0
-OCTAVES_OF_DOUBT = 0.9
+# Tempi that are considered, in beats per minute, and the standard deviation of their prior.
+SLOWEST, FASTEST = 30.0, 240.0
+PRIOR_OCTAVES = 0.9
 WINDOW_SECONDS, HOP_SECONDS = 8.0, 2.0
+# Penalty for a change of the period by one octave from one window to the next.
 TEMPO_CHANGE_COST = 4.0
-# How much a beat off its place costs (Ellis's alpha, for an onset strength of deviation 1).
-TIGHTNESS = 100.0
 MIN_ONSETS = 8
-# What a beat's mean autocorrelation must exceed, and by how much more where one window alone
-# speaks: random onsets stay below.
-MIN_PERIODICITY, MIN_PERIODICITY_ALONE = 0.05, 0.4
-# A beat stands where the notes within so many seconds of it begin.
+# Smallest mean autocorrelation at the beat period: the first value for a long piece, plus the
+# second over the square root of the number of windows. Random onsets stay below.
+MIN_PERIODICITY, MIN_PERIODICITY_ONE_WINDOW = 0.05, 0.4
+# A beat moves to the mean onset of the notes that begin within so many seconds of it.
 SNAP_SECONDS = 0.05
-# Steps between beats are measured over so many, to even out what the hands add.
-STEPS = 4
+# Tempo is measured over so many beats: that evens out small deviations of single beats.
+TEMPO_BEATS = 4
 
 
 @dataclass(frozen=True)
 class Tempo:
-    """Beats a minute: their median, and the 10th and 90th percentile over the beats.
+    """Tempo in beats per minute: median, and 10th and 90th percentile over the beats.
 
-    periodicity: autocorrelation of the onsets at the beat, between 0 and 1.
+    periodicity: mean autocorrelation of the onset strength at the beat period, at most 1.
     """
 
     bpm: float
@@ -49,97 +49,91 @@ class Tempo:
 
 
 def onset_strength(notes: Notes) -> np.ndarray:
-    """How much begins in each hundredth of a second from the first onset on: (T,), deviation 1.
+    """Smoothed onset strength (T,) at FRAME_RATE from the first onset on, standard deviation 1.
 
-    Velocities count by their squares, so that what is stressed or thick stands out.
+    Each note counts with its squared velocity, so that accents and full chords stand out.
     """
-    frame = np.rint((notes.onset - notes.onset[0]) * RATE).astype(int)
-    strokes = np.bincount(frame, notes.velocity.astype(float) ** 2)
-    reach = np.arange(-3 * SMOOTHING_SECONDS, 3 * SMOOTHING_SECONDS + 1e-9, 1 / RATE)
+    frame = np.rint((notes.onset - notes.onset[0]) * FRAME_RATE).astype(int)
+    energy = np.bincount(frame, notes.velocity.astype(float) ** 2)
+    reach = np.arange(-3 * SMOOTHING_SECONDS, 3 * SMOOTHING_SECONDS + 1e-9, 1 / FRAME_RATE)
     kernel = np.exp(-0.5 * (reach / SMOOTHING_SECONDS) ** 2)
-    strength = np.convolve(strokes, kernel)[len(kernel) // 2 :][: len(strokes)]
+    strength = np.convolve(energy, kernel)[len(kernel) // 2 :][: len(energy)]
     return strength / max(strength.std(), 1e-9)
 
 
 def track_beats(notes: Notes) -> tuple[Tempo | None, np.ndarray]:
-    """The tempo and the times of the beats (B,) in seconds; nothing where no beat is felt."""
-    onsets = len(np.unique(notes.onset))
-    # Sparser than one a window they have no beat (and would take memory for the silence).
-    if onsets < max(
-        MIN_ONSETS, (notes.onset[-1] - notes.onset[0]) / WINDOW_SECONDS if onsets else 0
-    ):
-        return None, np.zeros(0)
+    """Tempo and times of the beats (N,) in seconds; None and no times if no beat is found."""
+    none = None, np.zeros(0)
+    if not _has_enough_onsets(notes):
+        return none
     strength = onset_strength(notes)
-    period, similar = _periods(strength)
-    periodicity = float(similar.mean())
-    if periodicity < MIN_PERIODICITY + MIN_PERIODICITY_ALONE / np.sqrt(len(similar)):
-        return None, np.zeros(0)
-    beats = _snap(notes, notes.onset[0] + _track(strength, period) / RATE)
+    period, similarity = _periods(strength)
+    periodicity = float(similarity.mean())
+    if periodicity < MIN_PERIODICITY + MIN_PERIODICITY_ONE_WINDOW / np.sqrt(len(similarity)):
+        return none
+    beats = _snap(notes, notes.onset[0] + _beat_frames(strength, period) / FRAME_RATE)
     if len(beats) < MIN_ONSETS:
-        return None, np.zeros(0)
-    steps = (beats[STEPS:] - beats[:-STEPS]) / STEPS
-    slow, median, fast = np.percentile(60 / steps, (10, 50, 90)).tolist()
+        return none
+    seconds = (beats[TEMPO_BEATS:] - beats[:-TEMPO_BEATS]) / TEMPO_BEATS
+    slow, median, fast = np.percentile(60 / seconds, (10, 50, 90)).tolist()
     return Tempo(median, slow, fast, periodicity), beats
 
 
+def _has_enough_onsets(notes: Notes) -> bool:
+    """Whether there are MIN_ONSETS onsets and, on average, one in each window.
+
+    Fewer have no beat, and a long silence would take a lot of memory.
+    """
+    count = len(np.unique(notes.onset))
+    if count < MIN_ONSETS:
+        return False
+    return bool(count >= (notes.onset[-1] - notes.onset[0]) / WINDOW_SECONDS)
+
+
 def _snap(notes: Notes, beats: np.ndarray) -> np.ndarray:
-    """Beats (B,) at the mean onset of the notes beside them; where there are none they stay."""
-    near = np.searchsorted((beats[1:] + beats[:-1]) / 2, notes.onset)
-    own = np.abs(beats[near] - notes.onset) <= SNAP_SECONDS
-    count = np.bincount(near[own], minlength=len(beats))
-    total = np.bincount(near[own], notes.onset[own], len(beats))
+    """Beats (N,) moved to the mean onset of the notes near them, if there are any."""
+    nearest = np.searchsorted((beats[1:] + beats[:-1]) / 2, notes.onset)
+    near = np.abs(beats[nearest] - notes.onset) <= SNAP_SECONDS
+    count = np.bincount(nearest[near], minlength=len(beats))
+    total = np.bincount(nearest[near], notes.onset[near], len(beats))
     return np.where(count > 0, total / np.maximum(count, 1), beats)
 
 
 def _periods(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The period of the beat in frames at every frame (T,), each window's autocorrelation at it."""
-    lags = np.arange(round(60 * RATE / FASTEST), round(60 * RATE / SLOWEST) + 1)
-    similar = _autocorrelations(strength)
-    # The bar and the beat agree: a period is likelier where its double and its triple repeat too.
-    support = similar[:, lags] + 0.5 * np.maximum(similar[:, 2 * lags], similar[:, 3 * lags])
-    doubt = np.log2(lags * LIKELIEST / (60 * RATE)) / OCTAVES_OF_DOUBT
+    """Beat period in frames at every frame (T,), and each window's autocorrelation at it (W,)."""
+    lags = np.arange(round(60 * FRAME_RATE / FASTEST), round(60 * FRAME_RATE / SLOWEST) + 1)
+    similarity = _autocorrelations(strength)
+    # A period is more likely if twice or three times the period, a bar, repeats as well.
+    support = similarity[:, lags] + 0.5 * np.maximum(
+        similarity[:, 2 * lags], similarity[:, 3 * lags]
+    )
+    prior = np.exp(log_tempo_prior(60 * FRAME_RATE / lags, PRIOR_OCTAVES))
     octaves = np.log2(lags)
-    change = TEMPO_CHANGE_COST * np.abs(octaves[:, None] - octaves)
-    path = viterbi_path(support * np.exp(-0.5 * doubt**2), change)
-    centres = np.arange(len(path)) * HOP_SECONDS * RATE + WINDOW_SECONDS * RATE / 2
+    cost = TEMPO_CHANGE_COST * np.abs(octaves[:, None] - octaves)
+    path = viterbi_path(support * prior, cost)
+    centres = (np.arange(len(path)) * HOP_SECONDS + WINDOW_SECONDS / 2) * FRAME_RATE
     period = np.interp(np.arange(len(strength)), centres, lags[path])
-    return period, similar[np.arange(len(path)), lags[path]]
+    return period, similarity[np.arange(len(path)), lags[path]]
 
 
 def _autocorrelations(strength: np.ndarray) -> np.ndarray:
-    """Of each window of the onset strength, at all lags: (W, L), 1 at lag 0 if anything begins."""
-    width, hop = round(WINDOW_SECONDS * RATE), round(HOP_SECONDS * RATE)
+    """Autocorrelation of each window of the onset strength (T,) at all lags: (W, L), 1 at lag 0."""
+    width, hop = round(WINDOW_SECONDS * FRAME_RATE), round(HOP_SECONDS * FRAME_RATE)
     padded = np.pad(strength, (0, max(width - len(strength), 0)))
     windows = sliding_window_view(padded, width)[::hop]
     windows = windows - windows.mean(1, keepdims=True)
     spectrum = np.fft.rfft(windows, 2 * width)
     products = np.fft.irfft(np.abs(spectrum) ** 2)[:, :width]
-    # Few products make up the sums at long lags.
+    # Fewer products are summed at longer lags: take their mean.
     products = products * width / np.arange(width, 0, -1)
     return products / np.maximum(products[:, :1], 1e-9)
 
 
-def _track(strength: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Frames (B,) of the beats: the best sum of onset strength less what uneven steps cost.
-
-    A beat lies half a period to two periods after the one before, so half a period of frames knows
-    all its candidates and is done at once.
-    """
-    reach = 2 * int(period.max()) + 2
-    total, came_from = np.zeros(reach + len(strength)), np.full(len(strength), -1)
-    start = 0
-    while start < len(strength):
-        half = max(int(period[start] / 2), 1)
-        step = np.arange(half, 4 * half + 1)
-        now = np.arange(start, min(start + half, len(strength)))
-        cost = TIGHTNESS * np.log(step / period[start]) ** 2
-        ways = total[reach + now[:, None] - step] - cost
-        best = ways.argmax(1)
-        total[reach + now] = strength[now] + ways[np.arange(len(now)), best]
-        came_from[now] = now - step[best]
-        start += half
-    last = len(strength) - int(period[-1])
-    beats = [max(last, 0) + int(total[reach:][max(last, 0) :].argmax())]
-    while came_from[beats[-1]] >= 0:
-        beats.append(int(came_from[beats[-1]]))
-    return np.array(beats[::-1])
+def _beat_frames(strength: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Frames (N,) of the beats, given onset strength (T,) and beat period in frames (T,)."""
+    shortest = np.maximum((period / 2).astype(int), 1)
+    score, previous = best_predecessors(
+        strength[None], period, shortest, 4 * shortest, score_before_start=0.0
+    )
+    last_period = max(len(strength) - int(period[-1]), 0)
+    return beat_sequence(previous[0], last_period + int(score[0, last_period:].argmax()))

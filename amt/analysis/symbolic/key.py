@@ -1,7 +1,7 @@
-"""The key of a piece and how it changes, by the algorithm of Krumhansl and Schmuckler.
+"""Key estimation for a piece and over time, by the algorithm of Krumhansl and Schmuckler.
 
-Krumhansl (1990): the key whose profile correlates best with how much of each pitch class there is.
-The profiles, each from its tonic up, are
+Krumhansl (1990), "Cognitive Foundations of Musical Pitch": the key is the one whose profile has the
+highest correlation with the distribution of pitch classes. The profiles, from the tonic up, are
 
 krumhansl  Krumhansl and Kessler (1982), ratings of probe tones
 temperley  Temperley (2007), the examples of Kostka and Payne's textbook
@@ -10,8 +10,8 @@ bellman    Bellman (2005), chords that Budge (1943) counted
 albrecht   Albrecht and Shanahan (2013), a corpus of pieces of common practice
 sapp       Sapp (2011), "simple weights"
 
-`experiments/analysis/key_accuracy.py` compares them on MAESTRO. A piece tells its key most plainly where it begins
-and where it ends, so both count beside the whole.
+`experiments/analysis/key_accuracy.py` compares them on MAESTRO. The key is clearest where a piece
+begins and ends, so these parts are added to the whole piece.
 """
 
 from __future__ import annotations
@@ -47,31 +47,32 @@ PROFILES = {
     ),
     "sapp": ((2, 0, 1, 0, 1, 1, 0, 2, 0, 1, 0, 1), (2, 0, 1, 1, 0, 1, 0, 2, 1, 0, 0.5, 0.5)),
 }
-# Chosen on the titles of MAESTRO's train split: see experiments/README.md.
+# Chosen on the titles of MAESTRO's train split: see experiments/RESULTS.md.
 PROFILE = "albrecht"
 OPENING_SECONDS = 20.0
 ENDING_SECONDS = 5.0
 
-# How keys are commonly written; the rarer of two spellings is never used.
+# The more common of two enharmonic spellings.
 MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 
-# Fewer pitch classes than this are a chord or a figure; many keys hold them all.
+# Notes with fewer pitch classes fit too many keys.
 MIN_PITCH_CLASSES = 5
-# Notes must prefer some pitch classes: 11 degrees of freedom, beyond what chance does in 1 of 100.
+# The distribution of pitch classes must differ from a uniform one: the 99th percentile of a
+# chi-square distribution with 11 degrees of freedom.
 MIN_CHI_SQUARE = 24.7
-# Below this correlation no key explains the notes; those of a whole-tone scale have 0.05.
+# Below this correlation there is no key; a whole-tone scale has 0.05.
 MIN_CORRELATION = 0.3
-# Of the change over time: what is heard at once, and what a change of key must gain to be believed.
+# Keys over time: window, and gain in correlation that a change of key needs.
 WINDOW_SECONDS = 4.0
 CHANGE_COST = 0.5
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key: its name, its tonic as a pitch class (0 is C), major or minor, and how well it fits.
+    """A key: name, tonic as a pitch class (0 is C), mode ("major" or "minor"), and correlation.
 
-    correlation: with the profile, at most 1; of a whole piece the weighted mean over its parts.
+    correlation: with the profile, at most 1; the mean over the whole piece, its opening and ending.
     """
 
     name: str
@@ -82,7 +83,7 @@ class Key:
 
 @dataclass(frozen=True)
 class KeySpan:
-    """Seconds in which one key holds."""
+    """A key from `start` to `stop` in seconds."""
 
     start: float
     stop: float
@@ -90,14 +91,14 @@ class KeySpan:
 
 
 def estimate_key(notes: Notes, profile: str = PROFILE) -> Key | None:
-    """The key of a piece; None where its notes speak for none."""
+    """The key of a piece; None where its notes have no clear key."""
     ranked = key_ranking(notes, profile)
     return ranked[0] if ranked else None
 
 
 def key_ranking(notes: Notes, profile: str = PROFILE) -> list[Key]:
-    """All 24 keys, the best first; empty where the notes speak for none."""
-    if not _tonal(np.bincount(notes.pitch % OCTAVE, minlength=OCTAVE)):
+    """All 24 keys, the best first; empty where the notes have no clear key."""
+    if not _prefers_pitch_classes(np.bincount(notes.pitch % OCTAVE, minlength=OCTAVE)):
         return []
     first, last = notes.onset[0], notes.onset[-1]
     parts = (
@@ -106,47 +107,48 @@ def key_ranking(notes: Notes, profile: str = PROFILE) -> list[Key]:
         notes.pitch[notes.onset >= last - ENDING_SECONDS],
     )
     counts = np.stack([np.bincount(part % OCTAVE, minlength=OCTAVE) for part in parts])
-    fit = correlations(counts, profile).mean(0)
-    if fit.max() < MIN_CORRELATION:
+    mean = correlations(counts, profile).mean(0)
+    if mean.max() < MIN_CORRELATION:
         return []
-    return [_key(index, float(fit[index])) for index in np.argsort(-fit, kind="stable")]
+    return [_key(index, float(mean[index])) for index in np.argsort(-mean, kind="stable")]
 
 
 def key_changes(notes: Notes, profile: str = PROFILE) -> list[KeySpan]:
-    """The keys that a piece goes through, in order, from its first onset to its last offset.
+    """The keys of a piece in order, from its first onset to its last offset.
 
-    Windows of some seconds vote by how long their notes sound; a change must pay for itself, so
-    that a passing chord is none. Empty where `estimate_key` finds no key.
+    Windows of WINDOW_SECONDS are correlated with the profiles by the durations of their pitch
+    classes. A change of key has a cost, so that a passing chord is no modulation. Empty where
+    `estimate_key` finds no key.
     """
     if estimate_key(notes, profile) is None:
         return []
-    start, stop = float(notes.onset[0]), notes.end
-    edges = np.linspace(start, stop, max(int((stop - start) / WINDOW_SECONDS), 1) + 1)
-    fit = correlations(pitch_class_seconds(notes, edges), profile)
-    path = viterbi_path(fit, CHANGE_COST * (1 - np.eye(fit.shape[1])))
+    begin, end = float(notes.onset[0]), notes.end
+    edges = np.linspace(begin, end, max(int((end - begin) / WINDOW_SECONDS), 1) + 1)
+    scores = correlations(pitch_class_seconds(notes, edges), profile)
+    path = viterbi_path(scores, CHANGE_COST * (1 - np.eye(scores.shape[1])))
     return [
-        KeySpan(float(edges[first]), float(edges[past]), key_name(int(path[first])))
-        for first, past in runs(path)
+        KeySpan(float(edges[first]), float(edges[stop]), key_name(int(path[first])))
+        for first, stop in runs(path)
     ]
 
 
 def correlations(weights: np.ndarray, profile: str = PROFILE) -> np.ndarray:
-    """Pitch classes (B, 12) with the profiles of the 12 major, then the 12 minor keys: (B, 24).
+    """Correlation of weights of pitch classes (B, 12) with all keys (B, 24): major, then minor.
 
-    0 for all where the pitch classes do not differ.
+    0 where all weights of a row are equal (numpy.corrcoef would give NaN).
     """
     profiles = np.stack([np.roll(mode, tonic) for mode in PROFILES[profile] for tonic in range(12)])
-    return _standard(weights.astype(float)) @ _standard(profiles.astype(float)).T
+    return _standardised(weights.astype(float)) @ _standardised(profiles.astype(float)).T
 
 
 def key_name(index: int) -> str:
-    """The name of the key that stands at `index` of `correlations`: 0 is C major, 12 C minor."""
+    """Name of a column of `correlations`: 0 is C major, 12 is C minor."""
     tonics, mode = (MINOR_TONICS, "minor") if index >= OCTAVE else (MAJOR_TONICS, "major")
     return f"{tonics[index % OCTAVE]} {mode}"
 
 
-def _tonal(counts: np.ndarray) -> bool:
-    """Whether notes of these pitch classes (12,) can speak for a key at all."""
+def _prefers_pitch_classes(counts: np.ndarray) -> bool:
+    """Whether counts of pitch classes (12,) are varied enough and far enough from uniform."""
     expected = max(counts.sum() / OCTAVE, 1e-9)
     chi_square = ((counts - expected) ** 2 / expected).sum()
     return bool((counts > 0).sum() >= MIN_PITCH_CLASSES and chi_square > MIN_CHI_SQUARE)
@@ -157,8 +159,8 @@ def _key(index: int, correlation: float) -> Key:
     return Key(name, int(index % OCTAVE), name.split()[1], correlation)
 
 
-def _standard(rows: np.ndarray) -> np.ndarray:
-    """Rows with mean 0 and length 1, so that products are correlations; flat rows are all 0."""
+def _standardised(rows: np.ndarray) -> np.ndarray:
+    """Rows with mean 0 and norm 1, whose products are correlations; constant rows become 0."""
     centred = rows - rows.mean(1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)

@@ -1,9 +1,9 @@
-"""How many beats make a bar, and how a beat is divided: a guess from what the beats carry.
+"""Metre estimation: beats per bar and division of the beat, from the accents of the beats.
 
-In music with a metre some beats are louder, lower, longer, and bring the new harmony (Temperley
-2001, The Cognition of Basic Musical Structures). If every m-th beat does, then m means, one for
-each place in the bar, describe the beats better than one mean; the Bayesian information criterion
-says whether by more than m means always do.
+On strong beats notes are louder, lower and longer, and the harmony changes (Temperley 2001, "The
+Cognition of Basic Musical Structures"). If every m-th beat is strong, m means, one for each
+position in the bar, explain the accents better than one mean. The Bayesian information criterion
+decides whether they do so by more than m means always do.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ import numpy as np
 from amt.analysis.pitch import pitch_class_seconds
 from amt.notes import Notes
 
-BARS = (2, 3, 4)
-# Beats that are judged together: a lost beat shifts the bars of its stretch only.
-STRETCH = 24
-# How far from its place in the beat, in beats, a note of a division may begin.
-NEAR = 0.08
-# Fewer notes between the beats tell no division.
-MIN_DIVIDED = 8
+BEATS_PER_BAR = (2, 3, 4)
+# Beats in a segment that has its own downbeats: a missing beat shifts the bars of one segment.
+SEGMENT_BEATS = 24
+# Largest distance, in beats, of an onset from a division of the beat.
+DIVISION_TOLERANCE = 0.08
+# Smallest number of onsets between the beats that shows a division.
+MIN_DIVISION_ONSETS = 8
 
 
 @dataclass(frozen=True)
 class Metre:
-    """The bar: its beats, the parts of a beat (2 or 3; None if beats are not divided), a signature.
+    """Metre of a piece.
 
-    signature: "3/4", or "6/8" for two beats in three parts each; the unit is convention. downbeats:
-    seconds at which a bar begins.
+    beats: per bar. division: parts of a beat, 2 or 3; None if beats are not divided. signature:
+    "3/4", or "6/8" for two beats of three parts; the note value of a beat is a convention.
+    downbeats: times in seconds at which a bar begins.
     """
 
     beats: int
@@ -39,11 +40,11 @@ class Metre:
 
 
 def estimate_metre(notes: Notes, beats: np.ndarray) -> Metre | None:
-    """The metre of notes with `beats` (B,) in seconds; None where no beat stands out regularly."""
-    if len(beats) < 2 * max(BARS):
+    """Metre, given beats (N,) in seconds; None where no beats are accented regularly."""
+    if len(beats) < 2 * max(BEATS_PER_BAR):
         return None
     accents = beat_accents(notes, beats)
-    gain = {size: _gain(accents, size) for size in BARS}
+    gain = {size: _information_gain(accents, size) for size in BEATS_PER_BAR}
     size = max(gain, key=lambda size: gain[size])
     if gain[size] <= 0:
         return None
@@ -53,61 +54,64 @@ def estimate_metre(notes: Notes, beats: np.ndarray) -> Metre | None:
 
 
 def beat_accents(notes: Notes, beats: np.ndarray) -> np.ndarray:
-    """Of each beat (B, 4), the larger the stronger, each with deviation 1 or 0 throughout.
+    """Accent features (N, 4) of each beat, larger on stronger beats; standard deviation 1 or 0.
 
-    What begins there: loudness (log of the summed velocities), depth (minus the lowest pitch),
-    length (log of the longest); and how much the pitch classes differ from those a beat before.
+    Of the notes that begin there: log of the summed velocities, minus the lowest pitch, log of the
+    longest duration; and how much the pitch classes differ from those of the beat before.
     """
-    near = np.searchsorted((beats[1:] + beats[:-1]) / 2, notes.onset)
-    step = np.median(np.diff(beats))
-    own = np.flatnonzero(np.abs(beats[near] - notes.onset) < 0.25 * step)
-    loud = np.bincount(near[own], notes.velocity[own], len(beats))
-    low = np.full(len(beats), float(notes.pitch.max()))
-    np.minimum.at(low, near[own], notes.pitch[own])
-    long = np.zeros(len(beats))
-    np.maximum.at(long, near[own], (notes.offset - notes.onset)[own])
-    chroma = pitch_class_seconds(notes, np.append(beats, beats[-1] + step))
+    nearest = np.searchsorted((beats[1:] + beats[:-1]) / 2, notes.onset)
+    period = np.median(np.diff(beats))
+    near = np.flatnonzero(np.abs(beats[nearest] - notes.onset) < 0.25 * period)
+    loudness = np.bincount(nearest[near], notes.velocity[near], len(beats))
+    lowest = np.full(len(beats), float(notes.pitch.max()))
+    np.minimum.at(lowest, nearest[near], notes.pitch[near])
+    longest = np.zeros(len(beats))
+    np.maximum.at(longest, nearest[near], (notes.offset - notes.onset)[near])
+    chroma = pitch_class_seconds(notes, np.append(beats, beats[-1] + period))
     chroma = chroma / np.maximum(np.linalg.norm(chroma, axis=1, keepdims=True), 1e-9)
-    new = 1 - np.append(1.0, (chroma[1:] * chroma[:-1]).sum(1))
-    columns = np.stack([np.log1p(loud), -low, np.log(long + 0.1 * step), new], axis=1)
+    change = 1 - np.append(1.0, (chroma[1:] * chroma[:-1]).sum(1))
+    lengths = np.log(longest + 0.1 * period)
+    columns = np.stack([np.log1p(loudness), -lowest, lengths, change], axis=1)
     spread = columns.std(0)
     return np.divide(
         columns - columns.mean(0), spread, out=np.zeros_like(columns), where=spread > 1e-9
     )
 
 
-def _gain(accents: np.ndarray, size: int) -> float:
-    """What bars of `size` beats explain of the accents (nats), less its price."""
+def _information_gain(accents: np.ndarray, size: int) -> float:
+    """Log-likelihood that bars of `size` beats add, less the penalty of the criterion; in nats."""
     gain = 0.0
-    for stretch in np.array_split(accents, max(len(accents) // STRETCH, 1)):
-        place = np.eye(size)[np.arange(len(stretch)) % size]
-        means = place.T @ stretch / place.sum(0)[:, None]
-        rest = stretch - place @ means
-        variance = [np.maximum((x - x.mean(0)).var(0), 1e-2) for x in (stretch, rest)]
-        explained = 0.5 * len(stretch) * np.log(variance[0] / variance[1]).sum()
-        gain += explained - 0.5 * (size - 1) * stretch.shape[1] * np.log(len(stretch))
+    for segment in np.array_split(accents, max(len(accents) // SEGMENT_BEATS, 1)):
+        position = np.eye(size)[np.arange(len(segment)) % size]
+        means = position.T @ segment / position.sum(0)[:, None]
+        residual = segment - position @ means
+        variance = [np.maximum((x - x.mean(0)).var(0), 1e-2) for x in (segment, residual)]
+        explained = 0.5 * len(segment) * np.log(variance[0] / variance[1]).sum()
+        gain += explained - 0.5 * (size - 1) * segment.shape[1] * np.log(len(segment))
     return float(gain)
 
 
 def _downbeats(accents: np.ndarray, beats: np.ndarray, size: int) -> tuple[float, ...]:
-    """The beats that begin bars: of each stretch every `size`-th, from the place of most stress."""
-    found: list[float] = []
-    parts = max(len(accents) // STRETCH, 1)
-    for index in np.array_split(np.arange(len(beats)), parts):
-        stress = accents[index].sum(1)
-        place = max(range(size), key=lambda first: float(stress[first::size].mean()))
-        found.extend(beats[index[place::size]].tolist())
-    return tuple(found)
+    """Downbeats in seconds: in each segment every `size`-th beat, at the most accented position."""
+    downbeats: list[float] = []
+    segments = max(len(accents) // SEGMENT_BEATS, 1)
+    for index in np.array_split(np.arange(len(beats)), segments):
+        accent = accents[index].sum(1)
+        position = max(range(size), key=lambda first: float(accent[first::size].mean()))
+        downbeats.extend(beats[index[position::size]].tolist())
+    return tuple(downbeats)
 
 
 def _division(notes: Notes, beats: np.ndarray) -> int | None:
-    """Whether the notes between the beats halve or third them; None if few are there."""
+    """Parts of a beat, 2 or 3, by the onsets between beats; None if there are few."""
     inside = notes.onset[(notes.onset >= beats[0]) & (notes.onset < beats[-1])]
     before = np.searchsorted(beats, inside, side="right") - 1
     phase = (inside - beats[before]) / np.diff(beats)[before]
-    halves = int((np.abs(phase - 1 / 2) < NEAR).sum())
-    thirds = int((np.minimum(np.abs(phase - 1 / 3), np.abs(phase - 2 / 3)) < NEAR).sum())
-    if halves + thirds < MIN_DIVIDED:
+    halves = int((np.abs(phase - 1 / 2) < DIVISION_TOLERANCE).sum())
+    thirds = int(
+        (np.minimum(np.abs(phase - 1 / 3), np.abs(phase - 2 / 3)) < DIVISION_TOLERANCE).sum()
+    )
+    if halves + thirds < MIN_DIVISION_ONSETS:
         return None
-    # Chance puts twice as many near two places as near one.
+    # By chance twice as many onsets are near the two thirds as near the half.
     return 3 if thirds > 2 * halves else 2

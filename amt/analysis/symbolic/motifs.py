@@ -1,12 +1,14 @@
-"""Repeated patterns: figures of a melody and of its rhythm that explain much of a piece.
+"""Motif discovery: repeated patterns of the melody and of its rhythm that explain much of a piece.
 
-A melody is the intervals between its notes, a rhythm the ratios of the times between its onsets: so
-a figure is found again in any key and at any tempo. Of all figures that return, those come first
-that save most of what it takes to write the piece down (after the minimum description length of
-Rissanen 1978): each return saves the figure's bits, a rare interval holding more of them than a
-common one, and costs those that say where it stands; so does the figure itself. That leaves out
-what returns by chance, as pieces of scales do. What an earlier figure has explained counts no more:
-one that lies inside a bigger one is named only where it returns elsewhere too.
+A melody is represented by the intervals between its notes, a rhythm by the ratios of successive
+inter-onset intervals, so that a pattern is found in any key and at any tempo. Patterns are ranked
+by the minimum description length principle (Rissanen 1978): by the bits that they save if each
+repetition is replaced by a pointer to the first occurrence. Rare intervals save more bits than
+common ones, so that parts of scales, which repeat by chance, are left out. Steps that a motif
+explains do not count for later ones: a part of a longer motif is found only if it also occurs
+elsewhere.
+
+No library that is already a dependency finds repeated patterns.
 """
 
 from __future__ import annotations
@@ -20,24 +22,25 @@ import numpy as np
 from amt.analysis.symbolic.skyline import bass_line, skyline
 from amt.notes import Notes
 
-# Steps in a figure: four notes at least, and no more than two dozen bars or so of melody.
+# Steps in a motif: at least four notes, at most about a dozen bars of melody.
 MIN_STEPS, MAX_STEPS = 3, 64
-MOST_MOTIFS = 8
-# Of the occurrences of one figure so many are told.
-MOST_TIMES = 200
-# Times between onsets are compared in half octaves: 1:1, 1:1.4, 1:2, 1:2.8, 1:4 and the reverse.
-STEPS_AN_OCTAVE, WIDEST_RATIO = 2, 4
+MAX_MOTIFS = 8
+# Occurrences of one motif that are listed.
+MAX_TIMES = 200
+# Ratios of inter-onset intervals are rounded to powers of the square root of 2: 1, 1.4, 2, 2.8, 4
+# and their inverses; larger ones are clipped.
+STEPS_PER_DOUBLING, MAX_STEP = 2, 4
 _SEPARATOR = 1_000_000
 
 
 @dataclass(frozen=True)
 class Motif:
-    """A figure that returns.
+    """A repeated pattern.
 
-    steps: of a melody, semitones from note to note; of a rhythm, each time between onsets by the
-    one before, as a power of the root of 2. times: (start, stop) in seconds of its occurrences, at
-    most MOST_TIMES of `count`. explained: share of the steps of the lines that this one covers and
-    no former motif does.
+    steps: of a melody, semitones from note to note; of a rhythm, the ratio of each inter-onset
+    interval to the one before, as a power of the square root of 2. count: number of occurrences.
+    explained: share of all steps that it covers and no earlier motif does. times: (start, stop) of
+    the occurrences in seconds, at most MAX_TIMES.
     """
 
     steps: tuple[int, ...]
@@ -47,111 +50,121 @@ class Motif:
 
 
 def melodic_motifs(notes: Notes) -> list[Motif]:
-    """Motifs of the upper and the lower line, the most telling first."""
-    return _motifs([_Line(notes.onset[at], np.diff(notes.pitch[at])) for at in _lines(notes)])
+    """Motifs of the melody and the bass line, the one that saves the most bits first."""
+    lines = [_Line(notes.onset[line], np.diff(notes.pitch[line])) for line in _lines(notes)]
+    return _motifs(lines)
 
 
 def rhythmic_motifs(notes: Notes) -> list[Motif]:
-    """Motifs of the rhythm of the upper and the lower line, the most telling first."""
+    """Rhythmic motifs of the melody and the bass line, the one that saves the most bits first."""
     lines = []
-    for at in _lines(notes):
-        between = np.log2(np.maximum(np.diff(notes.onset[at]), 1e-3))
-        ratio = np.rint(STEPS_AN_OCTAVE * np.diff(between)).astype(int)
-        lines.append(_Line(notes.onset[at], np.clip(ratio, -WIDEST_RATIO, WIDEST_RATIO)))
+    for line in _lines(notes):
+        interval = np.log2(np.maximum(np.diff(notes.onset[line]), 1e-3))
+        steps = np.rint(STEPS_PER_DOUBLING * np.diff(interval)).astype(int)
+        lines.append(_Line(notes.onset[line], np.clip(steps, -MAX_STEP, MAX_STEP)))
     return _motifs(lines)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Onsets (M,) in seconds and the steps (M - 1 or M - 2,) that they take."""
+    """Onsets (M,) in seconds and steps, (M - 1,) of a melody, (M - 2,) of a rhythm."""
 
     onset: np.ndarray
     steps: np.ndarray
 
 
 def _lines(notes: Notes) -> list[np.ndarray]:
-    upper = skyline(notes)
-    # Where one voice plays alone it is both, and would repeat itself.
-    return [upper, np.setdiff1d(bass_line(notes), upper)]
+    """Indices of the notes of the melody and of the bass line."""
+    melody = skyline(notes)
+    # A single voice is both melody and bass: do not count it twice.
+    return [melody, np.setdiff1d(bass_line(notes), melody)]
 
 
 def _motifs(lines: list[_Line]) -> list[Motif]:
-    """Lazily greedy: a figure's gain only shrinks while others are chosen, so most wait unasked."""
-    steps, start, stop = _joined(lines)
+    """Motifs by greedy selection: repeatedly the candidate that saves the most bits.
+
+    Lazy evaluation: the gain of a candidate can only shrink when others are chosen, so it is
+    recomputed only when the candidate reaches the top of the heap.
+    """
+    steps, begin, end = _concatenated(lines)
+    # Bits that encode one position.
     pointer = float(np.log2(len(steps)))
     heap = list(_candidates(steps, pointer))
     heapq.heapify(heap)
     free = np.ones(len(steps), dtype=bool)
     motifs: list[Motif] = []
-    while heap and len(motifs) < MOST_MOTIFS:
-        _, length, first, places, bits = heapq.heappop(heap)
-        places = _apart(places[_free(free, places, length)], length)
-        gain = (len(places) - 1) * bits - pointer
+    while heap and len(motifs) < MAX_MOTIFS:
+        _, length, first, starts, bits = heapq.heappop(heap)
+        starts = _without_overlaps(starts[_all_free(free, starts, length)], length)
+        gain = (len(starts) - 1) * bits - pointer
         if gain <= 0:
             continue
         if heap and -gain > heap[0][0]:
-            heapq.heappush(heap, (-gain, length, first, places, bits))
+            heapq.heappush(heap, (-gain, length, first, starts, bits))
             continue
-        free[(places[:, None] + np.arange(length)).ravel()] = False
-        times = zip(start[places].tolist(), stop[places + length - 1].tolist(), strict=True)
-        share = len(places) * length / max(int((steps < _SEPARATOR).sum()), 1)
-        figure = tuple(steps[places[0] : places[0] + length].tolist())
-        motifs.append(Motif(figure, len(places), share, tuple(times)[:MOST_TIMES]))
+        free[(starts[:, None] + np.arange(length)).ravel()] = False
+        times = zip(begin[starts].tolist(), end[starts + length - 1].tolist(), strict=True)
+        share = len(starts) * length / max(int((steps < _SEPARATOR).sum()), 1)
+        pattern = tuple(steps[starts[0] : starts[0] + length].tolist())
+        motifs.append(Motif(pattern, len(starts), share, tuple(times)[:MAX_TIMES]))
     return motifs
 
 
-def _joined(lines: list[_Line]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps of all lines, each line with a separator of its own; when each begins and ends."""
-    steps, start, stop = [], [], []
+def _concatenated(lines: list[_Line]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps of all lines with a unique separator after each; begin and end of each step (s)."""
+    steps, begin, end = [], [], []
     for number, line in enumerate(lines):
         count = len(line.steps)
         steps.append(np.append(line.steps, _SEPARATOR + number))
-        start.append(np.append(line.onset, np.nan)[: count + 1])
-        stop.append(np.append(line.onset[len(line.onset) - count :], np.nan))
-    return np.concatenate(steps), np.concatenate(start), np.concatenate(stop)
+        begin.append(np.append(line.onset, np.nan)[: count + 1])
+        end.append(np.append(line.onset[len(line.onset) - count :], np.nan))
+    return np.concatenate(steps), np.concatenate(begin), np.concatenate(end)
 
 
 def _candidates(
     steps: np.ndarray, pointer: float
 ) -> Iterator[tuple[float, int, int, np.ndarray, float]]:
-    """Figures that may return: (minus the most bits they can save, length, place, places, bits).
+    """Repeated patterns: (minus the most bits they can save, length, first start, starts, bits).
 
-    Longer figures get their number from two shorter ones (Karp, Miller and Rosenberg 1972).
+    starts: (P,) of all occurrences, which may overlap. bits: that one repetition saves. Patterns
+    of equal steps get equal numbers, from those of their first steps and their last step (Karp,
+    Miller and Rosenberg 1972).
     """
-    _, name, count = np.unique(steps, return_inverse=True, return_counts=True)
-    bits = -np.log2(count / len(steps))[name]
-    until = np.append(0.0, np.cumsum(bits))
-    even = np.append(0, np.cumsum(np.diff(steps) == 0))
-    names = name
+    _, symbol, count = np.unique(steps, return_inverse=True, return_counts=True)
+    bits = -np.log2(count / len(steps))[symbol]
+    cumulative = np.append(0.0, np.cumsum(bits))
+    equal = np.append(0, np.cumsum(np.diff(steps) == 0))
+    number = symbol
     for length in range(2, min(MAX_STEPS, len(steps)) + 1):
-        pairs = names[:-1] * len(steps) + name[length - 1 :]
-        _, names, count = np.unique(pairs, return_inverse=True, return_counts=True)
+        pairs = number[:-1] * len(steps) + symbol[length - 1 :]
+        _, number, count = np.unique(pairs, return_inverse=True, return_counts=True)
         if not (count > 1).any():
             return
         if length < MIN_STEPS:
             continue
-        # A run of one step is a scale or a repeated note, no figure.
-        varied = even[length - 1 :] - even[: len(names)] < length - 1
-        order = np.flatnonzero((count[names] > 1) & varied)
-        order = order[np.argsort(names[order], kind="stable")]
-        for places in np.split(order, np.flatnonzero(np.diff(names[order])) + 1):
-            if len(places) > 1:
-                saved = float(until[places[0] + length] - until[places[0]]) - pointer
-                most = min(len(places), len(steps) // length) - 1
-                if saved * most > pointer:
-                    yield pointer - saved * most, length, int(places[0]), places, saved
+        # The same step throughout is a scale or a repeated note, not a motif.
+        varied = equal[length - 1 :] - equal[: len(number)] < length - 1
+        order = np.flatnonzero((count[number] > 1) & varied)
+        order = order[np.argsort(number[order], kind="stable")]
+        for starts in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+            if len(starts) > 1:
+                first = int(starts[0])
+                saved = float(cumulative[first + length] - cumulative[first]) - pointer
+                repetitions = min(len(starts), len(steps) // length) - 1
+                if saved * repetitions > pointer:
+                    yield pointer - saved * repetitions, length, first, starts, saved
 
 
-def _free(free: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
-    """Which places (P,) hold no step that is explained already."""
+def _all_free(free: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    """Whether the occurrences at `starts` (P,) contain free steps only: (P,)."""
     taken = np.append(0, np.cumsum(~free))
-    return taken[places + length] == taken[places]
+    return taken[starts + length] == taken[starts]
 
 
-def _apart(places: np.ndarray, length: int) -> np.ndarray:
-    """As many of the rising `places` as do not overlap, from the first on."""
+def _without_overlaps(starts: np.ndarray, length: int) -> np.ndarray:
+    """Ascending `starts` without those that overlap the one kept before."""
     kept: list[int] = []
-    for place in places.tolist():
-        if not kept or place >= kept[-1] + length:
-            kept.append(place)
+    for start in starts.tolist():
+        if not kept or start >= kept[-1] + length:
+            kept.append(start)
     return np.array(kept, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What can be counted in a note table: pitches, intervals, range, density, dynamics, pedalling."""
+"""Statistics of a note table: pitch classes, intervals, range, density, dynamics, pedalling."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from amt.analysis.pitch import OCTAVE, PITCH_CLASSES, pitch_name
 from amt.analysis.symbolic.skyline import skyline
 from amt.notes import Notes, has_sustain, sustain_presses
 
-# Intervals of the melody beyond an octave are counted with the octave.
-WIDEST_INTERVAL = 12
+# Larger intervals of the melody are counted as an octave.
+MAX_INTERVAL = 12
+# Notes over a shorter time have no density: it would not be finite.
+MIN_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
 class Pitch:
-    """A pitch as a name (C4 is 60) and as a MIDI number."""
+    """A pitch by name (C4 is 60) and MIDI number."""
 
     name: str
     midi: int
@@ -24,9 +26,9 @@ class Pitch:
 
 @dataclass(frozen=True)
 class Range:
-    """Lowest and highest note, the semitones between them, and the note struck most often.
+    """Lowest and highest pitch, semitones between them, and the pitch with the most notes.
 
-    Of several that are struck equally often, the one that sounds longest, then the lowest.
+    Of several with equally many notes the one that sounds longest, then the lowest.
     """
 
     lowest: Pitch
@@ -38,8 +40,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Density:
-    """Notes a second: over the whole, and in the fullest second; notes that sound at once, mean
-    while anything sounds (of the keys, not the pedal), and at most."""
+    """Notes per second, on average and in the densest second; mean and largest polyphony.
+
+    Polyphony counts notes up to their offsets, without pedal; its mean leaves out silence.
+    """
 
     notes_per_second: float
     most_in_a_second: int
@@ -49,7 +53,7 @@ class Density:
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Velocities: mean, deviation, and the 5th and 95th percentile (soft and loud)."""
+    """Velocities: mean, standard deviation, 5th percentile (soft) and 95th percentile (loud)."""
 
     mean: float
     deviation: float
@@ -59,7 +63,7 @@ class Dynamics:
 
 @dataclass(frozen=True)
 class Pedalling:
-    """The sustain pedal: presses, those a minute, median length in seconds, share of time down."""
+    """Sustain pedal: presses, presses per minute, median duration (s), share of time it is down."""
 
     presses: int
     per_minute: float
@@ -68,7 +72,7 @@ class Pedalling:
 
 
 def pitch_class_shares(notes: Notes) -> dict[str, float]:
-    """Share of the sounding time of each pitch class, C to B; of notes, if none has length."""
+    """Share of each pitch class, C to B, in the sounding time; without durations, in the notes."""
     if not len(notes):
         return {}
     seconds = notes.offset - notes.onset
@@ -78,46 +82,44 @@ def pitch_class_shares(notes: Notes) -> dict[str, float]:
 
 
 def interval_counts(notes: Notes) -> dict[str, int]:
-    """How often the melody takes each interval, -12 to 12 semitones; wider ones are octaves."""
+    """How often each interval occurs in the melody: -12 to 12 semitones, larger ones as octaves."""
     steps = np.diff(notes.pitch[skyline(notes)])
-    interval, count = np.unique(
-        np.clip(steps, -WIDEST_INTERVAL, WIDEST_INTERVAL), return_counts=True
-    )
+    interval, count = np.unique(np.clip(steps, -MAX_INTERVAL, MAX_INTERVAL), return_counts=True)
     return {str(step): int(times) for step, times in zip(interval, count, strict=True)}
 
 
 def pitch_range(notes: Notes) -> Range | None:
-    """Range and most common note; None without notes."""
+    """Range and most common pitch; None without notes."""
     if not len(notes):
         return None
     low, high = int(notes.pitch.min()), int(notes.pitch.max())
-    struck = np.bincount(notes.pitch)
+    counts = np.bincount(notes.pitch)
     sounding = np.bincount(notes.pitch, notes.offset - notes.onset)
-    common = int(np.lexsort((-sounding, -struck))[0])
-    return Range(_pitch(low), _pitch(high), high - low, _pitch(common), int(struck[common]))
+    common = int(np.lexsort((-sounding, -counts))[0])
+    return Range(_pitch(low), _pitch(high), high - low, _pitch(common), int(counts[common]))
 
 
 def note_density(notes: Notes) -> Density | None:
-    """Density and polyphony; None where the notes take no time."""
-    if not len(notes) or notes.end <= notes.onset[0]:
+    """Density and polyphony; None where the notes have no duration."""
+    if not len(notes) or notes.end - notes.onset[0] < MIN_SECONDS:
         return None
-    fullest = np.searchsorted(notes.onset, notes.onset + 1) - np.arange(len(notes))
+    in_next_second = np.searchsorted(notes.onset, notes.onset + 1) - np.arange(len(notes))
     times = np.concatenate([notes.offset, notes.onset])
     change = np.repeat([-1, 1], len(notes))
     order = np.lexsort((change, times))
     sounding = np.cumsum(change[order])[:-1]
     seconds = np.diff(times[order])
-    heard = seconds[sounding > 0].sum()
+    not_silent = seconds[sounding > 0].sum()
     return Density(
         len(notes) / (notes.end - float(notes.onset[0])),
-        int(fullest.max()),
-        float((sounding * seconds).sum() / heard) if heard > 0 else 0.0,
+        int(in_next_second.max()),
+        float((sounding * seconds).sum() / not_silent) if not_silent > 0 else 0.0,
         int(sounding.max(initial=0)),
     )
 
 
 def dynamics(notes: Notes) -> Dynamics | None:
-    """Velocities in four figures; None without notes."""
+    """Statistics of the velocities; None without notes."""
     if not len(notes):
         return None
     soft, loud = np.percentile(notes.velocity, (5, 95)).tolist()
@@ -125,17 +127,17 @@ def dynamics(notes: Notes) -> Dynamics | None:
 
 
 def pedal_usage(notes: Notes) -> Pedalling | None:
-    """The use of the sustain pedal; None where the table says nothing of it, or has no notes."""
-    if not has_sustain(notes) or not len(notes) or notes.end <= notes.onset[0]:
+    """Use of the sustain pedal; None without pedal data, notes or duration."""
+    if not has_sustain(notes) or not len(notes) or notes.end - notes.onset[0] < MIN_SECONDS:
         return None
     presses = sustain_presses(notes)
-    length = presses[:, 1] - presses[:, 0]
+    duration = presses[:, 1] - presses[:, 0]
     start, stop = float(notes.onset[0]), notes.end
     inside = np.clip(presses, start, stop)
     return Pedalling(
         len(presses),
         60 * len(presses) / (stop - start),
-        float(np.median(length)) if len(length) else 0.0,
+        float(np.median(duration)) if len(duration) else 0.0,
         float((inside[:, 1] - inside[:, 0]).sum() / (stop - start)),
     )
 

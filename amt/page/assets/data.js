@@ -1,32 +1,36 @@
-// What the page is about, and how its parts are read and written down.
+// The data of the page, and helpers for texts and elements.
+//
+// The page must work as one file without a network, so it uses no library: plotting libraries such as
+// Plotly or D3 would add megabytes to every page, or would have to be loaded.
 
 const byId = (id) => document.getElementById(id);
-const portrait = JSON.parse(byId("document").textContent);
-const { patterns, views } = portrait;
+const description = JSON.parse(byId("document").textContent);
+const { analysis, images } = description;
 const LETTERS = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 
-// Columns are quicker to draw than objects, and an hour has many notes.
+// One typed array per column: faster than objects for the many notes of a long recording.
 const notes = {
-  count: portrait.notes.length,
-  onset: Float64Array.from(portrait.notes, (note) => note.onset),
-  offset: Float64Array.from(portrait.notes, (note) => note.offset),
-  pitch: Uint8Array.from(portrait.notes, (note) => note.pitch),
-  ring: Float64Array.from(portrait.rings),
-  velocity: Uint8Array.from(portrait.notes, (note) => note.velocity),
+  count: description.notes.length,
+  onset: Float64Array.from(description.notes, (note) => note.onset),
+  offset: Float64Array.from(description.notes, (note) => note.offset),
+  pitch: Uint8Array.from(description.notes, (note) => note.pitch),
+  // With the sustain pedal.
+  soundingUntil: Float64Array.from(description.sounding_until),
+  velocity: Uint8Array.from(description.notes, (note) => note.velocity),
 };
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
-// Values of row `row` of a view at column `column`, in its own unit.
-function unpack(view) {
-  const data = bytes(view.data);
-  const scale = (view.high - view.low) / 255;
-  return { ...view, data, at: (row, column) => view.low + scale * data[row * view.columns + column] };
+// An image with its bytes, and `at`, its value at a row and column in its own unit.
+function unpack(image) {
+  const data = bytes(image.data);
+  const scale = (image.high - image.low) / 255;
+  return { ...image, data, at: (row, column) => image.low + scale * data[row * image.columns + column] };
 }
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const pitchName = (pitch) => `${LETTERS[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
-const pretty = (name) => name.replace(/^([A-G])#/, "$1♯").replace(/^([A-G])b/, "$1♭").replace("7b5", "7♭5");
+const typeset = (name) => name.replace(/^([A-G])#/, "$1♯").replace(/^([A-G])b/, "$1♭").replace("7b5", "7♭5");
 const percent = (share) => `${Math.round(100 * share)} %`;
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
@@ -38,7 +42,7 @@ function clockText(seconds, digits = 0) {
   return digits ? `${text}.${Math.floor((seconds % 1) * 10 ** digits)}` : text;
 }
 
-// An element with properties and children; strings become text, never markup.
+// An HTML element with properties and children; strings become text, never markup.
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   Object.assign(made, properties);
@@ -46,7 +50,8 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-function drawing(tag, attributes = {}, ...children) {
+// An SVG element with attributes and children.
+function svgElement(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);

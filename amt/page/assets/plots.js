@@ -1,117 +1,142 @@
-// Axes, curves and pictures: what the views are drawn with.
+// The plots of harmony, tempo and audio descriptors over time.
 
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200];
+const BANDS = ["< 0.2", "0.2", "0.4", "0.8", "1.6", "3.2", "6.4"];
+// Positions of the major keys on the circle of fifths, C at 0; a minor key has that of its relative.
+const FIFTHS = [0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5];
+const TONICS = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
 
-function drawTimeAxis({ context, colours, x, left, right, height, width }, grid) {
-  const scale = width / (stage.stop - stage.start);
-  const step = STEPS.find((seconds) => seconds * scale >= 64) ?? 3600;
-  for (let tick = Math.ceil(stage.start / step); tick * step <= stage.stop + 1e-9; tick++) {
-    const place = x(tick * step);
-    context.fillStyle = colours.line;
-    context.fillRect(place, grid ? 0 : height, 1, height + 3);
-    context.fillStyle = colours.muted;
-    const edge = place < left + 12;
-    context.textAlign = edge ? "left" : "center";
-    if (place < right - 12) context.fillText(clockText(tick * step + 1e-9, step < 1 ? 1 : 0), edge ? left + 2 : place, height + 14);
-  }
-  context.fillStyle = colours.line;
-  context.fillRect(left, height, width, 1);
-}
-
-// ticks: [place on the canvas, text]; the unit stands in the corner below.
-function drawSideAxis({ context, colours, left, height }, ticks, unit = "") {
-  context.fillStyle = colours.muted;
-  context.textAlign = "right";
-  for (const [y, text] of ticks) context.fillText(text, left - 6, clamp(y + 4, 10, height));
-  context.fillText(unit, left - 6, height + 14);
-}
-
-// Round values between low and high, about `count` of them.
-function ticksOf(low, high, count = 4) {
-  const raw = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(raw || 1));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= raw) ?? 1;
-  const first = Math.ceil(low / step - 1e-9);
-  const many = Math.floor(high / step + 1e-9) - first + 1;
-  return Array.from({ length: clamp(many, 0, 20) }, (_, index) => Number(((first + index) * step).toPrecision(6)));
-}
-
-// Points [seconds, value] as a line between the values low and high.
-function drawCurve(pen, points, low, high, unit, fill = false) {
-  const { context, colours, x, height } = pen;
-  const y = (value) => height - 6 - ((value - low) / (high - low || 1)) * (height - 14);
-  const ticks = ticksOf(low, high);
-  context.fillStyle = colours.line;
-  for (const value of ticks) context.fillRect(pen.left, y(value), pen.width, 1);
-  const seen = visible(points);
-  if (seen.length) {
-    context.beginPath();
-    for (const [seconds, value] of seen) context.lineTo(x(seconds), y(value));
-    context.strokeStyle = colours.accent;
-    context.lineWidth = 1.6;
-    context.lineJoin = "round";
-    context.stroke();
-    if (fill) {
-      context.lineTo(x(seen.at(-1)[0]), y(low));
-      context.lineTo(x(seen[0][0]), y(low));
-      context.globalAlpha = 0.16;
-      context.fillStyle = colours.accent;
-      context.fill();
-      context.globalAlpha = 1;
-    }
-  }
-  return () => drawSideAxis(pen, ticks.map((value) => [y(value), String(value)]), unit);
-}
-
-// The points in the window, and one on either side.
-function visible(points) {
-  const first = Math.max(points.findIndex(([seconds]) => seconds >= stage.start) - 1, 0);
-  const last = points.findIndex(([seconds]) => seconds > stage.stop);
-  return points.slice(first, last < 0 ? points.length : last + 1);
-}
-
-const pointsOf = (view, factor = 1) =>
-  Array.from({ length: view.columns }, (_, column) =>
-    [view.start + (column + 0.5) * view.step, view.at(0, column) * factor]);
-
-// A picture of a view's rows, lowest at the bottom, painted once for each theme.
-function raster(view, lowest = 0) {
-  const canvas = element("canvas", { width: view.columns, height: view.rows });
-  let painted = null;
-  return () => {
-    if (painted === darkScreen.matches) return canvas;
-    painted = darkScreen.matches;
-    const colours = ramp("mako");
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(view.columns, view.rows);
-    for (let row = 0; row < view.rows; row++) {
-      for (let column = 0; column < view.columns; column++) {
-        const value = Math.max((view.data[row * view.columns + column] - lowest) * 255 / (255 - lowest), 0);
-        const at = 4 * ((view.rows - 1 - row) * view.columns + column);
-        image.data.set(colours[Math.round(value)], at);
-        image.data[at + 3] = 255;
-      }
-    }
-    context.putImageData(image, 0, 0);
-    return canvas;
-  };
-}
-
-function drawRaster({ context, left, width, height }, view, image, smooth = true) {
-  context.imageSmoothingEnabled = smooth;
-  const column = (seconds) => (seconds - view.start) / view.step;
-  const from = column(stage.start);
-  context.drawImage(image(), from, 0, column(stage.stop) - from, view.rows, left, 0, width, height);
-}
-
-// A small strip that says which colour means what.
-function drawScale(id, colours, low, high) {
-  const canvas = element("canvas", { width: 256, height: 1 });
-  const context = canvas.getContext("2d");
-  colours.forEach((colour, index) => {
-    context.fillStyle = css(colour);
-    context.fillRect(index, 0, 1, 1);
+function chordPlot() {
+  if (!analysis.chords.length) return removePlot("chords");
+  const boxes = analysis.chords.map(({ start, stop, name }) => ({ start, stop, text: typeset(name) }));
+  addPlot("chords", 26, (area) => {
+    drawBoxes(area, boxes, 2, 21);
   });
-  canvas.setAttribute("aria-hidden", "true");
-  byId(id)?.replaceChildren(low, canvas, high);
+}
+
+// Position of a key on the circle of fifths, 0 for C major and A minor.
+function fifthsOf(key) {
+  const [, letter, sign, mode] = key.match(/^([A-G])([#b]?) (major|minor)$/) ?? [];
+  if (!letter) return 0;
+  const tonic = TONICS[letter] + { "#": 1, b: -1, "": 0 }[sign] + (mode === "minor" ? 3 : 0);
+  return FIFTHS[(tonic + 12) % 12];
+}
+
+function keyPlot() {
+  const spans = analysis.key_changes;
+  if (!spans.length) return removePlot("keys");
+  const home = fifthsOf(analysis.key?.name ?? spans[0].key);
+  // Steps from the main key, in the direction with fewer of them.
+  const steps = spans.map(({ key }) => ((fifthsOf(key) - home + 18) % 12) - 6);
+  const low = Math.min(...steps, -1);
+  const high = Math.max(...steps, 1);
+  const row = 24;
+  addPlot("keys", (high - low + 1) * row + 4, (area) => {
+    spans.forEach(({ start, stop, key }, index) =>
+      drawBoxes(area, [{ start, stop, text: typeset(key) }], 2 + (high - steps[index]) * row, row - 4));
+    const names = Array.from({ length: high - low + 1 }, (_, index) => high - index);
+    return () => drawSideAxis(area, names.map((step, index) => [2 + index * row + row / 2 - 2, step > 0 ? `+${step}` : String(step).replace("-", "−")]), "fifths");
+  });
+}
+
+// Points [seconds, beats per minute], measured over four beats to even out single deviations.
+function tempoPoints(beats, over = 4) {
+  return beats.slice(over).map((beat, index) =>
+    [(beat + beats[index]) / 2, (60 * over) / (beat - beats[index])]);
+}
+
+function tempoPlot() {
+  const points = tempoPoints(analysis.beats);
+  if (points.length < 2) return removePlot("tempo");
+  const values = points.map(([, value]) => value);
+  const [low, high] = range(values);
+  addPlot("tempo", 110, (area) => drawCurve(area, points, Math.floor(low - 3), Math.ceil(high + 3), "bpm"));
+}
+
+function audioPlots() {
+  const unpacked = Object.fromEntries(Object.entries(images).map(([name, image]) => [name, unpack(image)]));
+  waveformPlot(unpacked.waveform);
+  imagePlot("mel", unpacked.mel, 170, melTicks(unpacked.mel), "kHz");
+  imagePlot("chroma", unpacked.chroma, 156, rowTicks(12, (row) => LETTERS[row]), "", false);
+  strengthPlot(unpacked.strength);
+  centroidPlot(unpacked.centroid);
+  imagePlot("contrast", unpacked.contrast, 112, rowTicks(7, (row) => BANDS[row]), "kHz", false);
+  imagePlot("mfcc", unpacked.mfcc, 156, rowTicks(13, (row) => (row % 2 ? "" : String(row + 1))), "", false);
+  drawAudioScales(unpacked);
+}
+
+const decibels = (value) => `${String(Math.round(value) || 0).replace("-", "−")} dB`;
+
+function drawAudioScales({ mel, contrast }) {
+  drawScale("mel-scale", colourMap("mako"), decibels(mel.low - mel.high), "0 dB");
+  drawScale("contrast-scale", colourMap("mako"), decibels(contrast.low), decibels(contrast.high));
+}
+
+function imagePlot(name, image, height, ticks, unit, smooth = true) {
+  const canvas = colouredImage(image);
+  addPlot(name, height, (area) => {
+    drawImage(area, image, canvas, smooth);
+    drawMarkBars(area);
+    return () => drawSideAxis(area, ticks(height), unit);
+  });
+}
+
+// An image hides the tint of the marks below it: repeat their bars on top.
+function drawMarkBars({ context, colours, x }) {
+  context.fillStyle = colours.mark;
+  for (const [start, stop] of timeline.marks) context.fillRect(x(start), 0, Math.max(x(stop) - x(start), 2), 4);
+}
+
+const rowTicks = (rows, name) => (height) =>
+  Array.from({ length: rows }, (_, row) => [height - ((row + 0.5) / rows) * height, name(row)]);
+
+// Slaney's mel scale: linear to 1 kHz, logarithmic above.
+const mel = (hertz) => (hertz < 1000 ? hertz / (200 / 3) : 15 + Math.log(hertz / 1000) / (Math.log(6.4) / 27));
+
+const melTicks = (image) => (height) =>
+  [250, 500, 1000, 2000, 4000, 8000]
+    .filter((hertz) => hertz <= image.highest)
+    .map((hertz) => [height * (1 - mel(hertz) / mel(image.highest)), String(hertz / 1000)]);
+
+function waveformPlot(image) {
+  const limit = peakOf(image);
+  addPlot("waveform", 110, (area) => {
+    drawWaveform(area.context, image, timeline.start, timeline.stop, area.left, area.width, area.height, area.colours.bar);
+    const ticks = ticksOf(-limit, limit).map((value) => [(area.height / 2) * (1 - value / limit), String(value).replace("-", "−")]);
+    return () => drawSideAxis(area, ticks, "level");
+  });
+}
+
+const peakOf = (image) => Math.max(-image.low, image.high, 0.01);
+
+// The lowest and highest sample of each pixel.
+function drawWaveform(context, image, start, stop, left, width, height, colour) {
+  context.fillStyle = colour;
+  const middle = height / 2;
+  const scale = middle / peakOf(image);
+  const columns = (stop - start) / image.step / width;
+  for (let pixel = 0; pixel < width; pixel++) {
+    const first = Math.floor(start / image.step + pixel * columns);
+    const last = Math.max(Math.floor(start / image.step + (pixel + 1) * columns), first + 1);
+    let low = Infinity;
+    let high = -Infinity;
+    for (let column = first; column < Math.min(last, image.columns); column++) {
+      low = Math.min(low, image.at(0, column));
+      high = Math.max(high, image.at(1, column));
+    }
+    if (high < low) continue;
+    context.fillRect(left + pixel, middle - high * scale, 1, Math.max((high - low) * scale, 1));
+  }
+}
+
+function strengthPlot(image) {
+  const points = pointsOf(image);
+  addPlot("strength", 110, (area) => {
+    drawBeats(area, 0, area.height);
+    return drawCurve(area, points, 0, Math.max(image.high, 1), "dB", true);
+  }, analysis.beats.length > 0);
+}
+
+function centroidPlot(image) {
+  const points = pointsOf(image, 0.001);
+  addPlot("centroid", 110, (area) => drawCurve(area, points, 0, Math.max(image.high / 1000, 0.5), "kHz"));
 }

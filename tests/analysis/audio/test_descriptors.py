@@ -1,4 +1,4 @@
-"""Descriptors: librosa's figures, in batches, whatever the audio is."""
+"""Descriptors agree with librosa, in batches, for any audio."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from amt.analysis.audio.descriptors import (
     SUMMARY_NAMES,
     Descriptors,
-    describe,
+    compute_descriptors,
     summaries,
     summary,
 )
@@ -24,8 +24,8 @@ from amt.analysis.audio.spectra import (
     N_FFT,
     Band,
     chroma_filters,
-    selected_ends,
-    sorted_ends,
+    sorted_extremes,
+    topk_extremes,
 )
 from amt.io.audio import SAMPLE_RATE
 from amt.synth.performer import perform
@@ -44,13 +44,13 @@ TOLERANCES = {
     "onset_strength": 1e-3,
     "tempo": 1e-3,
 }
-# Another rate, where onsets have to keep a distance, and one with an odd length.
-SOUNDS = ((0, 16000), (1, 16000), (2, 16000), (3, 22050), (4, 44100))
+# Seeds and sample rates. At 22050 Hz onsets have a minimum distance; 44100 Hz has an odd length.
+RECORDINGS = ((0, 16000), (1, 16000), (2, 16000), (3, 22050), (4, 44100))
 
 
 @cache
 def piano(seed: int, seconds: float = 10.0) -> np.ndarray:
-    """Invented playing over a noise floor (S,), as every recording has one."""
+    """Random piano music (S,) with a noise floor, as every recording has one."""
     rng = np.random.default_rng(seed)
     audio = render(perform(rng, seconds), random_instrument(rng), rng)
     return (audio + 1e-4 * rng.standard_normal(len(audio))).astype(np.float32)
@@ -58,7 +58,7 @@ def piano(seed: int, seconds: float = 10.0) -> np.ndarray:
 
 @cache
 def ours(seed: int, sample_rate: int) -> Descriptors:
-    return describe(torch.from_numpy(piano(seed))[None], sample_rate)
+    return compute_descriptors(torch.from_numpy(piano(seed))[None], sample_rate)
 
 
 @cache
@@ -102,7 +102,7 @@ def clicks(interval: float, seconds: float = 20.0) -> Tensor:
     return audio
 
 
-@pytest.mark.parametrize(("seed", "sample_rate"), SOUNDS)
+@pytest.mark.parametrize(("seed", "sample_rate"), RECORDINGS)
 @pytest.mark.parametrize("name", TOLERANCES)
 def test_agrees_with_librosa(name: str, seed: int, sample_rate: int) -> None:
     found = getattr(ours(seed, sample_rate), name)[0].numpy()
@@ -111,9 +111,9 @@ def test_agrees_with_librosa(name: str, seed: int, sample_rate: int) -> None:
     np.testing.assert_allclose(found, expected, atol=TOLERANCES[name], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("seed", "sample_rate"), SOUNDS)
+@pytest.mark.parametrize(("seed", "sample_rate"), RECORDINGS)
 @pytest.mark.parametrize("name", ["onset_times", "beat_times"])
-def test_times_are_those_of_librosa(name: str, seed: int, sample_rate: int) -> None:
+def test_onset_and_beat_times_agree_with_librosa(name: str, seed: int, sample_rate: int) -> None:
     expected = theirs(seed, sample_rate)[name]
     assert len(expected) > 5
     (found,) = getattr(ours(seed, sample_rate), name)
@@ -121,44 +121,45 @@ def test_times_are_those_of_librosa(name: str, seed: int, sample_rate: int) -> N
 
 
 @pytest.mark.parametrize("sample_rate", [16000, 22050])
-def test_chroma_filters_are_those_of_librosa(sample_rate: int) -> None:
+def test_chroma_filters_agree_with_librosa(sample_rate: int) -> None:
     expected = librosa.filters.chroma(sr=sample_rate, n_fft=N_FFT, tuning=0)
     np.testing.assert_allclose(chroma_filters(sample_rate).T.numpy(), expected, atol=1e-6)
 
 
-def test_a_sorted_and_a_selected_end_are_the_same() -> None:
+def test_sorting_and_topk_give_the_same_extremes() -> None:
     values, bands = noise(3, 50), (Band(slice(0, 20), 1), Band(slice(20, 50), 4))
-    for ends, others in zip(sorted_ends(values, bands), selected_ends(values, bands), strict=True):
-        assert ends.shape == (3, 5)
-        torch.testing.assert_close(ends.sort().values, others.sort().values)
+    pairs = zip(sorted_extremes(values, bands), topk_extremes(values, bands), strict=True)
+    for extremes, others in pairs:
+        assert extremes.shape == (3, 5)
+        torch.testing.assert_close(extremes.sort().values, others.sort().values)
 
 
-def test_examples_do_not_mix_and_blocks_leave_no_seam() -> None:
-    """In a batch every example has blocks of other lengths, and neighbours as loud as may be."""
+def test_results_do_not_depend_on_batch_or_blocks() -> None:
+    """In a batch the blocks of frames have other lengths, and other examples may be louder."""
     batch = torch.stack(
         [torch.from_numpy(piano(0)[:100000]), 30 * noise(1, 100000)[0], clicks(0.5)[0, :100000]]
     )
-    together = describe(batch)
+    together = compute_descriptors(batch)
     for index, one in enumerate(batch):
-        alone = describe(one[None])
+        alone = compute_descriptors(one[None])
         for name in (*TOLERANCES, "onsets", "beats"):
             torch.testing.assert_close(
                 getattr(together, name)[index], getattr(alone, name)[0], atol=2e-3, rtol=1e-5
             )
 
 
-def test_beats_of_other_tempi_do_not_mix() -> None:
-    """The first steps of a slow piece are those that a quick one has done already."""
+def test_beats_do_not_depend_on_the_tempi_of_the_batch() -> None:
+    """The shortest interval of a slow recording is longer than those of a fast one."""
     batch = torch.cat([clicks(interval) for interval in (0.224, 0.512, 1.024)])
-    together = describe(batch).beats
-    alone = torch.cat([describe(one[None]).beats for one in batch])
+    together = compute_descriptors(batch).beats
+    alone = torch.cat([compute_descriptors(one[None]).beats for one in batch])
     assert torch.equal(together, alone) and together.any(dim=1).all()
 
 
-def test_clicks_are_heard_where_they_are_and_as_fast() -> None:
+def test_clicks_have_the_right_tempo_onsets_and_beats() -> None:
     frame = HOP_LENGTH / SAMPLE_RATE
     intervals = (16 * frame, 14 * frame)
-    found = describe(torch.cat([clicks(interval) for interval in intervals]))
+    found = compute_descriptors(torch.cat([clicks(interval) for interval in intervals]))
     for interval, tempo, onsets, beats in zip(
         intervals, found.tempo, found.onset_times, found.beat_times, strict=True
     ):
@@ -170,8 +171,8 @@ def test_clicks_are_heard_where_they_are_and_as_fast() -> None:
             assert distance.abs().max() < 2 * frame + 0.01
 
 
-def test_a_sine_is_where_it_is() -> None:
-    found = describe(sine(440.0))
+def test_a_sine_has_the_right_centroid_level_and_chroma() -> None:
+    found = compute_descriptors(sine(440.0))
     middle = found.centroid.shape[1] // 2
     assert abs(float(found.centroid[0, middle]) - 440) < 5
     assert abs(float(found.zero_crossing_rate[0, middle]) - 880 / SAMPLE_RATE) < 1e-3
@@ -181,7 +182,7 @@ def test_a_sine_is_where_it_is() -> None:
 
 def test_gain_changes_levels_only() -> None:
     loud = torch.from_numpy(piano(0)[:50000])[None]
-    found, quieter = describe(loud), describe(loud / 10)
+    found, quieter = compute_descriptors(loud), compute_descriptors(loud / 10)
     torch.testing.assert_close(found.rms, 10 * quieter.rms)
     torch.testing.assert_close(found.log_mel.amax(), quieter.log_mel.amax() + 20)
     for name in ("centroid", "bandwidth", "chroma", "onset_strength", "tempo"):
@@ -192,23 +193,23 @@ def test_gain_changes_levels_only() -> None:
 
 @pytest.mark.parametrize("samples", [1, 511, 512, 513, 1600, 25600])
 def test_any_length(samples: int) -> None:
-    found = describe(noise(2, samples))
+    found = compute_descriptors(noise(2, samples))
     frames = 1 + samples // HOP_LENGTH
     assert found.contrast.shape == (2, frames, 7) and found.mfcc.shape == (2, frames, 13)
     assert found.beats.shape == found.onsets.shape == found.onset_strength.shape == (2, frames)
     assert torch.isfinite(summary(found)).all()
 
 
-def test_silence_is_nothing() -> None:
-    found = describe(torch.zeros(2, 20000))
+def test_silence_has_zero_descriptors() -> None:
+    found = compute_descriptors(torch.zeros(2, 20000))
     for name in ("rms", "zero_crossing_rate", "centroid", "bandwidth", "chroma", "tempo"):
         assert not getattr(found, name).any()
     assert not (found.onsets.any() or found.beats.any() or found.contrast.any())
     assert torch.isfinite(summary(found)).all()
 
 
-def test_silence_beside_music_changes_neither() -> None:
-    found = describe(torch.cat([torch.zeros(1, 320000), clicks(0.5)]))
+def test_silence_and_music_in_one_batch() -> None:
+    found = compute_descriptors(torch.cat([torch.zeros(1, 320000), clicks(0.5)]))
     assert found.tempo[0] == 0 and found.tempo[1] > 0
     assert not found.beats[0].any() and found.beats[1].any()
 
@@ -226,28 +227,28 @@ def test_silence_beside_music_changes_neither() -> None:
         (torch.tensor([[0.0, 1e20]]), "huge"),
     ],
 )
-@pytest.mark.parametrize("function", [describe, summaries])
-def test_what_is_no_audio_is_an_error(function: Any, audio: Tensor, message: str) -> None:
+@pytest.mark.parametrize("function", [compute_descriptors, summaries])
+def test_invalid_audio_is_an_error(function: Any, audio: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         function(audio)
 
 
-def test_a_sample_rate_without_room_for_the_bands_is_an_error() -> None:
+def test_a_sample_rate_too_low_for_the_bands_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"sample_rate=8000: expected more than 12800"):
-        describe(torch.zeros(1, 100), 8000)
+        compute_descriptors(torch.zeros(1, 100), 8000)
 
 
-def test_autocast_does_not_reach_inside() -> None:
+def test_autocast_has_no_effect() -> None:
     audio = noise(1, 20000)
     names = (*TOLERANCES, "onsets", "beats")
-    exact = {name: getattr(describe(audio), name) for name in names}
+    exact = {name: getattr(compute_descriptors(audio), name) for name in names}
     with torch.autocast("cpu", torch.bfloat16):
-        found = describe(audio)
+        found = compute_descriptors(audio)
         for name in names:
             torch.testing.assert_close(getattr(found, name), exact[name], atol=0, rtol=0)
 
 
-def test_doubles_are_heard_as_floats() -> None:
+def test_float64_gives_the_same_as_float32() -> None:
     audio = noise(1, 5000)
     torch.testing.assert_close(summaries(audio.double()), summaries(audio), atol=0, rtol=0)
 
@@ -268,10 +269,10 @@ def test_a_summary_has_its_columns_in_order() -> None:
 
 
 @pytest.mark.parametrize("frames", [50, 200])
-def test_slices_are_summarised_alone_in_any_batches(frames: int) -> None:
+def test_summaries_of_slices_do_not_depend_on_the_batch(frames: int) -> None:
     samples = frames * HOP_LENGTH
     slices = torch.from_numpy(piano(0))[: 3 * samples // 2].unfold(0, samples, samples // 5)
     rows = summaries(slices, batch_size=2)
     assert rows.shape == (len(slices), 153) and len(slices) == 3
-    alone = torch.cat([summary(describe(one[None])) for one in slices])
+    alone = torch.cat([summary(compute_descriptors(one[None])) for one in slices])
     torch.testing.assert_close(rows, alone, atol=1e-3, rtol=1e-4)

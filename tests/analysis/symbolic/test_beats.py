@@ -1,10 +1,10 @@
-"""Tempo, beats and metre: planted ones, played unevenly, and onsets without any."""
+"""Tempo, beats and metre of generated pieces, and of onsets without any."""
 
 import numpy as np
 import pytest
+from generated_pieces import changed, joined, melody, piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import changed, joined, melody, piece
 
 from amt.analysis.symbolic.beats import track_beats
 from amt.analysis.symbolic.metre import estimate_metre
@@ -13,7 +13,7 @@ from amt.notes import Notes
 
 @pytest.mark.parametrize("jitter", [0.0, 0.02])
 @pytest.mark.parametrize("bpm", [80, 100, 125, 140])
-def test_a_planted_tempo_is_found(bpm: float, jitter: float) -> None:
+def test_the_tempo_of_a_generated_piece_is_found(bpm: float, jitter: float) -> None:
     tempo, beats = track_beats(piece(bpm=bpm, jitter=jitter))
     assert tempo is not None
     assert tempo.bpm == pytest.approx(bpm, rel=0.02)
@@ -60,7 +60,7 @@ def random_onsets(count: int, seed: int) -> Notes:
     ],
     ids=["nothing", "one", "chord", "random 20", "random 100", "random 1000", "a month"],
 )
-def test_no_beat_is_invented(notes: Notes) -> None:
+def test_onsets_without_a_beat_have_none(notes: Notes) -> None:
     tempo, beats = track_beats(notes)
     assert tempo is None and len(beats) == 0
     assert estimate_metre(notes, beats) is None
@@ -69,7 +69,7 @@ def test_no_beat_is_invented(notes: Notes) -> None:
 @pytest.mark.parametrize(
     ("beats", "division", "signature"), [(2, 2, "2/4"), (3, 2, "3/4"), (4, 2, "4/4"), (2, 3, "6/8")]
 )
-def test_a_planted_metre_is_found(beats: int, division: int, signature: str) -> None:
+def test_the_metre_of_a_generated_piece_is_found(beats: int, division: int, signature: str) -> None:
     notes = piece(3, beats=beats, division=division, bpm=110, bars=24, jitter=0.015)
     metre = estimate_metre(notes, track_beats(notes)[1])
     assert metre is not None
@@ -85,7 +85,7 @@ def test_even_notes_have_a_tempo_but_no_metre() -> None:
     assert estimate_metre(notes, beats) is None
 
 
-def test_random_stress_makes_no_metre() -> None:
+def test_random_accents_have_no_metre() -> None:
     generator = np.random.default_rng(5)
     notes = melody(generator.integers(50, 80, 200).tolist())
     assert estimate_metre(notes, np.arange(200) * 0.5) is None

@@ -1,66 +1,66 @@
-"""Lines and motifs: what is planted is found with its times, in any key and at any tempo."""
+"""Melody lines and motifs: inserted patterns are found, in any key and at any tempo."""
 
 import numpy as np
 import pytest
+from generated_pieces import changed, melody, piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import changed, melody, piece
 
 from amt.analysis.symbolic.motifs import melodic_motifs, rhythmic_motifs
 from amt.analysis.symbolic.skyline import bass_line, skyline
 from amt.notes import Notes
 
-FIGURE = [0, 4, 7, 5, -1, 2, 11]
+PATTERN = [0, 4, 7, 5, -1, 2, 11]
 RHYTHM = [0.25, 0.25, 0.5, 1.0, 0.25, 0.75]
 
 
-def with_figure(seed: int = 0) -> tuple[Notes, list[float]]:
-    """Random notes with FIGURE among them at four heights, half a second a note; its times."""
+def with_pattern(seed: int = 0) -> tuple[Notes, list[float]]:
+    """Random notes with PATTERN among them at four heights, half a second a note; its times."""
     generator = np.random.default_rng(seed)
     pitches: list[int] = []
     times = []
     for root in (60, 65, 58, 63):
         pitches += generator.integers(50, 84, 12).tolist()
         times.append(len(pitches) * 0.5)
-        pitches += [root + step for step in FIGURE]
+        pitches += [root + step for step in PATTERN]
     return melody(pitches + generator.integers(50, 84, 12).tolist()), times
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_planted_figure_is_found_in_all_keys(seed: int) -> None:
-    notes, times = with_figure(seed)
+def test_an_inserted_pattern_is_found_in_all_keys(seed: int) -> None:
+    notes, times = with_pattern(seed)
     best = melodic_motifs(notes)[0]
-    assert best.steps == tuple(np.diff(FIGURE))
+    assert best.steps == tuple(np.diff(PATTERN))
     assert best.count == 4
     assert [start for start, _ in best.times] == times
-    assert [stop - start for start, stop in best.times] == [0.5 * (len(FIGURE) - 1)] * 4
+    assert [stop - start for start, stop in best.times] == [0.5 * (len(PATTERN) - 1)] * 4
     assert best.explained == pytest.approx(24 / (len(notes) - 1))
 
 
-def test_a_figure_in_the_bass_counts_with_those_above() -> None:
-    notes, times = with_figure(1)
-    bass = melody([24 + step for step in FIGURE], 0.5, start=60.0)
-    above = melody([90] * len(FIGURE), 0.5, start=60.0)
+def test_occurrences_in_melody_and_bass_are_one_motif() -> None:
+    notes, times = with_pattern(1)
+    bass = melody([24 + step for step in PATTERN], 0.5, start=60.0)
+    above = melody([90] * len(PATTERN), 0.5, start=60.0)
     columns = ("onset", "offset", "pitch", "velocity")
     tables = (notes, bass, above)
     both = Notes(*(np.concatenate([getattr(t, name) for t in tables]) for name in columns))
     best = melodic_motifs(both)[0]
-    assert best.steps == tuple(np.diff(FIGURE))
+    assert best.steps == tuple(np.diff(PATTERN))
     assert sorted(start for start, _ in best.times) == [*times, 60.0]
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 50), st.integers(-12, 12), st.sampled_from([0.5, 0.8, 1.5]))
-def test_motifs_know_neither_key_nor_tempo(seed: int, semitones: int, slower: float) -> None:
+def test_motifs_do_not_depend_on_key_and_tempo(seed: int, semitones: int, slower: float) -> None:
     notes = piece(seed, bars=8, jitter=0.0)
     moved = changed(notes, semitones)
     assert melodic_motifs(moved) == melodic_motifs(notes)
     assert rhythmic_motifs(moved) == rhythmic_motifs(notes)
-    stretched = [motif.steps for motif in melodic_motifs(changed(with_figure(seed)[0], 0, slower))]
-    assert stretched == [motif.steps for motif in melodic_motifs(with_figure(seed)[0])]
+    stretched = [motif.steps for motif in melodic_motifs(changed(with_pattern(seed)[0], 0, slower))]
+    assert stretched == [motif.steps for motif in melodic_motifs(with_pattern(seed)[0])]
 
 
-def test_a_planted_rhythm_is_found_whatever_the_pitches() -> None:
+def test_an_inserted_rhythm_is_found_for_any_pitches() -> None:
     generator = np.random.default_rng(1)
     lengths: list[float] = []
     for _ in range(6):
@@ -70,7 +70,7 @@ def test_a_planted_rhythm_is_found_whatever_the_pitches() -> None:
     steps = tuple(np.rint(2 * np.diff(np.log2(RHYTHM))).astype(int))
     best = rhythmic_motifs(melody(pitches, lengths))[0]
     assert best.count >= 5
-    # Chance may add a step at either end, or the planted one may begin after a step of its own.
+    # The motif may have another step at either end by chance, or begin one step later.
     assert set(_parts(steps, 4)) & set(_parts(best.steps, 4))
 
 
@@ -100,12 +100,12 @@ def test_occurrences_do_not_overlap_and_explain_each_note_once() -> None:
     ],
     ids=["nothing", "one", "same", "chromatic", "chord", "random"],
 )
-def test_no_motif_is_invented(notes: Notes) -> None:
+def test_notes_without_repetition_have_no_motifs(notes: Notes) -> None:
     assert melodic_motifs(notes) == []
     assert rhythmic_motifs(notes) == []
 
 
-def test_the_upper_line_leaves_out_what_a_held_note_covers() -> None:
+def test_the_melody_leaves_out_notes_below_a_held_note() -> None:
     onset = [0.0, 0.0, 0.5, 1.0, 2.0, 2.01]
     offset = [2.05, 0.5, 1.0, 1.5, 3.0, 3.0]
     notes = Notes(onset, offset, [72, 48, 60, 62, 71, 48], [64] * 6)

@@ -1,10 +1,10 @@
-"""Parts and chords: planted ones are found with their borders and names."""
+"""Sections and chords of generated pieces are found with their times and names."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from planted import MAJOR_NAMES, changed, joined, melody, piece
+from generated_pieces import MAJOR_NAMES, changed, joined, melody, piece
 
 from amt.analysis.symbolic.beats import track_beats
 from amt.analysis.symbolic.chords import estimate_chords
@@ -19,7 +19,7 @@ def labels(notes: Notes) -> list[str]:
     return [section.label for section in find_sections(notes)]
 
 
-def test_a_b_a_is_found() -> None:
+def test_the_form_a_b_a_is_found() -> None:
     notes = joined(THEME, OTHER, THEME)
     sections = find_sections(notes)
     assert [section.label for section in sections] == ["A", "B", "A"]
@@ -32,34 +32,34 @@ def test_a_b_a_is_found() -> None:
         assert one.stop == following.start
 
 
-def test_a_varied_return_bears_a_prime() -> None:
+def test_a_variant_has_a_prime() -> None:
     louder = changed(piece(3), velocity=12)
     assert labels(joined(THEME, OTHER, louder)) == ["A", "B", "A'"]
 
 
-def test_more_parts_than_two() -> None:
+def test_five_sections_with_three_letters() -> None:
     third = changed(piece(4, tonic=8, minor=True), semitones=12, velocity=20)
     assert labels(joined(THEME, OTHER, third, OTHER, THEME)) == ["A", "B", "C", "B", "A"]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_even_piece_is_one_part(seed: int) -> None:
+def test_a_uniform_piece_is_one_section(seed: int) -> None:
     assert labels(piece(seed, bars=48)) == ["A"]
 
 
-def test_without_notes_or_time_there_are_no_parts() -> None:
+def test_without_notes_or_duration_there_are_no_sections() -> None:
     assert find_sections(Notes.empty()) == []
     assert find_sections(Notes([1.0], [1.0], [60], [64])) == []
     assert labels(melody([60])) == ["A"]
 
 
-def test_novelty_stands_where_the_features_change() -> None:
+def test_novelty_peaks_where_the_features_change() -> None:
     features = np.repeat([[0.0, 0.0], [3.0, 1.0]], 30, axis=0)
     assert novelty(features).argmax() == 30
     assert novelty(features).max() == pytest.approx(0.5, abs=0.05)
 
 
-def test_planted_chords_are_found() -> None:
+def test_the_chords_of_a_generated_piece_are_found() -> None:
     notes = piece(5, bars=8)
     beats = track_beats(notes)[1]
     chords = estimate_chords(notes, beats)

@@ -1,4 +1,4 @@
-"""The whole description, and what can be counted."""
+"""The whole analysis of a piece, and its statistics."""
 
 import json
 import time
@@ -6,19 +6,19 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from generated_pieces import melody, piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import melody, piece
 
 from amt.analysis.pitch import pitch_class_seconds, pitch_name
-from amt.analysis.symbolic.patterns import describe_notes
+from amt.analysis.symbolic.note_analysis import analyse_notes
 from amt.analysis.symbolic.statistics import note_density, pedal_usage, pitch_range
 from amt.analysis.symbolic.viterbi import runs, viterbi_path
 from amt.notes import SOFT, SUSTAIN, Notes, Pedal
 
 
-def test_a_piece_is_described_in_plain_types() -> None:
-    found = describe_notes(piece(1, bars=24))
+def test_results_are_plain_types() -> None:
+    found = analyse_notes(piece(1, bars=24))
     plain = json.loads(json.dumps(asdict(found), allow_nan=False))
     assert plain["key"]["name"] == "C major"
     assert plain["tempo"]["bpm"] == pytest.approx(100, rel=0.02)
@@ -29,8 +29,8 @@ def test_a_piece_is_described_in_plain_types() -> None:
     assert plain["pedalling"] is None
 
 
-def test_nothing_is_said_of_no_notes() -> None:
-    plain = asdict(describe_notes(Notes.empty()))
+def test_results_without_notes_are_empty() -> None:
+    plain = asdict(analyse_notes(Notes.empty()))
     assert plain.pop("notes") == 0 and plain.pop("seconds") == 0
     assert all(value in (None, [], {}) for value in plain.values())
 
@@ -43,20 +43,20 @@ notes_tables = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(notes_tables)
-def test_any_table_is_described(columns: np.ndarray) -> None:
+def test_any_note_table_is_analysed(columns: np.ndarray) -> None:
     onset, seconds, pitch, velocity = columns
-    found = describe_notes(Notes(onset, onset + seconds, pitch, velocity))
+    found = analyse_notes(Notes(onset, onset + seconds, pitch, velocity))
     assert found.notes == len(onset)
     json.dumps(asdict(found), allow_nan=False)
 
 
-def test_a_long_piece_is_described_quickly() -> None:
+def test_a_long_piece_is_analysed_quickly() -> None:
     notes = piece(3, bars=500)
-    describe_notes(notes)
+    analyse_notes(notes)
     start = time.process_time()
-    describe_notes(notes)
+    analyse_notes(notes)
     assert notes.end > 1200
-    # A fifth of it on an idle machine.
+    # An idle machine needs a fifth of it.
     assert time.process_time() - start < 2
 
 
@@ -77,8 +77,13 @@ def test_density_and_dynamics() -> None:
     assert density.notes_per_second == 1
     assert (density.most_in_a_second, density.most_polyphony) == (3, 3)
     assert density.mean_polyphony == pytest.approx(4 / 2.5)
-    dynamics = describe_notes(notes).dynamics
+    dynamics = analyse_notes(notes).dynamics
     assert dynamics is not None and dynamics.mean == 60 and dynamics.soft < 60 < dynamics.loud
+
+
+def test_notes_with_almost_no_duration_have_no_density() -> None:
+    notes = Notes([0.0, 0.0], [0.0, 1e-308], [21, 21], [1, 1])
+    assert note_density(notes) is None
 
 
 def test_pedalling() -> None:
@@ -91,7 +96,7 @@ def test_pedalling() -> None:
     assert found.down == pytest.approx(0.3)
 
 
-def test_a_pedal_that_is_never_down_is_not_an_unknown_one() -> None:
+def test_an_unused_pedal_differs_from_missing_pedal_data() -> None:
     played = melody([60] * 4)
     up = Pedal(np.zeros(1), np.array([SUSTAIN]), np.zeros(1))
     soft = Pedal(np.zeros(1), np.array([SOFT]), np.array([127]))
@@ -103,7 +108,7 @@ def test_a_pedal_that_is_never_down_is_not_an_unknown_one() -> None:
 
 @settings(deadline=None)
 @given(notes_tables, st.lists(st.floats(-5, 60), min_size=2, max_size=6, unique=True))
-def test_sounding_seconds_against_their_definition(columns: np.ndarray, edges: list[float]) -> None:
+def test_pitch_class_seconds_by_definition(columns: np.ndarray, edges: list[float]) -> None:
     onset, seconds, pitch, velocity = columns
     notes = Notes(onset, onset + seconds, pitch, velocity)
     edges = sorted(edges)
@@ -115,7 +120,7 @@ def test_sounding_seconds_against_their_definition(columns: np.ndarray, edges: l
     assert pitch_class_seconds(notes, np.array(edges)) == pytest.approx(expected, abs=2e-6)
 
 
-def test_the_best_path_pays_for_its_changes() -> None:
+def test_viterbi_path_weighs_scores_against_changes() -> None:
     scores = np.array([[1, 0], [0.4, 0.5], [1, 0], [0, 1], [0, 1], [0, 1.0]])
     change = 1 - np.eye(2)
     assert viterbi_path(scores, 0.0 * change).tolist() == [0, 1, 0, 1, 1, 1]

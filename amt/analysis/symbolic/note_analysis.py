@@ -1,7 +1,6 @@
-"""What the notes of a piece say: key, tempo, metre, chords, motifs, sections and statistics.
+"""Analysis of the notes of a piece: key, tempo, metre, chords, motifs, sections and statistics.
 
-The notes may be transcribed or from MIDI. What they do not tell is None or empty, never a guess in
-disguise.
+The notes may be transcribed or from a MIDI file. Results without enough evidence are None or empty.
 """
 
 from __future__ import annotations
@@ -30,11 +29,12 @@ from amt.notes import Notes
 
 
 @dataclass(frozen=True)
-class Patterns:
-    """All that is found, in plain types: `dataclasses.asdict` of it can be written as JSON.
+class NoteAnalysis:
+    """Results in plain types: `dataclasses.asdict` of it can be written as JSON.
 
-    notes: how many. seconds: from the first onset to the last offset. beats: their times in
-    seconds. Each of the other fields is described where its type is.
+    notes: their number. seconds: from the first onset to the last offset. beats: times in seconds.
+    pitch_classes, intervals: of `pitch_class_shares`, `interval_counts`. The types of the other
+    fields describe them.
     """
 
     notes: int
@@ -56,10 +56,10 @@ class Patterns:
     pedalling: Pedalling | None
 
 
-def describe_notes(notes: Notes) -> Patterns:
-    """Everything that the modules of this room find in a note table."""
+def analyse_notes(notes: Notes) -> NoteAnalysis:
+    """Results of all modules of `amt.analysis.symbolic` for a note table."""
     tempo, beats = track_beats(notes)
-    return Patterns(
+    return NoteAnalysis(
         notes=len(notes),
         seconds=notes.end - float(notes.onset[0]) if len(notes) else 0.0,
         key=estimate_key(notes),

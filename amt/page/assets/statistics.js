@@ -1,8 +1,8 @@
-// Charts of what can be counted, and the table of descriptors.
+// Bar charts of pitch classes, intervals and velocities, and the table of descriptors.
 
 const UNITS = {
-  tempo: "beats a minute", onset_rate: "onsets a second", rms: "of full scale", zero_crossing_rate: "a sample",
-  centroid: "Hz", bandwidth: "Hz", contrast: "dB", mel: "dB", chroma: "of the strongest",
+  tempo: "beats per minute", onset_rate: "onsets per second", rms: "of full scale", zero_crossing_rate: "per sample",
+  centroid: "Hz", bandwidth: "Hz", contrast: "dB", mel: "dB", chroma: "of the maximum",
 };
 
 function chart(name, labels, values, describe) {
@@ -12,23 +12,23 @@ function chart(name, labels, values, describe) {
   const step = 320 / values.length;
   const bars = values.map((value, index) => {
     const height = (120 * value) / highest;
-    const bar = drawing("rect", { x: index * step + 1, y: 126 - height, width: Math.max(step - 2, 1), height, rx: 2 });
-    bar.append(drawing("title", {}, describe(index)));
+    const bar = svgElement("rect", { x: index * step + 1, y: 126 - height, width: Math.max(step - 2, 1), height, rx: 2 });
+    bar.append(svgElement("title", {}, describe(index)));
     return bar;
   });
   const texts = labels.map((label, index) =>
-    drawing("text", { x: (index + 0.5) * step, y: 142, "text-anchor": "middle" }, label));
-  const best = values.indexOf(Math.max(...values));
-  const picture = drawing("svg", { viewBox: "0 0 320 150", role: "img", "aria-label": `Most: ${describe(best)}` },
-    drawing("line", { x1: 0, y1: 126.5, x2: 320, y2: 126.5 }), ...bars, ...texts);
-  figure.append(element("div", { className: "chart" }, picture));
+    svgElement("text", { x: (index + 0.5) * step, y: 142, "text-anchor": "middle" }, label));
+  const largest = values.indexOf(Math.max(...values));
+  const svg = svgElement("svg", { viewBox: "0 0 320 150", role: "img", "aria-label": `Largest: ${describe(largest)}` },
+    svgElement("line", { x1: 0, y1: 126.5, x2: 320, y2: 126.5 }), ...bars, ...texts);
+  figure.append(element("div", { className: "chart" }, svg));
 }
 
-function tellCounts() {
-  const shares = Object.values(patterns.pitch_classes);
+function showStatistics() {
+  const shares = Object.values(analysis.pitch_classes);
   chart("pitch_classes", LETTERS, shares, (index) => `${LETTERS[index]}: ${percent(shares[index])}`);
   const widths = Array.from({ length: 25 }, (_, index) => index - 12);
-  const counts = Object.keys(patterns.intervals).length ? widths.map((width) => patterns.intervals[width] ?? 0) : [];
+  const counts = Object.keys(analysis.intervals).length ? widths.map((width) => analysis.intervals[width] ?? 0) : [];
   const signed = (width) => (width > 0 ? `+${width}` : String(width).replace("-", "−"));
   chart("intervals", widths.map((width) => (width % 3 ? "" : signed(width))), counts,
     (index) => `${signed(widths[index])} semitones: ${plural(counts[index], "time")}`);
@@ -38,10 +38,10 @@ function tellCounts() {
     (bin) => `${8 * bin} to ${8 * bin + 7}: ${plural(loudness[bin], "note")}`);
 }
 
-function tellSummary() {
-  const rows = Object.entries(portrait.sound).map(([name, value]) => {
+function showDescriptors() {
+  const rows = Object.entries(description.descriptors).map(([name, value]) => {
     const unit = UNITS[name] ?? UNITS[name.split("_")[0]] ?? "";
     return element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, String(value)), element("td", {}, unit));
   });
-  byId("summary").append(element("tbody", {}, ...rows));
+  byId("descriptors").append(element("tbody", {}, ...rows));
 }
