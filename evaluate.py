@@ -1,4 +1,4 @@
-"""Score a checkpoint on whole pieces: python evaluate.py ckpt=PATH [data=maps data.root=...]."""
+"""Score a checkpoint on whole pieces: python evaluate.py ckpt=PATH. All settings: --help."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from amt.data.datamodule import PianoDataModule
+from amt.data.locations import require_folders
 from amt.device import keep_freed_memory, pick_device
 from amt.evaluation.tables import write_report
 from amt.training.finish import read_recipe, score
 
-# All that a checkpoint may name as its data: it comes from strangers, and Hydra calls any name.
+# The only classes that a checkpoint may name as its data: Hydra would call any function, and a
+# checkpoint may come from anyone.
 DATA_TARGETS = {
     "amt.data.datamodule.PianoDataModule",
     "amt.data.sources.folder.Folder",
@@ -30,7 +32,7 @@ DATA_TARGETS = {
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(config: DictConfig) -> None:
-    """Compose, rebuild everything from the checkpoint, score, report."""
+    """Score a checkpoint. Wrong input ends in one line."""
     try:
         run(config)
     except (ValueError, OSError, OmegaConfBaseException, InstantiationException) as error:
@@ -53,15 +55,17 @@ def run(config: DictConfig) -> None:
 
 
 def _folder(checkpoint: Path) -> Path:
-    """Where scores go: into the run that the checkpoint is from, else below this folder."""
+    """Where scores go: into the run of the checkpoint, else below the current folder."""
     if checkpoint.parent.name == "checkpoints":
         return checkpoint.parent.parent / "evaluation"
     return Path("evaluation", checkpoint.stem)
 
 
 def _data_config(config: DictConfig) -> Any:
-    """The data that was asked for, else the data that the checkpoint was trained with."""
-    if config.get("data"):
+    """The data of the command line, else the data that the checkpoint was trained with."""
+    if "_target_" in (config.get("data") or {}):
+        resolved = OmegaConf.to_container(config, resolve=True)
+        require_folders(OmegaConf.to_container(config), resolved)
         return config.data
     data = {**read_recipe(Path(config.ckpt))["data"], "augmentation": None}
     for target in _targets(data):

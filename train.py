@@ -1,18 +1,28 @@
-"""Train a transcriber: python train.py model=lstm. Everything to choose from: --help."""
+"""Train a transcription model: python train.py model=lstm. All settings: python train.py --help."""
 
 from __future__ import annotations
 
-from functools import reduce
+import importlib
+import secrets
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import hydra
 import lightning as L
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import instantiate
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from amt.data.datamodule import PianoDataModule
+from amt.data.locations import require_folders
 from amt.data.manifest import CacheError
 from amt.data.pieces import SourceError, Split
 from amt.device import fastest_precision, keep_freed_memory, pick_device
@@ -20,62 +30,80 @@ from amt.errors import one_line
 from amt.evaluation.tables import write_report
 from amt.io.audio import AudioError
 from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
-from amt.models.cost import measure
-from amt.training.finish import read_recipe, save_checkpoint, score, tune_checkpoint
+from amt.models.cost import network_cost
+from amt.training.finish import best_score, read_recipe, save_checkpoint, score, tune_checkpoint
 from amt.training.module import TranscriptionModule
+from amt.training.resume import check_same_run, load_weights
 from amt.training.tracking import finish, log_evaluation
 
-# Parts whose output is zero before training: `init=` accepts weights that lack them.
-ZERO_AT_START = ("network.global_context.", "network.skip_heads.", "network.velocity_head.")
-RESUMED = ("data", "features", "model", "module", "seed", "trainer.max_epochs")
+# Warnings of Lightning about what is intended here, or about itself.
+IGNORED_WARNINGS = (".*logs directory .* exists", ".*treespec", ".*does not have many workers")
+
+# Overrides that need an optional package: the module that must be there, and how to install it.
+OPTIONAL = {
+    "sweep=optuna": ("hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
+    "hydra/sweeper=optuna": ("hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
+    "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "amt[sweep]"),
+    "logger=tensorboard": ("tensorboard", "tensorboard"),
+}
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(config: DictConfig) -> float:
-    """Train; returns the score that sweeps maximise. A wrong input ends in one line."""
+    """Train; returns the best validation score, which sweeps maximise. Wrong input: one line."""
     try:
         return run(config)
-    except (SourceError, CacheError, CheckpointError, AudioError, OSError) as error:
+    except InstantiationException as error:
+        reason = one_line(error.__cause__ or error, 300)
+        raise SystemExit(f"train.py: {reason}") from None
+    except (
+        SourceError, CacheError, CheckpointError, AudioError, MisconfigurationException, OSError
+    ) as error:  # fmt: skip
         raise SystemExit(f"train.py: {error}") from None
 
 
 def run(config: DictConfig) -> float:
-    """Seed, instantiate, fit, report."""
+    """Seed, instantiate, train, tune, score."""
+    for message in IGNORED_WARNINGS:
+        warnings.filterwarnings("ignore", message)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
+        return _run_in_own_process(config)
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
+    require_folders(OmegaConf.to_container(config), _plain(config))
     data: PianoDataModule = instantiate(config.data, _convert_="all")
     if "fit" in config.model:
         return _fit(config, data)
-    if config.resume:
-        _go_on(config)
-    try:
-        module = TranscriptionModule(**_hyperparameters(config))
-    except ValueError as error:
-        raise SystemExit(f"train.py: {error}") from None
+    return _train(config, data)
+
+
+def _train(config: DictConfig, data: PianoDataModule) -> float:
+    """Train a network by gradients, then report; returns the best validation score."""
+    _prepare_resuming(config)
+    module = build_module(config)
     if config.init:
-        _start_from(module, Path(config.init))
+        load_weights(module, Path(config.init))
     trainer = build_trainer(config)
     if trainer.is_global_zero:
-        print(f"{config.name}: {measure(module.front_end, module.network)}")
+        print(f"{config.name}: {network_cost(module.front_end, module.network)}")
     try:
         trainer.fit(module, datamodule=data, ckpt_path=config.resume, weights_only=True)
         if config.evaluate and trainer.is_global_zero:
-            best = Path(trainer.checkpoint_callback.best_model_path)
-            _report(config, best, trainer.loggers, data)
+            _report_best(config, trainer, data)
     except BaseException:
         finish(trainer.loggers, failed=True)
         raise
     finish(trainer.loggers)
-    return float(trainer.checkpoint_callback.best_model_score or 0.0)
+    return float(getattr(trainer.checkpoint_callback, "best_model_score", None) or 0.0)
 
 
 def _fit(config: DictConfig, data: PianoDataModule) -> float:
-    """Fit a model that needs no gradients, then report as for any other."""
+    """Fit a model that is not trained by gradients, then report; returns its score."""
     if config.resume or config.init:
-        raise CheckpointError(f"{config.name} is fitted in one go: leave out resume and init")
+        raise CheckpointError(f"{config.name} is fitted, not trained: leave out resume and init")
     data.prepare_data()
     data.setup("fit")
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain = _plain(config)
     model = {"features": plain["features"], **plain["model"]}
     fit = instantiate(model.pop("fit"), _convert_="all")
     try:
@@ -85,7 +113,7 @@ def _fit(config: DictConfig, data: PianoDataModule) -> float:
     checkpoint["hyper_parameters"]["recipe"] = plain
     path = Path(config.output_dir, "checkpoints", "best.ckpt")
     save_checkpoint(path, checkpoint)
-    loggers = list(instantiate(config.logger).values())
+    loggers = _loggers(config)
     try:
         best = _report(config, path, loggers, data) if config.evaluate else 0.0
     except BaseException:
@@ -95,48 +123,58 @@ def _fit(config: DictConfig, data: PianoDataModule) -> float:
     return best
 
 
-def _go_on(config: DictConfig) -> None:
-    """Keep on writing the checkpoints of the resumed run, which knows its best score.
+def _run_in_own_process(config: DictConfig) -> float:
+    """One run of a multirun whose trainer starts processes; returns its best validation score.
+
+    Lightning starts them with the command line of this process, which would repeat the multirun.
+    """
+    overrides = HydraConfig.get().overrides.task
+    folder = f"hydra.run.dir='{config.output_dir}'"
+    words = [sys.executable, __file__, *overrides, folder, "hydra.mode=RUN"]
+    done = subprocess.run(words, check=False)
+    if done.returncode:
+        raise SystemExit(f"train.py: the run in {config.output_dir} failed")
+    return best_score(Path(config.output_dir, "checkpoints", "last.ckpt"))
+
+
+def _prepare_resuming(config: DictConfig) -> None:
+    """For resume=PATH: the same checkpoint folder and W&B run as before; else a new W&B run.
 
     Raises CheckpointError where a setting that shapes the run differs.
     """
+    wandb = config.get("logger", {}).get("wandb", {})
+    if wandb and not wandb.id:
+        wandb.id = secrets.token_hex(4)
+    if not config.resume:
+        return
     checkpoint = Path(config.resume).resolve()
-    recipe, plain = read_recipe(checkpoint), OmegaConf.to_container(config, resolve=True)
-    for callback in config.callbacks.values():
+    recipe = read_recipe(checkpoint)
+    check_same_run(checkpoint, recipe, _plain(config))
+    for callback in config.get("callbacks", {}).values():
         if "dirpath" in callback:
             callback.dirpath = str(checkpoint.parent)
-    for name in RESUMED:
-        before, now = (reduce(dict.__getitem__, name.split("."), c) for c in (recipe, plain))
-        if before != now:
-            raise CheckpointError(
-                f"{checkpoint} was trained with another {name} ({before}); repeat the overrides of "
-                "its run, or start a new run from its weights with init=PATH"
-            )
+    if wandb:
+        wandb.id = recipe.get("logger", {}).get("wandb", {}).get("id") or wandb.id
 
 
-def _start_from(module: TranscriptionModule, path: Path) -> None:
-    """Give the network the weights of a checkpoint; parts that start silent may be new.
-
-    Raises CheckpointError where the weights do not fit.
-    """
-    state = read_checkpoint(path).get("state_dict", {})
-    own = module.state_dict()
-    new = [name for name in own if name.startswith(ZERO_AT_START) and name not in state]
-    try:
-        module.load_state_dict({**state, **{name: own[name] for name in new}})
-    except (RuntimeError, AttributeError, TypeError) as error:
-        wrong = one_line(error)
-        raise CheckpointError(f"{path}: its weights do not fit this model ({wrong})") from error
+def _report_best(config: DictConfig, trainer: L.Trainer, data: PianoDataModule) -> None:
+    """Tune and score the best checkpoint of a training, if it saved one."""
+    best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    if not best:
+        why = "fast_dev_run" if trainer.fast_dev_run else "no validation, or no checkpoint callback"
+        print(f"No checkpoint was saved ({why}): nothing was tuned or scored.")
+        return
+    _report(config, Path(best), trainer.loggers, data)
 
 
 def _report(
     config: DictConfig, checkpoint: Path, loggers: list[Logger], data: PianoDataModule
 ) -> float:
-    """Thresholds into the checkpoint, scores of the test pieces, what to type next.
+    """Tune the thresholds of a checkpoint, score the test pieces, print what to type next.
 
-    Returns the score that counts.
+    Returns the mean note F1, or the accuracy of a slice classifier.
     """
-    device = pick_device()
+    device = pick_device("cpu" if config.trainer.accelerator == "cpu" else "auto")
     transcribes = not is_slice_classifier(read_checkpoint(checkpoint))
     if transcribes:
         tune_checkpoint(checkpoint, data, device)
@@ -150,11 +188,20 @@ def _report(
     return evaluation.means.get("note_f1" if transcribes else "accuracy", 0.0)
 
 
-def _hyperparameters(config: DictConfig) -> dict[str, Any]:
-    """Plain types only: this is what the checkpoint will hold."""
-    plain = OmegaConf.to_container(config, resolve=True)
-    model = {"features": plain["features"], **plain["model"]}
-    return {"model": model, "decoder": plain["decoder"], **plain["module"], "recipe": plain}
+def build_module(config: DictConfig) -> TranscriptionModule:
+    """The network with its loss, optimiser and schedule. Its hyper-parameters are plain types."""
+    plain = _plain(config)
+    try:
+        return TranscriptionModule(
+            model={"features": plain["features"], **plain["model"]},
+            decoder=plain["decoder"],
+            loss=plain["loss"],
+            optimizer=instantiate(config.optimizer, _convert_="all"),
+            schedule=instantiate(config.schedule, _convert_="all"),
+            recipe=plain,
+        )
+    except ValueError as error:
+        raise SystemExit(f"train.py: {error}") from None
 
 
 def build_trainer(config: DictConfig) -> L.Trainer:
@@ -162,13 +209,37 @@ def build_trainer(config: DictConfig) -> L.Trainer:
     with open_dict(config.trainer):
         if config.trainer.precision == "auto":
             config.trainer.precision = fastest_precision(config.trainer.accelerator)
+    loggers = [] if config.trainer.get("fast_dev_run") else _loggers(config)
+    callbacks = instantiate(config.get("callbacks", {}), _convert_="all").values()
     return instantiate(
         config.trainer,
-        logger=list(instantiate(config.logger).values()),
-        callbacks=list(instantiate(config.callbacks).values()),
+        logger=loggers,
+        callbacks=[c for c in callbacks if loggers or not isinstance(c, LearningRateMonitor)],
         _convert_="all",
     )
 
 
+def _loggers(config: DictConfig) -> list[Logger]:
+    """The loggers of the configuration, without those that are switched off."""
+    loggers = instantiate(config.get("logger", {}), _convert_="all").values()
+    return [logger for logger in loggers if logger is not None]
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain types, references resolved."""
+    return OmegaConf.to_container(config, resolve=True)
+
+
+def _require_packages(words: list[str]) -> None:
+    """End in one line where a word of the command line needs a package that is not installed."""
+    for word in sorted(OPTIONAL.keys() & set(words)):
+        module, package = OPTIONAL[word]
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError:
+            sys.exit(f"train.py: {word} needs a package that is missing: pip install '{package}'")
+
+
 if __name__ == "__main__":
+    _require_packages(sys.argv[1:])
     main()

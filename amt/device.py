@@ -1,4 +1,4 @@
-"""The machine at hand: which device and precision to compute in, and what makes it fast."""
+"""Which device and precision to compute in, and a memory setting that makes CPUs faster."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`, or the best there is. Raises ValueError where it cannot be used."""
+    """The device called `name`; "auto": an NVIDIA or Apple GPU where there is one, else the CPU.
+
+    Raises ValueError where the device cannot be used.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(_best_device())
     try:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -28,8 +31,17 @@ def pick_device(name: str = "auto") -> torch.device:
         ) from error
 
 
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The precision called `name`, or the fastest that a network runs well in on `device`."""
+    """The precision called `name`; "auto": the fastest in which a network runs well on `device`.
+
+    Raises ValueError for an unknown name.
+    """
     if name not in PRECISIONS:
         raise ValueError(f"precision {name!r}: expected one of {', '.join(PRECISIONS)}")
     if name == "auto":
@@ -39,10 +51,10 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library keep large blocks that are freed, for the next step to use again.
+    """Let the C library keep freed large blocks for the next training step.
 
-    By default glibc gives them back, and the kernel clears every page anew: a third of a training
-    step on a CPU. Returns whether the C library took the settings (only glibc on Linux has them).
+    By default glibc returns them to the kernel, which clears every page again: a third of a
+    training step on a CPU. Returns whether the settings were taken (only glibc on Linux has them).
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -54,15 +66,17 @@ def keep_freed_memory() -> bool:
 
 
 def fastest_precision(accelerator: str = "auto") -> str:
-    """Lightning's name of the fastest precision that trains well here.
+    """Lightning's name of the fastest precision in which training works well on `accelerator`.
 
-    bfloat16 where the device multiplies it in hardware, else 32 bits; never 16-bit floats, whose
+    bfloat16 where the device multiplies it in hardware, else 32 bits; never float16, in which
     gradients vanish without a scaler.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return (
             "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
         )
+    if accelerator == "auto" and torch.backends.mps.is_available():
+        return "32-true"
     if accelerator in ("auto", "cpu") and _cpu_has_bfloat16():
         return "bf16-mixed"
     return "32-true"

@@ -1,9 +1,12 @@
-"""Every configuration composes, and what it describes can be made."""
+"""Every configuration composes, and what it describes can be instantiated."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
+import sys
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -12,28 +15,22 @@ import lightning as L
 import pytest
 from hydra.errors import HydraException
 from hydra.utils import instantiate
-from hydra_configs import CONF, ROOT, choices, composed, with_hydra
+from hydra_configs import CONF, ROOT, choices, composed, with_hydra, without_hydra
 from omegaconf import DictConfig, OmegaConf
 
 from amt.baselines.slice_classifier import SliceFit
 from amt.baselines.svm import SvmFit
 from amt.data.datamodule import PianoDataModule
+from amt.data.locations import FOLDERS, require_folders
+from amt.data.pieces import SourceError
 from amt.decoding.peaks import Decoder
 from amt.models.build import build_model
-from amt.training.module import TranscriptionModule
+from amt.training.losses import Loss
+from amt.training.module import parameter_groups
 
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "local")
 NESTED = ("model/trunk", "model/temporal")
 OPTIONS = [(group, choice) for group in [*GROUPS, *NESTED] for choice in choices(group)]
-PLACES = {
-    "maps": ["data.root=/recordings"],
-    "maestro": ["data.root=/recordings"],
-    "folder": ["data.root=/recordings"],
-    "mixture": ["data.paths.maps=/a", "data.paths.maestro=/b", "data.paths.pianos=[/c,/d]"],
-    "open": ["data.paths.pianos=[/c,/d]"],
-    "left_out": ["data.paths.maestro=/b", "data.paths.pianos=[/c]"],
-    "thresholds": ["data.paths.maps=/a", "data.paths.maestro=/b", "data.paths.pianos=[/c,/d]"],
-}
 SOURCES = {
     "mixture": ["maps", "maestro", "synthetic"],
     "open": ["builtin", "sampled"],
@@ -58,16 +55,38 @@ def train() -> ModuleType:
     return script("train")
 
 
-def with_root(group: str, choice: str) -> list[str]:
-    """A choice, and the place of the recordings where it needs one."""
+@pytest.fixture(autouse=True)
+def no_folders_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AMT_")]:
+        monkeypatch.delenv(name)
+
+
+def folders(group: str, choice: str) -> list[str]:
+    """Overrides for all folders that an option and the data that it chooses need."""
     text = (CONF / group / f"{choice}.yaml").read_text("utf-8")
-    chosen = [choice] if group == "data" else re.findall(r"override /data: (\w+)", text)
-    return [f"{group}={choice}", *[place for name in chosen for place in PLACES.get(name, [])]]
+    for data in re.findall(r"override /data: (\w+)", text):
+        text += (CONF / "data" / f"{data}.yaml").read_text("utf-8")
+    named = sorted(set(re.findall(r"\$\{paths\.(\w+)\}", text)) & set(FOLDERS))
+    return [f"paths.{name}=/{name}" for name in named]
+
+
+def with_folders(group: str, choice: str) -> list[str]:
+    """An option, and the folders that it needs."""
+    return [f"{group}={choice}", *folders(group, choice)]
+
+
+NEEDED = [
+    (group, choice, folder)
+    for group in ("data", "experiment")
+    for choice in choices(group)
+    for folder in folders(group, choice)
+]
 
 
 def plain(config: DictConfig) -> dict:
-    """Plain types; raises where a value that must be given is missing."""
-    return OmegaConf.to_container(config, throw_on_missing=True)
+    """Plain types without `paths`; raises where another value that must be given is missing."""
+    used = OmegaConf.masked_copy(config, [key for key in config if key != "paths"])
+    return OmegaConf.to_container(used, throw_on_missing=True)
 
 
 def read(name: str) -> dict:
@@ -77,23 +96,27 @@ def read(name: str) -> dict:
 
 @pytest.mark.parametrize(("group", "choice"), OPTIONS)
 def test_every_option_gives_a_complete_configuration(group: str, choice: str) -> None:
-    config = plain(composed(with_root(group, choice)))
+    config = plain(composed(with_folders(group, choice)))
     assert config["name"] and config["output_dir"] == "runs/test"
     Decoder(**config["decoder"])
-    assert config["module"]["loss"]["weights"]
+    Loss(**config["loss"])
 
 
 @pytest.mark.parametrize("choice", [c for c in choices("experiment") if c != "none"])
 def test_every_experiment_makes_a_model_and_has_a_name(choice: str, train: ModuleType) -> None:
-    config = composed(with_root("experiment", choice))
+    config = composed(with_folders("experiment", choice))
     assert config.name in {choice, *choices("model")}
-    module = TranscriptionModule(**train._hyperparameters(config))
+    module = train.build_module(config)
     assert sum(p.numel() for p in module.parameters()) > 10_000
+    optimizer = module.make_optimizer(parameter_groups(module.network))
+    rate = optimizer.param_groups[0]["lr"]
+    assert rate == config.optimizer.lr
+    module.make_schedule(optimizer, total_steps=10)
 
 
 @pytest.mark.parametrize("choice", choices("data"))
 def test_every_data_set_makes_a_data_module(choice: str) -> None:
-    config = composed(with_root("data", choice))
+    config = composed(with_folders("data", choice))
     data = instantiate(config.data, _convert_="all")
     assert isinstance(data, PianoDataModule)
     assert list(data.sources) == SOURCES.get(choice, [choice])
@@ -112,9 +135,59 @@ def test_every_trainer_can_be_made(choice: str, train: ModuleType, tmp_path: Pat
     config = composed([*overrides, f"output_dir={tmp_path}"])
     trainer = train.build_trainer(config)
     assert isinstance(trainer, L.Trainer)
-    assert trainer.world_size == {"default": 1, "ddp": 2}[choice]
+    assert trainer.world_size == (2 if choice == "ddp" else 1)
     assert trainer.gradient_clip_val == 1.0
     assert Path(trainer.checkpoint_callback.dirpath) == tmp_path / "checkpoints"
+
+
+def test_callbacks_and_loggers_are_chosen_one_by_one(train: ModuleType, tmp_path: Path) -> None:
+    words = ["trainer=cpu", f"output_dir={tmp_path}"]
+    rich = composed([*words, "logger=csv", "callbacks=[default,early_stopping,rich_progress_bar]"])
+    names = {type(callback).__name__ for callback in train.build_trainer(rich).callbacks}
+    assert {"EarlyStopping", "RichProgressBar", "EMAWeightAveraging"} <= names
+    assert "TQDMProgressBar" not in names
+    for overrides in (["logger=none"], ["~logger"], ["~logger", "~callbacks.plots"]):
+        trainer = train.build_trainer(composed([*words, *overrides]))
+        assert trainer.loggers == []
+        names = {type(callback).__name__ for callback in trainer.callbacks}
+        assert "LearningRateMonitor" not in names and "EMAWeightAveraging" in names
+
+
+@pytest.mark.parametrize(
+    ("choice", "kinds"),
+    [("none", []), ("csv", ["CSVLogger"]), ("tensorboard", ["CSVLogger", "TensorBoardLogger"])],
+)
+def test_every_logger_can_be_made(
+    choice: str, kinds: list[str], train: ModuleType, tmp_path: Path
+) -> None:
+    config = composed([f"logger={choice}", f"output_dir={tmp_path}"])
+    assert [type(logger).__name__ for logger in train._loggers(config)] == kinds
+
+
+def test_tags_reach_wandb(
+    train: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    config = composed(["tags=[baseline,lstm]", f"output_dir={tmp_path}"])
+    assert train._loggers(config)[1]._wandb_init["tags"] == ["baseline", "lstm"]
+
+
+@pytest.mark.parametrize(
+    ("word", "module", "package"),
+    [
+        ("sweep=optuna", "hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
+        ("hydra/launcher=joblib", "hydra_plugins.hydra_joblib_launcher", "amt[sweep]"),
+        ("logger=tensorboard", "tensorboard", "tensorboard"),
+    ],
+)
+def test_a_missing_package_is_one_line_that_says_how_to_install_it(
+    word: str, module: str, package: str, train: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train._require_packages(["model=lstm", word])
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SystemExit, match=re.escape(f"pip install '{package}'")) as end:
+        train._require_packages(["model=lstm", word])
+    assert "\n" not in str(end.value)
 
 
 def test_debug_runs_are_short() -> None:
@@ -123,6 +196,7 @@ def test_debug_runs_are_short() -> None:
     overfit = composed(["debug=overfit"])
     assert overfit.augment is None
     assert overfit.data.repeat and not usual.data.repeat
+    assert composed(["debug=profile"]).trainer.profiler == "simple"
 
 
 def test_sweep_searches_what_the_configuration_has() -> None:
@@ -162,7 +236,7 @@ def test_what_is_fitted_can_be_made(choice: str, kind: type) -> None:
 
 @pytest.mark.parametrize("choice", [None, *choices("data")])
 def test_evaluation_composes_with_and_without_data(choice: str | None) -> None:
-    overrides = with_root("data", choice) if choice else []
+    overrides = with_folders("data", choice) if choice else []
     config = plain(composed(["ckpt=best.ckpt", *overrides], "evaluate"))
     assert config["split"] == "test"
     assert ("data" in config) == (choice is not None)
@@ -174,7 +248,9 @@ def test_evaluation_composes_with_and_without_data(choice: str | None) -> None:
         ("model=lstmm", "Available options in 'model'"),
         ("experiment=mel", "mel_transformer"),
         ("modle=lstm", r"Could not override 'modle'"),
-        ("module.learnig_rate=1", r"Could not override 'module.learnig_rate'"),
+        ("optimizer=sgd", "Available options in 'optimizer'"),
+        ("schedule=step", "Available options in 'schedule'"),
+        ("optimizer.learnig_rate=1", r"Could not override 'optimizer.learnig_rate'"),
         ("trainer.max_step=1", r"Could not override 'trainer.max_step'"),
         ("model.trunk.channel=1", r"Could not override 'model.trunk.channel'"),
         ("data.sources.synthetic.sede=1", r"Could not override"),
@@ -186,16 +262,60 @@ def test_a_typo_gets_a_hint(typo: str, hint: str) -> None:
         composed([typo])
 
 
-@pytest.mark.parametrize(("choice", "place"), [(c, p) for c in PLACES for p in PLACES[c]])
-def test_a_data_set_without_its_place_is_an_error_that_names_it(choice: str, place: str) -> None:
-    others = [other for other in PLACES[choice] if other != place]
-    name = re.escape(place.partition("=")[0])
-    with pytest.raises(Exception, match=name):
-        plain(composed([f"data={choice}", *others]))
+@pytest.mark.parametrize(("group", "choice", "folder"), NEEDED)
+def test_a_missing_folder_is_named_with_what_to_type(group: str, choice: str, folder: str) -> None:
+    others = [other for other in folders(group, choice) if other != folder]
+    whole = with_hydra([f"{group}={choice}", *others])
+    key = folder.partition("=")[0]
+    with pytest.raises(SourceError, match=re.escape(key)) as error:
+        require_folders(plain_with_references(whole), resolved(whole))
+    assert f"type {key}=DIR" in str(error.value) and "\n" not in str(error.value)
+    complete = with_hydra([f"{group}={choice}", *others, folder])
+    require_folders(plain_with_references(complete), resolved(complete))
+
+
+def plain_with_references(whole: DictConfig) -> dict:
+    return OmegaConf.to_container(without_hydra(whole))
+
+
+def resolved(whole: DictConfig) -> dict:
+    return OmegaConf.to_container(
+        OmegaConf.masked_copy(whole, ["paths", "data", "augment", "seed"]), resolve=True
+    )
+
+
+def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FOLDERS:
+        monkeypatch.setenv(f"AMT_{name.upper()}", f"/{name}")
+    monkeypatch.setenv("AMT_PIANOS", os.pathsep.join(["/one", "/two"]))
+    monkeypatch.setenv("AMT_CACHE", "/cache")
+    config = composed(["experiment=base"])
+    data = instantiate(config.data, _convert_="all")
+    assert data.sources["maps"].root == "/maps" and data.sources["maestro"].rooms == "/rooms"
+    assert data.sources["maestro"].render == ["/one", "/two"]
+    assert data.augmentation.impulse_responses == "/rooms" and data.augmentation.noises == "/noises"
+    assert {root.parent for root in data.caches} == {Path("/cache")}
+    assert composed(["experiment=base", "paths.maps=/mine"]).data.sources.maps.root == "/mine"
+
+
+@pytest.mark.parametrize("script", ["config", "evaluate"])
+def test_folders_come_from_a_local_file(script: str, tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(CONF, conf, ignore=shutil.ignore_patterns("local"))
+    (conf / "local").mkdir()
+    text = "# @package _global_\npaths: {maps: /data/MAPS}\n"
+    (conf / "local" / "default.yaml").write_text(text)
+    words = ["data=maps", *(["ckpt=x"] if script == "evaluate" else [])]
+    assert composed(words, script, conf).data.sources.maps.root == "/data/MAPS"
+    assert composed([*words, "data.root=/mine"], script, conf).data.sources.maps.root == "/mine"
+
+
+def test_git_ignores_the_local_file() -> None:
+    assert "/conf/local/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
 
 
 def test_the_mixture_plays_on_the_given_pianos_and_validates_on_real_recordings() -> None:
-    config = composed([*with_root("data", "mixture"), "data.paths.rooms=/e"])
+    config = composed([*with_folders("data", "mixture"), "paths.pianos=[/c,/d]", "data.rooms=/e"])
     data = instantiate(config.data, _convert_="all")
     maestro, maps = data.sources["maestro"], data.sources["maps"]
     assert list(maestro.render) == ["/c", "/d"] and maestro.rooms == "/e"
@@ -206,7 +326,7 @@ def test_the_mixture_plays_on_the_given_pianos_and_validates_on_real_recordings(
 
 def test_thresholds_are_chosen_on_other_performances_than_those_left_out() -> None:
     tuned, left_out = (
-        instantiate(composed(with_root("data", choice)).data.sources, _convert_="all")[source]
+        instantiate(composed(with_folders("data", choice)).data.sources, _convert_="all")[source]
         for choice, source in (("thresholds", "maestro"), ("left_out", "left_out"))
     )
     assert tuned.splits == left_out.splits == ["validation"] and tuned.seed == left_out.seed
@@ -214,7 +334,7 @@ def test_thresholds_are_chosen_on_other_performances_than_those_left_out() -> No
 
 
 def test_what_is_open_reads_no_recordings() -> None:
-    data = instantiate(composed(with_root("data", "open")).data, _convert_="all")
+    data = instantiate(composed(with_folders("data", "open")).data, _convert_="all")
     assert {type(source).__name__ for source in data.sources.values()} == {"Synthetic"}
     assert all(source.validation > 0 for source in data.sources.values())
     assert len({source.seed for source in data.sources.values()}) == 2
@@ -223,6 +343,6 @@ def test_what_is_open_reads_no_recordings() -> None:
 def test_a_checkpoint_can_name_every_source() -> None:
     evaluate = script("evaluate")
     for choice in choices("data"):
-        config = OmegaConf.to_container(composed(with_root("data", choice)).data)
+        config = OmegaConf.to_container(composed(with_folders("data", choice)).data)
         config["augmentation"] = None
         assert set(evaluate._targets(config)) <= evaluate.DATA_TARGETS

@@ -1,4 +1,4 @@
-"""Settings of the machine: taken where they exist, left alone where they do not."""
+"""Devices and precisions are chosen by what the machine has."""
 
 from __future__ import annotations
 
@@ -22,11 +22,31 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not device.keep_freed_memory()
 
 
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_a_gpu_where_there_is_one(
+    cuda: bool, mps: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert pick_device("auto") == torch.device(expected)
+
+
+def test_apple_gpus_train_in_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(device, "_cpu_has_bfloat16", lambda: True)
+    assert device.fastest_precision("auto") == device.fastest_precision("mps") == "32-true"
+
+
 @pytest.mark.parametrize(("has", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
 def test_bfloat16_only_where_the_processor_multiplies_it(
     has: bool, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(device, "_cpu_has_bfloat16", lambda: has)
     assert device.fastest_precision("cpu") == precision
     assert device.fastest_precision("auto") == precision
@@ -53,6 +73,6 @@ def test_precisions() -> None:
 
 def test_devices() -> None:
     assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device().type in ("cpu", "cuda")
+    assert pick_device().type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="try cpu"):
         pick_device("abacus")

@@ -42,7 +42,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     own = "your own model: a checkpoint (.ckpt, .safetensors) or a folder of `amt export`"
     add_weights("--ckpt", type=Path, metavar="PATH", help=own)
-    add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: cuda if available)")
+    add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: a GPU if available)")
     add(
         "--precision",
         choices=("auto", "float32", "bfloat16"),

@@ -1,4 +1,4 @@
-"""The Lightning data module: audio goes to the device; spectrogram and targets are computed there."""
+"""The Lightning data module. Spectrogram, augmentation and targets are computed on the device."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class PianoDataModule(L.LightningDataModule):
         return [(root, entry) for root in self.caches for entry in read_manifest(root, split)]
 
     def recordings(self, split: Split) -> Iterator[tuple[str, np.ndarray, Notes]]:
-        """Whole pieces of a split, one at a time: name, audio (S,), notes that end at the key release."""
+        """Whole pieces of a split, one at a time: name, audio (S,), notes to the key release."""
         for root, entry in self.entries(split):
             recording = open_recording(root, entry)
             yield entry.name, recording.audio, recording.notes

@@ -31,7 +31,7 @@ def require_folders(config: Mapping[str, Any], resolved: Mapping[str, Any]) -> N
     used = {group: resolved.get(group) for group in ("data", "augment")}
     missing = {_origin(config, key) for key in _missing_keys(used)}
     if missing:
-        raise SourceError("; ".join(_advice(key) for key in sorted(missing)))
+        raise SourceError(_advice(sorted(missing)))
 
 
 def _missing_keys(values: Any, key: str = "") -> Iterator[str]:
@@ -44,7 +44,7 @@ def _missing_keys(values: Any, key: str = "") -> Iterator[str]:
 
 
 def _origin(config: Mapping[str, Any], key: str) -> str:
-    """The key at the end of a chain of references, e.g. data.root -> ${paths.maps} -> paths.maps."""
+    """The key at the end of a chain of references, e.g. of data.root: ${paths.maps}."""
     value: Any = config
     names = key.split(".")
     for index, name in enumerate(names):
@@ -55,11 +55,14 @@ def _origin(config: Mapping[str, Any], key: str) -> str:
     return key
 
 
-def _advice(key: str) -> str:
-    name = key.removeprefix("paths.")
-    if name == key:
-        return f"{key} is not set; type {key}=DIR"
+def _advice(keys: list[str]) -> str:
+    """One line: what is not set, what each must be, what to type."""
+    names = [key.removeprefix("paths.") for key in keys]
+    expected = [FOLDERS.get(name, "a folder") for name in names]
+    what = ", ".join(f"{key} ({text})" for key, text in zip(keys, expected, strict=True))
+    verb, typed = "is" if len(keys) == 1 else "are", " ".join(f"{key}=DIR" for key in keys)
+    variables = ", ".join(f"AMT_{name.upper()}" for name in names)
     return (
-        f"{key} is not set; expected {FOLDERS.get(name, 'a folder')}: type {key}=DIR, set "
-        f"AMT_{name.upper()}, or write it into conf/local/default.yaml (see conf/paths/default.yaml)"
+        f"{what} {verb} not set; type {typed}, or set {variables}, or write "
+        "conf/local/default.yaml (see conf/paths/default.yaml)"
     )

@@ -1,4 +1,4 @@
-"""After training: thresholds into the checkpoint, and the final scores."""
+"""After training: tune the thresholds, write them into the checkpoint, score whole pieces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from amt.data.datamodule import PianoDataModule
 from amt.data.pieces import Split
-from amt.decoding.hmm import StateDecoder
+from amt.decoding.hmm import HmmDecoder
 from amt.decoding.peaks import Decoder
 from amt.evaluation.evaluate import Evaluation, evaluate
 from amt.evaluation.tuning import tune, tuning_examples
@@ -27,8 +27,11 @@ def tune_checkpoint(
     data: PianoDataModule,
     device: str | torch.device = "cpu",
     first_seconds: float | None = 60.0,
-) -> Decoder | StateDecoder:
-    """Choose the thresholds on the validation pieces and store them in the checkpoint."""
+) -> Decoder | HmmDecoder:
+    """Tune the decoder's thresholds on the validation pieces and store them in the checkpoint.
+
+    first_seconds: use only so much of each piece; None: all of it. Returns the tuned decoder.
+    """
     transcriber = Transcriber.load(path, device)
     pieces = data.recordings("validation")
     examples = tuning_examples(transcriber, pieces, first_seconds, data.extend_sustain)
@@ -40,8 +43,8 @@ def tune_checkpoint(
 
 
 def save_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Write `state_dict` and `hyper_parameters`, whole or not at all. Raises OSError."""
-    # By way of memory: where the disk is full torch's own writer raises pages of something else.
+    """Write a checkpoint atomically. Raises OSError."""
+    # Through memory: on a full disk torch's own writer raises a long internal error, not OSError.
     written = io.BytesIO()
     torch.save(checkpoint, written)
     with atomic_write(path) as temporary:
@@ -58,6 +61,15 @@ def read_recipe(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def best_score(path: Path) -> float:
+    """The best validation score of the run that wrote a checkpoint; 0 where there is none."""
+    if not path.is_file():
+        return 0.0
+    states = read_checkpoint(path).get("callbacks", {}).values()
+    scores = [state["best_model_score"] for state in states if state.get("monitor")]
+    return max((float(value) for value in scores if value is not None), default=0.0)
+
+
 def score(
     path: Path,
     data: PianoDataModule,
@@ -65,9 +77,9 @@ def score(
     device: str | torch.device = "cpu",
     first_seconds: float | None = None,
 ) -> Evaluation:
-    """Transcribe and score the whole pieces of a split. Raises ValueError where it has none.
+    """Transcribe and score the whole pieces of a split; of a slice classifier, score its slices.
 
-    A model that names slices is scored on these.
+    Raises ValueError where the split has no pieces.
     """
     if not data.entries(split):
         raise ValueError(f"no {split} pieces; choose another split, e.g. split=validation")
@@ -80,11 +92,11 @@ def score(
 def _score_slices(
     path: Path, data: PianoDataModule, split: Split, first_seconds: float | None
 ) -> Evaluation:
-    # Here, since it brings scikit-learn, which nothing else that is scored needs.
+    # Imported here: it needs scikit-learn, which scoring a network does not.
     from amt.baselines.scoring import score_slices
     from amt.baselines.slice_classifier import SliceClassifiers
 
-    namers = SliceClassifiers.load(path)
+    classifiers = SliceClassifiers.load(path)
     excerpts = (
         (
             name,
@@ -93,4 +105,4 @@ def _score_slices(
         )
         for name, audio, notes in data.recordings(split)
     )
-    return Evaluation(*score_slices(namers, excerpts, data.extend_sustain))
+    return Evaluation(*score_slices(classifiers, excerpts, data.extend_sustain))

@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy on logits, weighted where notes begin; velocities by squares."""
+"""The training loss: weighted binary cross-entropy of every target, squared error of velocities."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
-# What the error that all velocities of an example share counts. It is mostly the recording's: how
-# loud it is says little of how hard it was played. To guess would cost what velocities say of each
-# other, which is what is listened to.
+# Weight of the part of the velocity error that all notes of an example share. It mostly comes from
+# the recording level, which says little about how hard the keys were played; what matters is which
+# notes are louder than others.
 SHARED_VELOCITY = 0.1
 
 
@@ -31,12 +31,12 @@ def _default_positive() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Loss:
-    """Binary cross-entropy of every target; of velocities, at onsets, the squared error.
+    """Binary cross-entropy of every target; for velocity, the squared error at onsets.
 
-    weights: of each target in the total; what the network does not predict is left out. positive:
-    weight of positive cells, which are rare. Velocity is a fraction of 127 and counts by the height
-    of the onset triangle; of the error that an example's velocities share, only a part. Release and
-    pedal count where the recording's pedal is known.
+    weights: of each target in the total; targets that the network does not predict are left out.
+    positive: weight of positive cells, which are rare. Velocity is a fraction of 127; a cell counts
+    by the height of its onset triangle, and the error that all velocities of an example share
+    counts less (SHARED_VELOCITY). Release and pedal count where the recording's pedal is known.
     """
 
     weights: Mapping[str, float] = field(default_factory=_default_weights)
@@ -63,7 +63,7 @@ class Loss:
         return parts
 
     def _cells(self, name: str, targets: Mapping[str, Tensor]) -> Tensor:
-        """What each cell of a target counts."""
+        """The weight of each cell of a target."""
         mask = targets["mask"][..., None]
         if name in ("release", "pedal"):
             mask = mask * targets["pedal_known"][:, None, None]
@@ -81,7 +81,7 @@ class Loss:
 
 
 def _velocity_errors(errors: Tensor, cells: Tensor) -> Tensor:
-    """Squares of `errors` (B, T, 88), what the `cells` of an example share counting less."""
+    """Squared `errors` (B, T, 88); their mean over the `cells` of an example counts less."""
     counted = cells.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
     shared = (errors * cells).sum(dim=(1, 2), keepdim=True) / counted
     return (errors - shared).square() + SHARED_VELOCITY * shared.square()

@@ -1,35 +1,39 @@
-"""The LightningModule: training and validation steps, the optimiser, what a checkpoint holds."""
+"""The LightningModule: training and validation steps, optimiser and schedule, hyper-parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from amt.decoding.peaks import Decoder
 from amt.evaluation.metrics import note_scores
 from amt.models.build import build_model
 from amt.notes import OFFSET, ONSET, PITCH, VELOCITY, Notes
 from amt.training.losses import Loss
-from amt.training.muon import Muon, hidden_weights
+from amt.training.muon import Muon
+from amt.training.schedules import onecycle
 
-OPTIMIZERS = ("adamw", "muon")
-SCHEDULES = ("onecycle", "cosine", "trapezoid")
 VALIDATION_SCORES = ("note_f1", "note_100ms_f1", "note_offset_f1", "frame_f1")
 
 
 class TranscriptionModule(L.LightningModule):
-    """Trains a network; everything it is made of goes into the checkpoint as plain types.
+    """Trains a network.
 
-    model: `features`, `trunk`, `temporal` for `amt.models.build.build_model`. decoder: fields of Decoder.
-    loss: fields of Loss. optimizer: "adamw" or "muon". learning_rate: the peak. schedule:
-    "onecycle", "cosine" or "trapezoid", over all steps of the run; warmup: the fraction of steps in
-    which the rate rises; cooldown: the fraction in which a trapezoid's falls. recipe: the whole
-    resolved configuration, kept for whoever wants to know or do it again.
+    model: `features`, `trunk`, `temporal` for `amt.models.build.build_model`. decoder: fields of
+    Decoder. loss: fields of Loss. recipe: the whole resolved configuration. These are plain types
+    and become `hyper_parameters` of the checkpoint.
+
+    optimizer: makes an optimiser from parameter groups (`parameter_groups`), e.g. torch.optim.AdamW
+    or a partial of it. schedule: makes a learning-rate scheduler from an optimiser and
+    `total_steps`, e.g. one of `amt.training.schedules`; it is stepped after every training step.
+    Both are callables, which a checkpoint must not hold: a resumed run passes them again.
     """
 
     def __init__(
@@ -37,28 +41,22 @@ class TranscriptionModule(L.LightningModule):
         model: dict[str, Any],
         decoder: dict[str, float] | None = None,
         loss: dict[str, Any] | None = None,
-        optimizer: str = "muon",
-        learning_rate: float = 8e-3,
-        weight_decay: float = 1e-2,
-        schedule: str = "onecycle",
-        warmup: float = 0.2,
-        cooldown: float = 0.3,
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer] = Muon,
+        schedule: Callable[..., LRScheduler] = onecycle,
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if schedule not in SCHEDULES:
-            raise ValueError(f"schedule={schedule!r}: expected one of {', '.join(SCHEDULES)}")
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer={optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore=["optimizer", "schedule"])
         self.front_end, network = build_model(model)
         self.network = network.to(memory_format=torch.channels_last)
-        # Windows and filters never change: no need to send them round before every step.
+        # Windows and filters never change: DDP need not broadcast them before every step.
         self._ddp_params_and_buffers_to_ignore = [
             f"front_end.{name}" for name, _ in self.front_end.named_buffers()
         ]
         self.decoder = Decoder(**(decoder or {}))
         self.loss = Loss(**(loss or {}))
+        self.make_optimizer = optimizer
+        self.make_schedule = schedule
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
         """Logits (B, T, 88) of every output for spec (B, C, T, F)."""
@@ -102,47 +100,28 @@ class TranscriptionModule(L.LightningModule):
         return self.decoder.decode(posteriors, self.front_end.frame_rate)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self._optimizer()
-        scheduler = self._scheduler(optimizer)
+        optimizer = self.make_optimizer(parameter_groups(self.network))
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_schedule(optimizer, total_steps=steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def _optimizer(self) -> torch.optim.Optimizer:
-        rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
-        muon = self.hparams["optimizer"] == "muon"
-        hidden = hidden_weights(self.network) if muon else []
-        known = {id(parameter) for parameter in hidden}
-        rest = [p for p in self.network.parameters() if id(p) not in known]
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in rest if p.ndim > 1]},
-            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        if muon:
-            return Muon([*groups, {"params": hidden, "orthogonal": True}], rate, weight_decay=decay)
-        return torch.optim.AdamW(groups, rate, weight_decay=decay)
 
-    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Any:
-        steps = int(self.trainer.estimated_stepping_batches)
-        rate, warmup = self.hparams["learning_rate"], self.hparams["warmup"]
-        if self.hparams["schedule"] == "onecycle":
-            return torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=warmup)
-        rising = max(1, round(steps * warmup))
-        if self.hparams["schedule"] == "trapezoid":
-            falling = max(1, round(steps * self.hparams["cooldown"]))
-            return torch.optim.lr_scheduler.LambdaLR(
-                optimizer, lambda step: min(1.0, (step + 1) / rising, (steps - step) / falling)
-            )
-        rise = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=rising)
-        fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - rising))
-        return torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [rising])
+def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+    """Two groups of named parameters: matrices, and vectors (biases, norms), which do not decay."""
+    named = list(network.named_parameters())
+    return [
+        {"params": [(name, p) for name, p in named if p.ndim > 1]},
+        {"params": [(name, p) for name, p in named if p.ndim <= 1], "weight_decay": 0.0},
+    ]
 
 
 def notes_from_table(table: Tensor) -> Notes:
-    """The notes of a padded table (N, 5) that begin within the segment."""
-    begun = (table[:, PITCH] > 0) & (table[:, ONSET] >= 0)
+    """The notes of a padded table (N, 5) whose onset lies in the segment."""
+    inside = (table[:, PITCH] > 0) & (table[:, ONSET] >= 0)
     # To the CPU first: Apple's GPUs have no float64.
-    column = table[begun].cpu().double().numpy().T
+    column = table[inside].cpu().double().numpy().T
     velocity = column[VELOCITY].clip(1, 127)
     return Notes(column[ONSET], column[OFFSET], column[PITCH], velocity)

@@ -1,36 +1,45 @@
-"""Muon: steps along the orthogonalize momentum of weight matrices, and AdamW for the rest."""
+"""Muon: orthogonalised momentum steps for weight matrices, AdamW for all other parameters.
+
+torch.optim.Muon takes two-dimensional parameters only; convolution kernels have four dimensions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 # The quintic Newton-Schulz iteration that brings all singular values near 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
-# The root mean square of an update of AdamW, which steps of Muon are scaled to (Liu et al. 2025),
-# so that one learning rate suits both.
+# Steps of Muon are scaled to the typical root mean square of AdamW's (Liu et al. 2025), so that one
+# learning rate suits both.
 UPDATE_RMS = 0.2
 MOMENTUM = 0.95
-# A matrix with fewer rows is a head's, whose directions are few and each mean something.
+# A matrix with fewer rows is the last layer of a head: its few outputs must not be mixed.
 FEWEST_ROWS = 8
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW, but for groups with `orthogonal=True`, whose parameters take Muon's step instead.
+    """AdamW, except for parameter groups with `orthogonal=True`, which take Muon's step.
 
     Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks": Nesterov momentum
-    whose singular values are all brought near 1, so that directions that gradients hardly speak of
-    are learned as well. A parameter (O, ...) counts as the matrix (O, product of the rest); those
-    of one shape are computed at once.
+    whose singular values are all brought near 1, so that directions with small gradients are
+    learned as well. A parameter (O, ...) counts as the matrix (O, product of the rest); those of
+    one shape are computed together.
+
+    params: as for AdamW. Of groups with named parameters, the hidden weights (`is_hidden`) are
+    moved into a group of their own with `orthogonal=True`.
     """
+
+    def __init__(self, params: Iterable[Any], lr: float = 8e-3, weight_decay: float = 1e-2) -> None:
+        super().__init__(_with_hidden_apart(params), lr, weight_decay=weight_decay)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Compute gradients by `closure`, if any, and move all parameters once."""
+        """Update all parameters once, after calling `closure`, if given, for the gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -38,7 +47,7 @@ class Muon(torch.optim.AdamW):
         for group in self.param_groups:
             if group.get("orthogonal"):
                 self._step_orthogonal(group)
-        super().step()  # Of what still has a gradient.
+        super().step()  # For the parameters that still have a gradient.
         return loss
 
     def _step_orthogonal(self, group: dict[str, Any]) -> None:
@@ -56,12 +65,12 @@ class Muon(torch.optim.AdamW):
                 parameter.grad = None
 
     def _momentum(self, parameter: Tensor) -> Tensor:
-        """Nesterov's: the mean of gradients so far, looked at a step ahead."""
+        """Nesterov momentum: the running mean of gradients, one step ahead."""
         state, gradient = self.state[parameter], parameter.grad
         assert gradient is not None
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
-            state["step"] = torch.zeros(())  # AdamW looks for it where a state is loaded.
+            state["step"] = torch.zeros(())  # AdamW expects it when a state is loaded.
         state["momentum"].lerp_(gradient, 1 - MOMENTUM)
         return gradient.lerp(state["momentum"], MOMENTUM)
 
@@ -78,10 +87,24 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     return x.mT if tall else x
 
 
-def hidden_weights(network: nn.Module) -> list[nn.Parameter]:
-    """Weights between hidden layers, which Muon is for: no heads, embeddings, biases or norms."""
-    return [
-        parameter
-        for name, parameter in network.named_parameters()
-        if "weight" in name and parameter.ndim > 1 and len(parameter) >= FEWEST_ROWS
-    ]
+def is_hidden(name: str, parameter: Tensor) -> bool:
+    """Whether Muon updates it: a weight between hidden layers, no head, embedding, bias or norm."""
+    return "weight" in name and parameter.ndim > 1 and len(parameter) >= FEWEST_ROWS
+
+
+def _with_hidden_apart(params: Iterable[Any]) -> list[Any]:
+    """Parameter groups in which the hidden weights of named groups form the last group."""
+    groups = list(params)
+    hidden: list[tuple[str, Tensor]] = []
+    for index, group in enumerate(groups):
+        if isinstance(group, dict) and "orthogonal" not in group:
+            members = list(group["params"])
+            named = [m for m in members if isinstance(m, tuple) and is_hidden(*m)]
+            hidden += named
+            names = {name for name, _ in named}
+            rest = [m for m in members if not (isinstance(m, tuple) and m[0] in names)]
+            groups[index] = {**group, "params": rest}
+    if hidden:
+        groups.append({"params": hidden, "orthogonal": True})
+    # torch refuses an empty group beside groups with names.
+    return [group for group in groups if not isinstance(group, dict) or group["params"]]

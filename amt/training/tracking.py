@@ -1,9 +1,11 @@
-"""Weights & Biases: offline unless a key is configured; pictures, audio and tables of pieces."""
+"""Weights & Biases: online with a key and a network, else offline; plots, audio, tables."""
 
 from __future__ import annotations
 
-import netrc
+import http.client
 import os
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from amt.evaluation.evaluate import Evaluation
 from amt.io.audio import SAMPLE_RATE
@@ -19,34 +22,65 @@ from amt.notes import Notes
 from amt.synth import piano
 from amt.training.module import TranscriptionModule, notes_from_table
 
-WANDB_HOST = "api.wandb.ai"
+NETWORK_TIMEOUT = 5.0
 
 
-def wandb_logger(save_dir: str, project: str, name: str, **options: Any) -> WandbLogger:
-    """A W&B logger that works without an account: offline then, and it says how to sync."""
-    Path(save_dir).mkdir(parents=True, exist_ok=True)
-    offline = not has_wandb_key()
+def wandb_logger(save_dir: str, project: str, name: str, **options: Any) -> WandbLogger | None:
+    """A W&B logger that works without an account; None where WANDB_MODE=disabled.
+
+    It is offline where WANDB_MODE says so, where no API key is configured, and where the server
+    cannot be reached; one line says why, and how to upload the run later.
+    """
+    if os.environ.get("WANDB_MODE") == "disabled":
+        return None
     os.environ.setdefault("WANDB_SILENT", "true")
-    logger = WandbLogger(save_dir=save_dir, project=project, name=name, offline=offline, **options)
-    if offline:
-        print(f"W&B: offline; to upload later: wandb sync {save_dir}/wandb/offline-run-*")
-    return logger
+    reason = _why_offline()
+    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    if reason:
+        rank_zero_only(print)(
+            f"W&B: offline ({reason}); to upload later: wandb sync {save_dir}/wandb/offline-run-*"
+        )
+    # `offline=True` would set WANDB_MODE for all later runs of this process.
+    mode = "offline" if reason else None
+    return WandbLogger(save_dir=save_dir, project=project, name=name, mode=mode, **options)
+
+
+def _why_offline() -> str | None:
+    """Why a run cannot be sent to W&B now; None where it can."""
+    if os.environ.get("WANDB_MODE") in ("offline", "dryrun"):
+        return "WANDB_MODE"
+    if not has_wandb_key():
+        return "no API key: wandb login, or WANDB_API_KEY"
+    import wandb
+
+    server = wandb.setup().settings.base_url
+    return None if _reachable(server) else f"no answer from {server}"
 
 
 def has_wandb_key() -> bool:
-    """Whether an API key is set in the environment or was stored by `wandb login`."""
-    if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun"):
-        return False
-    if os.environ.get("WANDB_API_KEY"):
-        return True
+    """Whether wandb finds an API key for its server.
+
+    It looks at WANDB_API_KEY, its settings, and the netrc file ($NETRC, ~/.netrc or ~/_netrc); its
+    server is WANDB_BASE_URL, if set.
+    """
+    import wandb
+
+    return wandb.login(prompt=False, verify=False)
+
+
+def _reachable(url: str) -> bool:
+    """Whether a server answers; a gateway that cannot reach it does not count."""
     try:
-        return netrc.netrc().authenticators(WANDB_HOST) is not None
-    except (OSError, netrc.NetrcParseError):
+        urllib.request.urlopen(url, timeout=NETWORK_TIMEOUT).close()
+    except urllib.error.HTTPError as error:
+        return error.code not in (502, 503, 504)
+    except (OSError, http.client.HTTPException):
         return False
+    return True
 
 
 class ValidationPlots(L.Callback):
-    """Shows the first validation pieces: spectrogram and rolls, and how the estimate sounds."""
+    """Sends plots (spectrogram, piano rolls) and audio of the first validation pieces to W&B."""
 
     def __init__(self, pieces: int = 2, seconds: float = 10.0) -> None:
         self.pieces = pieces
@@ -78,19 +112,19 @@ class ValidationPlots(L.Callback):
         frames = round(seconds * pl_module.front_end.frame_rate)
         spec = batch["spec"][0, 0, :frames].float().T.cpu().numpy()
         figure = comparison_figure(spec, reference, estimate, 0.0, seconds)
-        sound = piano.render(estimate, piano.Instrument(), np.random.default_rng(0), seconds)
+        audio = piano.render(estimate, piano.Instrument(), np.random.default_rng(0), seconds)
         key = f"piece_{batch_idx}"
         run.log(
             {
                 f"{key}/roll": wandb.Image(figure),
-                f"{key}/estimate": wandb.Audio(sound, sample_rate=SAMPLE_RATE),
+                f"{key}/estimate": wandb.Audio(audio, sample_rate=SAMPLE_RATE),
                 "trainer/global_step": trainer.global_step,
             }
         )
 
 
 def log_evaluation(loggers: list[Logger], evaluation: Evaluation, split: str) -> None:
-    """Means to every logger, and the table of pieces to W&B."""
+    """Send the mean scores to every logger, and the table of pieces to W&B."""
     means = {f"{split}/{name}": value for name, value in evaluation.means.items()}
     for logger in loggers:
         logger.log_metrics(means)
@@ -112,7 +146,7 @@ def _wandb_run(loggers: list[Logger]) -> Any:
 
 
 def finish(loggers: list[Logger], failed: bool = False) -> None:
-    """Close the loggers; a run that failed is marked so in W&B."""
+    """Close the loggers; a failed run is marked as failed in W&B."""
     status = "failed" if failed else "success"
     for logger in loggers:
         logger.finalize(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -14,7 +15,9 @@ from amt.augment import Augmentation
 from amt.data.datamodule import PianoDataModule
 from amt.data.sources.synthetic import Synthetic
 from amt.inference.transcriber import Transcriber
-from amt.training.module import TranscriptionModule, notes_from_table
+from amt.training.module import TranscriptionModule, notes_from_table, parameter_groups
+from amt.training.muon import Muon
+from amt.training.schedules import cosine, onecycle, trapezoid
 
 STEPS_AN_EPOCH = 2
 
@@ -70,7 +73,7 @@ class StopAfter(L.Callback):
         trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, Muon])
 def test_resumed_run_equals_uninterrupted_run(
     optimizer, tiny_source, tiny_cache, small_model, tmp_path
 ):
@@ -78,7 +81,12 @@ def test_resumed_run_equals_uninterrupted_run(
         L.seed_everything(5, verbose=False)
         data = make_data(tiny_source, tiny_cache, augmentation=Augmentation())
         trainer = make_trainer(folder, 3, *callbacks)
-        return fit(trainer, TranscriptionModule(small_model, optimizer=optimizer), data, **options)
+        return fit(
+            trainer,
+            TranscriptionModule(small_model, optimizer=partial(optimizer, lr=8e-3)),
+            data,
+            **options,
+        )
 
     straight = run(tmp_path / "straight")
     run(tmp_path / "halves", StopAfter(1))
@@ -148,7 +156,7 @@ def test_gradients_are_clipped_before_the_step(tiny_source, tiny_cache, small_mo
     assert steps == pytest.approx([1.0] * STEPS_AN_EPOCH, rel=1e-3)
 
 
-@pytest.mark.parametrize("schedule", ["onecycle", "cosine", "trapezoid"])
+@pytest.mark.parametrize("schedule", [onecycle, cosine, trapezoid])
 def test_learning_rate_rises_then_falls(schedule, tiny_source, tiny_cache, small_model, tmp_path):
     rates = []
 
@@ -156,23 +164,37 @@ def test_learning_rate_rises_then_falls(schedule, tiny_source, tiny_cache, small
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
-    module = TranscriptionModule(small_model, schedule=schedule, warmup=0.3)
+    module = TranscriptionModule(small_model, schedule=partial(schedule, warmup=0.3))
     fit(make_trainer(tmp_path, 5, Watch()), module, make_data(tiny_source, tiny_cache))
     peak = rates.index(max(rates))
     assert 0 < peak < len(rates) - 1
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert (rates.count(max(rates)) >= 4) == (schedule == "trapezoid")
+    assert (rates.count(max(rates)) >= 4) == (schedule is trapezoid)
 
 
-def test_unknown_schedule_is_refused(small_model):
-    with pytest.raises(ValueError, match="expected one of onecycle, cosine"):
-        TranscriptionModule(small_model, schedule="step")
+def test_torchs_own_optimizer_and_schedule_can_be_used(
+    tiny_source, tiny_cache, small_model, tmp_path
+):
+    module = TranscriptionModule(
+        small_model,
+        optimizer=partial(torch.optim.SGD, lr=1e-2),
+        schedule=partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=1e-2),
+    )
+    fit(make_trainer(tmp_path, 1), module, make_data(tiny_source, tiny_cache))
+    settings = torch.load(tmp_path / "last.ckpt", weights_only=True)["hyper_parameters"]
+    assert set(settings) == {"model", "decoder", "loss", "recipe"}
 
 
-def test_unknown_optimizer_is_refused(small_model):
-    with pytest.raises(ValueError, match="expected one of adamw, muon"):
-        TranscriptionModule(small_model, optimizer="sgd")
+def test_vectors_have_no_weight_decay_and_muon_takes_the_hidden_weights(small_model):
+    network = TranscriptionModule(small_model).network
+    matrices, vectors = parameter_groups(network)
+    assert all(p.ndim > 1 for _, p in matrices["params"])
+    assert all(p.ndim <= 1 for _, p in vectors["params"]) and vectors["weight_decay"] == 0
+    rest, biases, hidden = Muon([matrices, vectors]).param_groups
+    assert hidden["orthogonal"] and not any("heads" in name for name in hidden["param_names"])
+    assert len(rest["params"]) + len(hidden["params"]) == len(matrices["params"])
+    assert len(biases["params"]) == len(vectors["params"])
 
 
 def test_table_keeps_only_notes_that_begin_inside():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from amt.training.muon import UPDATE_RMS, Muon, hidden_weights, orthogonalize
+from amt.training.muon import UPDATE_RMS, Muon, is_hidden, orthogonalize
 
 RATE = 1e-2
 
@@ -62,4 +62,5 @@ def test_heads_embeddings_biases_and_norms_are_not_hidden():
         {"conv": nn.Conv2d(2, 16, 3), "norm": nn.BatchNorm2d(16), "head": nn.Conv2d(16, 5, 1)}
     )
     network.register_parameter("key", nn.Parameter(torch.zeros(16, 1, 88)))
-    assert [p.shape for p in hidden_weights(network)] == [(16, 2, 3, 3)]
+    named = network.named_parameters()
+    assert [p.shape for name, p in named if is_hidden(name, p)] == [(16, 2, 3, 3)]

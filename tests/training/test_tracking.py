@@ -1,14 +1,18 @@
-"""W&B is online only with a key; pictures and tables reach loggers, thresholds the checkpoint."""
+"""W&B is online only with a key and a network; plots and tables reach it; thresholds are stored."""
 
 from __future__ import annotations
 
 import csv
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import lightning as L
 import pytest
 import torch
+import wandb
 from lightning.pytorch.loggers import CSVLogger
+from wandb.sdk.lib import wbauth
 
 from amt.data.datamodule import PianoDataModule
 from amt.evaluation.evaluate import Evaluation
@@ -16,6 +20,7 @@ from amt.evaluation.tables import write_report
 from amt.inference.transcriber import Transcriber
 from amt.io.audio import SAMPLE_RATE
 from amt.models.checkpoint import CheckpointError
+from amt.training import tracking
 from amt.training.finish import read_recipe, score, tune_checkpoint
 from amt.training.module import TranscriptionModule
 from amt.training.tracking import (
@@ -26,26 +31,92 @@ from amt.training.tracking import (
     wandb_logger,
 )
 
+KEY = "0123456789" * 4
+
 
 @pytest.fixture(autouse=True)
-def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_SILENT", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("NETRC", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    forget_account()
+    yield
+    forget_account()
 
 
-def test_a_key_in_the_environment_or_from_a_login_counts(
+def forget_account() -> None:
+    """wandb reads the environment once and keeps a key that it found."""
+    wbauth.unauthenticate_session(update_settings=False)
+    wandb.teardown()
+
+
+def write_netrc(path: Path, host: str = "api.wandb.ai") -> None:
+    path.write_text(f"machine {host} login user password {KEY}\n")
+    path.chmod(0o600)
+
+
+def test_without_an_account_there_is_no_key() -> None:
+    assert not has_wandb_key()
+
+
+def test_a_key_in_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert has_wandb_key()
+
+
+@pytest.mark.parametrize("name", [".netrc", "_netrc", "elsewhere"])
+def test_a_key_in_a_netrc_file_counts(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_netrc(tmp_path / name)
+    if name == "elsewhere":
+        monkeypatch.setenv("NETRC", str(tmp_path / name))
+    assert has_wandb_key()
+
+
+def test_a_key_counts_for_its_own_server_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
+    write_netrc(tmp_path / ".netrc")
     assert not has_wandb_key()
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password secret\n")
-    (tmp_path / ".netrc").chmod(0o600)
+    write_netrc(tmp_path / ".netrc", "wandb.example.org")
     assert has_wandb_key()
-    (tmp_path / ".netrc").unlink()
-    monkeypatch.setenv("WANDB_API_KEY", "secret")
-    assert has_wandb_key()
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    assert not has_wandb_key()
+
+
+def test_a_key_without_a_network_is_offline_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    logger = wandb_logger(str(tmp_path / "run"), "amt", "test")
+    assert logger is not None and logger._wandb_init["mode"] == "offline"
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1 and "no answer from http://127.0.0.1:9" in printed
+
+
+def test_a_key_and_a_network_are_online(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setattr(tracking, "_reachable", lambda url: True)
+    logger = wandb_logger(str(tmp_path / "run"), "amt", "test", id="abc")
+    assert logger is not None and logger._wandb_init["mode"] is None
+    assert logger._wandb_init["id"] == "abc" and logger._wandb_init["resume"] == "allow"
+    assert capsys.readouterr().out == ""
+
+
+def test_disabled_means_that_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert wandb_logger(str(tmp_path / "run"), "amt", "test") is None
+    assert list(tmp_path.iterdir()) == [] and capsys.readouterr().out == ""
 
 
 def test_an_offline_run_keeps_pictures_sound_and_tables(

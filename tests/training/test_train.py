@@ -1,4 +1,4 @@
-"""The scripts as people run them: train, evaluate, transcribe, two processes, a sweep, mistakes."""
+"""The scripts as users run them: train, evaluate, transcribe, two processes, sweeps, mistakes."""
 
 from __future__ import annotations
 
@@ -138,6 +138,25 @@ def test_resuming_with_other_settings_is_refused(trained, cache: Path, tmp_path:
     assert "another model" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_resuming_goes_on_in_the_same_wandb_run_with_moved_data_and_other_workers(
+    trained, tmp_path: Path
+) -> None:
+    last = trained[0] / "checkpoints" / "last.ckpt"
+    words = [word for word in TINY if "workers" not in word]
+    run(
+        "train.py", *words, f"paths.cache={tmp_path / 'moved'}",
+        f"hydra.run.dir={tmp_path / 'new'}", "data.loader_workers=1", "data.prepare_workers=1",
+        f"resume={last}", "evaluate=false",
+    )  # fmt: skip
+    first, second = (
+        next((folder / "wandb").glob("offline-run-*")).name.rpartition("-")[2]
+        for folder in (trained[0], tmp_path / "new")
+    )
+    assert first == second
+    recipe = torch.load(last, weights_only=True)["hyper_parameters"]["recipe"]
+    assert recipe["logger"]["wandb"]["id"] == first
+
+
 def test_resuming_for_longer_is_refused_with_a_way_out(
     trained, cache: Path, tmp_path: Path
 ) -> None:
@@ -152,8 +171,9 @@ def test_resuming_for_longer_is_refused_with_a_way_out(
 def test_a_run_can_start_from_the_weights_of_another(trained, cache: Path, tmp_path: Path) -> None:
     best = trained[0] / "checkpoints" / "best.ckpt"
     words = ("train.py", *TINY, f"data.cache={cache}", "logger=csv", "evaluate=false",
-             "trainer.max_epochs=1", "module.learning_rate=0", f"init={best}",
-             "model.global_context=4", "model.skip_heads=true", "model.velocity_head=4")  # fmt: skip
+             "trainer.max_epochs=1", "optimizer.lr=0", f"init={best}",
+             "model.global_context=4", "model.skip_heads=true",
+             "model.velocity_head=4")  # fmt: skip
     run(*words, f"hydra.run.dir={tmp_path}")
     before, after = (
         torch.load(path, weights_only=True)["state_dict"]
@@ -164,6 +184,57 @@ def test_a_run_can_start_from_the_weights_of_another(trained, cache: Path, tmp_p
             torch.testing.assert_close(after[name], tensor)
     done = run(*words, f"hydra.run.dir={tmp_path}", "model=cnn", fails=True)
     assert f"{best}: its weights do not fit" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_fast_dev_run_ends_well_without_loggers(cache: Path, tmp_path: Path) -> None:
+    done = run(
+        "train.py", *TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "~logger",
+        "+trainer.fast_dev_run=true",
+    )  # fmt: skip
+    assert "nothing was tuned or scored" in done.stdout.splitlines()[-1]
+    assert not list(tmp_path.rglob("*.ckpt")) and not list(tmp_path.rglob("*.csv"))
+
+
+@pytest.mark.slow
+def test_jobs_of_a_multirun_can_run_at_once(cache: Path, tmp_path: Path) -> None:
+    run(
+        "train.py", "-m", *TINY, f"data.cache={cache}", f"hydra.sweep.dir={tmp_path}",
+        "logger=none", "hydra/launcher=joblib", "seed=1,2", "+trainer.fast_dev_run=true",
+    )  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "multirun.yaml"}
+
+
+@pytest.mark.slow
+def test_a_multirun_of_two_processes_gives_two_trainings(cache: Path, tmp_path: Path) -> None:
+    run(
+        "train.py", "-m", *TINY, f"data.cache={cache}", f"hydra.sweep.dir={tmp_path}",
+        "logger=none", "trainer=ddp", "trainer.accelerator=cpu", "seed=1,2", "evaluate=false",
+    )  # fmt: skip
+    for job in ("0", "1"):
+        last = torch.load(tmp_path / job / "checkpoints" / "last.ckpt", weights_only=True)
+        assert (
+            last["global_step"] == 4 and last["hyper_parameters"]["recipe"]["seed"] == int(job) + 1
+        )
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "multirun.yaml"}
+
+
+def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
+    done = run(
+        "train.py", "experiment=open", "paths.pianos=/pianos", "paths.noises=/noises",
+        f"hydra.run.dir={tmp_path}", fails=True,
+    )  # fmt: skip
+    expected = "train.py: paths.rooms (a folder of impulse responses) is not set"
+    assert expected in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_missing_gpu_is_one_line(cache: Path, tmp_path: Path) -> None:
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    done = run(
+        "train.py", *TINY, "trainer=mps", "logger=none", f"data.cache={cache}",
+        f"hydra.run.dir={tmp_path}", fails=True,
+    )  # fmt: skip
+    assert "MPS" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:

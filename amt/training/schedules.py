@@ -1,0 +1,51 @@
+"""Learning-rate schedules over the whole run, as functions of an optimiser and a number of steps.
+
+Each returns a scheduler of torch that is stepped after every training step. The peak is the `lr` of
+the optimiser. `warmup` and `cooldown` are fractions of `total_steps`.
+"""
+
+from __future__ import annotations
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    OneCycleLR,
+    SequentialLR,
+)
+
+# A linear warm-up starts at this fraction of the peak.
+WARMUP_START = 0.01
+
+
+def onecycle(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -> LRScheduler:
+    """Rises along a cosine for `warmup` of the steps, then falls along a cosine to almost zero.
+
+    Smith and Topin 2018, "Super-convergence"; momentum moves against the learning rate.
+    """
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, peaks, total_steps, pct_start=warmup)
+
+
+def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -> LRScheduler:
+    """Rises linearly for `warmup` of the steps, then falls along a cosine to zero."""
+    rising = _steps(total_steps, warmup)
+    rise = LinearLR(optimizer, WARMUP_START, total_iters=rising)
+    fall = CosineAnnealingLR(optimizer, max(1, total_steps - rising))
+    return SequentialLR(optimizer, [rise, fall], [rising])
+
+
+def trapezoid(
+    optimizer: Optimizer, total_steps: int, warmup: float = 0.2, cooldown: float = 0.3
+) -> LRScheduler:
+    """Rises linearly for `warmup` of the steps, holds, falls linearly for `cooldown` of them."""
+    rising, falling = _steps(total_steps, warmup), _steps(total_steps, cooldown)
+    return LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / rising, (total_steps - step) / falling)
+    )
+
+
+def _steps(total_steps: int, fraction: float) -> int:
+    return max(1, round(total_steps * fraction))
