@@ -33,7 +33,7 @@ def parse(*words: str) -> Paint:
 
 
 def test_options_that_are_not_given_keep_their_defaults() -> None:
-    assert parse("--place", "door") == Paint("door")
+    assert parse("--place", "wall") == Paint("wall")
 
 
 def test_every_kind_of_field() -> None:

@@ -1,4 +1,4 @@
-"""Batches on the device: what is mixed has the labels of both, and a pedal that nobody knows."""
+"""Batches on the device: a mixed excerpt has the labels of both, and its pedal counts as unknown."""
 
 from __future__ import annotations
 

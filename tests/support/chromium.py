@@ -73,9 +73,9 @@ class Browser:
         return self.send("Page.captureScreenshot", format="png", **options)["data"]
 
     def complaints(self) -> list[str]:
-        """What the console was told and what was thrown, from errors to plain output."""
-        told = {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"}
-        return [json.dumps(event) for event in self.events if event["method"] in told]
+        """Console messages, log entries and exceptions of the page."""
+        methods = {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"}
+        return [json.dumps(event) for event in self.events if event["method"] in methods]
 
     def requests(self) -> list[str]:
         """The addresses that were asked for."""
