@@ -1,4 +1,4 @@
-"""Batches on the device: a mixed excerpt has the labels of both, and its pedal counts as unknown."""
+"""Batches on the device: a mixed excerpt has the labels of both and no known pedal."""
 
 from __future__ import annotations
 
