@@ -21,8 +21,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from served import clip, encoded
-from test_stop import free_port
+from served import clip, encoded, free_port
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "amt" / "serving" / "Dockerfile"

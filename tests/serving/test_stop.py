@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,15 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import clip, encoded
+from served import clip, encoded, free_port
 
 LONG = json.dumps({"instances": [encoded(clip(120, kind="FLAC"))]}).encode()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Served:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +52,9 @@ def server(folder: Path | str, load: Load = load_model, **changes: Any) -> Itera
                 break
             time.sleep(0.05)
         yield client
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
