@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import hydra
@@ -13,21 +15,17 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from amt.data import sources
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
 from amt.device import keep_freed_memory, pick_device
 from amt.evaluation.tables import write_report
 from amt.training.finish import read_recipe, score
 
-# The only classes that a checkpoint may name as its data: Hydra would call any function, and a
-# checkpoint may come from anyone.
-DATA_TARGETS = {
-    "amt.data.datamodule.PianoDataModule",
-    "amt.data.sources.folder.Folder",
-    "amt.data.sources.maestro.Maestro",
-    "amt.data.sources.maps.Maps",
-    "amt.data.sources.synthetic.Synthetic",
-}
+# A checkpoint may name only this class and the classes that modules of this package define as its
+# data: Hydra would call any function, and a checkpoint may come from anyone.
+DATA_MODULE = "amt.data.datamodule.PianoDataModule"
+SOURCES = "amt.data.sources"
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -69,9 +67,18 @@ def _data_config(config: DictConfig) -> Any:
         return config.data
     data = {**read_recipe(Path(config.ckpt))["data"], "augmentation": None}
     for target in _targets(data):
-        if target not in DATA_TARGETS:
+        if target != DATA_MODULE and not _is_source(target):
             raise SystemExit(f"{config.ckpt}: refuses to call {target!r}; name the data: data=...")
     return OmegaConf.create(data)
+
+
+def _is_source(target: str) -> bool:
+    """Whether `target` is a class that a module of `amt.data.sources` defines itself."""
+    module, _, name = target.rpartition(".")
+    if module not in {found.name for found in iter_modules(sources.__path__, f"{SOURCES}.")}:
+        return False
+    found = getattr(importlib.import_module(module), name, None)
+    return isinstance(found, type) and found.__module__ == module
 
 
 def _targets(config: Any) -> Iterator[str]:

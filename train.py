@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import secrets
 import subprocess
 import sys
@@ -196,12 +197,27 @@ def build_module(config: DictConfig) -> TranscriptionModule:
             model={"features": plain["features"], **plain["model"]},
             decoder=plain["decoder"],
             loss=plain["loss"],
-            optimizer=instantiate(config.optimizer, _convert_="all"),
-            schedule=instantiate(config.schedule, _convert_="all"),
+            optimizer=_partial(config, "optimizer"),
+            schedule=_partial(config, "schedule"),
             recipe=plain,
         )
     except ValueError as error:
         raise SystemExit(f"train.py: {error}") from None
+
+
+def _partial(config: DictConfig, group: str) -> Any:
+    """The function of a group with its settings. Raises ValueError for a setting it does not take,
+    such as one that an experiment sets for another option of the group.
+    """
+    made = instantiate(config[group], _convert_="all")
+    known = inspect.signature(made.func).parameters
+    unknown = sorted(made.keywords.keys() - known.keys())
+    if unknown:
+        option = HydraConfig.get().runtime.choices.get(group)
+        raise ValueError(
+            f"{group}={option} has no {unknown[0]}; take it out: '~{group}.{unknown[0]}'"
+        )
+    return made
 
 
 def build_trainer(config: DictConfig) -> L.Trainer:

@@ -345,4 +345,20 @@ def test_a_checkpoint_can_name_every_source() -> None:
     for choice in choices("data"):
         config = OmegaConf.to_container(composed(with_folders("data", choice)).data)
         config["augmentation"] = None
-        assert set(evaluate._targets(config)) <= evaluate.DATA_TARGETS
+        targets = set(evaluate._targets(config)) - {evaluate.DATA_MODULE}
+        assert targets and all(map(evaluate._is_source, targets))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "amt.data.sources.maps.Path",
+        "amt.data.sources.maestro.partial",
+        "amt.data.sources.maps.re.compile",
+        "amt.data.cache.prepare",
+        "amt.data.sources.missing.Missing",
+    ],
+)
+def test_a_checkpoint_cannot_name_anything_else(target: str) -> None:
+    assert not script("evaluate")._is_source(target)

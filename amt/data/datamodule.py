@@ -114,9 +114,10 @@ class PianoDataModule(L.LightningDataModule):
         for split, least in needed.items():
             found = len(self.entries(split))
             if found < least:
+                names = ", ".join(self.sources)
                 raise SourceError(
-                    f"{found} {split} pieces in {', '.join(self.sources)}, training needs {least}; "
-                    "choose another split of the data (conf/data)"
+                    f"{found} {split} pieces in {names}, training needs {least}; choose another "
+                    f"split of the pieces: data.sources.{next(iter(self.sources))}.* (conf/data)"
                 )
 
     def entries(self, split: Split) -> list[tuple[Path, Entry]]:

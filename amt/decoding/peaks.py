@@ -36,7 +36,8 @@ class Decoder:
     release_threshold: the least height of a peak of the release posterior (the key comes up).
     pedal_threshold: the sustain pedal is down where its posterior is at least this high.
     min_interval: seconds; of two onsets of a key closer than this only the higher is kept.
-    min_duration: seconds; an offset sooner after the onset does not belong to this note.
+    min_duration: seconds; an offset sooner after the onset does not belong to this note, which
+    lasts at least that long unless its key is struck again.
     """
 
     onset_threshold: float = 0.5

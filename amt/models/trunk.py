@@ -49,8 +49,8 @@ class HarmonicTrunk(nn.Module):
     A stem at the full frequency resolution, a strided convolution to the 88 keys, then blocks in
     which each key combines the features at its harmonics and at the keys whose harmonic it is
     (after Wei et al. 2022, "HPPNet"). A learned embedding per key is added, since low and high keys
-    differ. separable: use depthwise separable convolutions in the blocks, which take half the time
-    and have a seventh of the weights.
+    differ. separable: use depthwise separable convolutions in the blocks, which are
+    faster and have fewer weights.
     """
 
     groups = NUM_KEYS
@@ -150,7 +150,7 @@ class HarmonicConv(nn.Module):
       and its middle tap is the key itself;
     - any other interval of s keys is a kernel of two taps with dilation 2 s, at -s and +s.
 
-    On a CPU this is six times faster in bfloat16. Beyond the 88 keys the inputs are zero.
+    On a CPU this is five times as fast in bfloat16. Beyond the 88 keys the inputs are zero.
     """
 
     def __init__(self, channels: int, harmonics: int = 8) -> None:
