@@ -19,6 +19,7 @@ from amt.data import sources
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
 from amt.device import keep_freed_memory, pick_device
+from amt.errors import one_line
 from amt.evaluation.tables import write_report
 from amt.training.finish import read_recipe, score
 
@@ -34,13 +35,15 @@ def main(config: DictConfig) -> None:
     try:
         run(config)
     except (ValueError, OSError, OmegaConfBaseException, InstantiationException) as error:
-        raise SystemExit(f"evaluate.py: {error}") from None
+        raise SystemExit(f"evaluate.py: {one_line(error, 300)}") from None
 
 
 def run(config: DictConfig) -> None:
     """Score config.ckpt on config.split of the data."""
     keep_freed_memory()
     warnings.simplefilter("ignore")
+    if OmegaConf.is_missing(config, "ckpt"):
+        raise ValueError("which checkpoint? type ckpt=PATH")
     checkpoint = Path(config.ckpt)
     data: PianoDataModule = instantiate(_data_config(config), _convert_="all")
     data.prepare_data()

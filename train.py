@@ -29,7 +29,7 @@ from amt.data.pieces import SourceError, Split
 from amt.device import fastest_precision, keep_freed_memory, pick_device
 from amt.errors import one_line
 from amt.evaluation.tables import write_report
-from amt.io.audio import AudioError
+from amt.io.audio import SAMPLE_RATE, AudioError
 from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
 from amt.models.cost import network_cost
 from amt.training.finish import best_score, read_recipe, save_checkpoint, score, tune_checkpoint
@@ -144,7 +144,7 @@ def _prepare_resuming(config: DictConfig) -> None:
     Raises CheckpointError where a setting that shapes the run differs.
     """
     wandb = config.get("logger", {}).get("wandb", {})
-    if wandb and not wandb.id:
+    if wandb and not wandb.get("id"):
         wandb.id = secrets.token_hex(4)
     if not config.resume:
         return
@@ -193,7 +193,7 @@ def build_module(config: DictConfig) -> TranscriptionModule:
     """The network with its loss, optimiser and schedule. Its hyper-parameters are plain types."""
     plain = _plain(config)
     try:
-        return TranscriptionModule(
+        module = TranscriptionModule(
             model={"features": plain["features"], **plain["model"]},
             decoder=plain["decoder"],
             loss=plain["loss"],
@@ -201,8 +201,14 @@ def build_module(config: DictConfig) -> TranscriptionModule:
             schedule=_partial(config, "schedule"),
             recipe=plain,
         )
-    except ValueError as error:
-        raise SystemExit(f"train.py: {error}") from None
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise SystemExit(f"train.py: {one_line(error, 300)}") from None
+    if module.front_end.sample_rate != SAMPLE_RATE:
+        raise SystemExit(
+            f"train.py: features.sample_rate={module.front_end.sample_rate}: prepared audio has "
+            f"{SAMPLE_RATE} Hz"
+        )
+    return module
 
 
 def _partial(config: DictConfig, group: str) -> Any:

@@ -23,11 +23,14 @@ _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 def require_folders(config: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
-    """Raises SourceError, in one line, where `data` or `augment` needs a folder that is not set.
+    """Raises SourceError, in one line, where `data` or `augment` needs a folder that is not set,
+    or where conf/local/default.yaml lacks its first line.
 
     config: the configuration as plain types, references such as ${paths.maps} kept; resolved: the
     same with references replaced.
     """
+    if "local" in config:
+        raise SourceError("conf/local/default.yaml must begin with the line: # @package _global_")
     used = {group: resolved.get(group) for group in ("data", "augment")}
     missing = {_origin(config, key) for key in _missing_keys(used)}
     if missing:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -40,12 +40,17 @@ class Options:
     ends: notes end where they stop sounding; or where their keys are released ("key"), and the
     notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
     replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
+    Raises ValueError for other `ends`.
     """
 
     ends: Ends = "sound"
     onset_threshold: float | None = None
     threads: int | None = None
     max_seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.ends not in get_args(Ends):
+            raise ValueError(f"ends={self.ends!r}: expected one of {', '.join(get_args(Ends))}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +230,9 @@ class Transcriber:
         self, recording: Recording, max_seconds: float, check: Callable[[], object] | None
     ) -> np.ndarray:
         if isinstance(recording, np.ndarray):
+            if not np.issubdtype(recording.dtype, np.floating):
+                expected = "expected floating-point samples in -1..1"
+                raise ValueError(f"samples of type {recording.dtype}: {expected}")
             return recording
         read: Callable[..., np.ndarray] = load_bytes if isinstance(recording, bytes) else load
         return read(recording, self.sample_rate, max_seconds, check)

@@ -7,12 +7,14 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from amt.decoding.peaks import Decoder
+from amt.errors import one_line
 from amt.evaluation.metrics import note_scores
 from amt.models.build import build_model
 from amt.notes import OFFSET, ONSET, PITCH, VELOCITY, Notes
@@ -100,9 +102,12 @@ class TranscriptionModule(L.LightningModule):
         return self.decoder.decode(posteriors, self.front_end.frame_rate)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.make_optimizer(parameter_groups(self.network))
         steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = self.make_schedule(optimizer, total_steps=steps)
+        try:
+            optimizer = self.make_optimizer(parameter_groups(self.network))
+            scheduler = self.make_schedule(optimizer, total_steps=steps)
+        except (TypeError, ValueError) as error:
+            raise MisconfigurationException(f"optimizer or schedule: {one_line(error)}") from error
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

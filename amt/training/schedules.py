@@ -25,12 +25,14 @@ def onecycle(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -> LRS
 
     Smith and Topin 2018, "Super-convergence"; momentum moves against the learning rate.
     """
+    _check(warmup=warmup)
     peaks = [group["lr"] for group in optimizer.param_groups]
     return OneCycleLR(optimizer, peaks, total_steps, pct_start=warmup)
 
 
 def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.2) -> LRScheduler:
     """Rises linearly for `warmup` of the steps, then falls along a cosine to zero."""
+    _check(warmup=warmup)
     rising = _steps(total_steps, warmup)
     rise = LinearLR(optimizer, WARMUP_START, total_iters=rising)
     fall = CosineAnnealingLR(optimizer, max(1, total_steps - rising))
@@ -41,10 +43,18 @@ def trapezoid(
     optimizer: Optimizer, total_steps: int, warmup: float = 0.2, cooldown: float = 0.3
 ) -> LRScheduler:
     """Rises linearly for `warmup` of the steps, holds, falls linearly for `cooldown` of them."""
+    _check(warmup=warmup, cooldown=cooldown)
     rising, falling = _steps(total_steps, warmup), _steps(total_steps, cooldown)
     return LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / rising, (total_steps - step) / falling)
     )
+
+
+def _check(**fractions: float) -> None:
+    """Raises ValueError for a fraction outside 0..1."""
+    for name, value in fractions.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"schedule.{name}={value}: expected a fraction of the steps, 0 to 1")
 
 
 def _steps(total_steps: int, fraction: float) -> int:

@@ -41,7 +41,11 @@ MODULES = {"amt.features.": "amt.features.frontends."}
 
 
 def main(source: Path, target: Path, licence: str | None) -> None:
+    if target.suffix != WEIGHTS_SUFFIX or target.exists():
+        raise CheckpointError(f"{target}: expected a new file NEW{WEIGHTS_SUFFIX}")
     state, settings = read_old(source)
+    if not any(_retarget(part) != part for part in settings["model"].values()):
+        raise CheckpointError(f"{source}: has today's names already; use it as it is")
     name = str(settings.get("name", target.stem))
     licence = licence or str(settings.get("licence", "not stated; see the data it was trained on"))
     checkpoint = {
@@ -52,7 +56,7 @@ def main(source: Path, target: Path, licence: str | None) -> None:
         },
     }
     write_weights(target, checkpoint, name, licence)
-    print(f"{target}: {len(state)} tensors")
+    print(f"{target}: {len(state)} tensors; next: amt transcribe RECORDING --ckpt {target}")
 
 
 def read_old(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -56,3 +56,13 @@ def test_a_file_that_is_not_a_checkpoint_is_refused_in_one_line(tmp_path: Path) 
     with pytest.raises(CheckpointError, match=r"missing\.safetensors: "):
         migrate.main(tmp_path / "missing.safetensors", tmp_path / "new.safetensors", None)
     assert not (tmp_path / "new.safetensors").exists()
+
+
+def test_todays_checkpoints_and_existing_files_are_refused(tmp_path: Path) -> None:
+    torch.save(new_checkpoint(), tmp_path / "new.ckpt")
+    with pytest.raises(CheckpointError, match="has today's names already"):
+        migrate.main(tmp_path / "new.ckpt", tmp_path / "out.safetensors", None)
+    old = write_old_checkpoint(tmp_path / "old.safetensors")
+    for target in (old, tmp_path / "out.ckpt"):
+        with pytest.raises(CheckpointError, match=r"expected a new file NEW\.safetensors"):
+            migrate.main(old, target, None)

@@ -268,3 +268,13 @@ def test_bfloat16_gives_nearly_the_same(tmp_path: Path) -> None:
     differences = [(v - found[name]).abs() for name, v in full.posteriors(audio).items()]
     assert max(float(d.mean()) for d in differences) < 5e-3
     assert any(float(d.max()) > 0 for d in differences)
+
+
+def test_unknown_ends_are_refused() -> None:
+    with pytest.raises(ValueError, match="ends='keys': expected one of sound, key"):
+        Options(ends="keys")  # type: ignore[arg-type]
+
+
+def test_integer_samples_are_refused(cnn: Transcriber) -> None:
+    with pytest.raises(ValueError, match=r"int16: expected floating-point samples in -1\.\.1"):
+        cnn.transcribe(np.zeros(16000, dtype=np.int16))
