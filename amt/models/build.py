@@ -76,6 +76,9 @@ def build_model(config: Mapping[str, Any]) -> tuple[FrontEnd, Network | LinearKe
     front_end = build_front_end(config["features"])
     if "network" in config:
         return front_end, _build(config["network"], shape=front_end.shape)
+    missing = [part for part in ("trunk", "temporal") if part not in config]
+    if missing:
+        raise ValueError(f"the model has no {missing[0]}; use model=cnn, lstm or transformer")
     trunk = _build(config["trunk"], shape=front_end.shape)
     temporal = _build(config["temporal"], dim=trunk.dim)
     options = {name: config[name] for name in OPTIONS if name in config}

@@ -70,3 +70,9 @@ def test_an_unknown_setting_is_an_error_that_names_it(small_model: dict) -> None
     small_model["trunk"]["chanels"] = 8
     with pytest.raises(TypeError, match="chanels"):
         build_model(small_model)
+
+
+def test_a_model_without_a_temporal_part_is_refused(small_model: dict) -> None:
+    del small_model["temporal"]
+    with pytest.raises(ValueError, match="has no temporal; use model=cnn, lstm or transformer"):
+        build_model(small_model)
