@@ -1,35 +1,60 @@
 """Decode audio files to mono float32 samples at one sample rate, and encode them.
 
 Decoding is streamed: each block is decoded, mixed to mono, resampled and appended, so that an hour
-of stereo needs little more memory than its mono result. libsndfile reads wav, flac, mp3, ogg and
-opus; ffmpeg, if it is installed, reads other formats. librosa.load and torchaudio.load would decode
-the whole file before they mix and resample it.
+of stereo needs little more memory than its mono result. librosa.load and torchaudio.load would
+decode the whole file before they mix and resample it. libsndfile reads wav, flac, mp3, ogg and
+opus; ffmpeg, if it is installed, reads other formats.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import shutil
-import struct
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import soundfile
-import soxr
 
+from amt.errors import FileWarning, stand_in
 from amt.io.atomic import as_file, atomic_write
-from amt.io.mp3 import TAG_BYTES, has_length
+from amt.io.audio_errors import AudioError, TooLongError
+from amt.io.decode import Decoded, OnBlock, Target, decode_stream
+from amt.io.sndfile import error_text
+from amt.io.streams import Stream, find_streams
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "SAMPLE_RATE",
+    "AudioError",
+    "OnWarning",
+    "TooLongError",
+    "load",
+    "load_bytes",
+    "save",
+    "warn_of_file",
+]
 
 SAMPLE_RATE = 16000
-# In order of preference, if a recording exists in several formats: lossless before lossy.
-AUDIO_SUFFIXES = (".wav", ".flac", ".aiff", ".aif", ".opus", ".ogg", ".m4a", ".aac", ".mp3")
-
+# Samples beyond it were not scaled to -1..1 when they were converted from integers. A recording in
+# floating point may exceed 1, but not by 40 dB.
+MAX_PEAK = 100.0
+# Names of files that may hold audio, films too. In order of preference, if a recording exists in
+# several formats: lossless before lossy.
+# fmt: off
+AUDIO_SUFFIXES = (
+    ".wav", ".flac", ".aiff", ".aif", ".wave", ".bwf", ".rf64", ".w64", ".caf", ".aifc", ".aiffc",
+    ".afc", ".au", ".snd", ".voc", ".ape", ".wv", ".tta", ".tak", ".dsf", ".opus", ".ogg", ".m4a",
+    ".aac", ".mp3", ".oga", ".ogx", ".spx", ".mp4", ".m4b", ".m4r", ".m4v", ".mov", ".qt", ".f4v",
+    ".3gp", ".3gpp", ".3g2", ".3ga", ".mka", ".mkv", ".webm", ".weba", ".wma", ".wmv", ".asf",
+    ".adts", ".mp2", ".mp1", ".mpa", ".mpga", ".mpg", ".mpeg", ".vob", ".m2ts", ".mts", ".ac3",
+    ".eac3", ".ec3", ".dts", ".mpc", ".amr", ".awb", ".avi", ".flv", ".ogv",
+)
+# fmt: on
+# Samples written at once.
 _BLOCK = 1 << 16
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -38,26 +63,13 @@ _FORMATS = {
     ".opus": ("OGG", "OPUS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
-# Seconds; the lengths in headers are often wrong by a few frames of 26 ms.
-_LENGTH_TOLERANCE = 0.1
-# Formats that ffmpeg may detect. Playlists are left out, since they would open other files.
-_CONTAINERS = (
-    "aac,ac3,eac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,flac,flv,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
-    "ogg,tak,tta,voc,w64,wav,wv"
-)
-# Limit of ffmpeg's processor time.
-_FFMPEG_SECONDS = 600
 
-Blocks = Iterator[np.ndarray]
-OnBlock = Callable[[], object] | None
+OnWarning = Callable[[str], object]
 
 
-class AudioError(ValueError):
-    """An audio file that cannot be read or written; the message is one line that names it."""
-
-
-class TooLongError(AudioError):
-    """Audio longer than the given limit."""
+def warn_of_file(text: str) -> None:
+    """Give a FileWarning: what `load` does with a line on what is wrong with a file."""
+    warnings.warn(text, FileWarning, stacklevel=4)
 
 
 def load(
@@ -65,21 +77,31 @@ def load(
     sample_rate: int = SAMPLE_RATE,
     max_seconds: float = math.inf,
     on_block: OnBlock = None,
+    strict: bool = False,
+    on_warning: OnWarning = warn_of_file,
 ) -> np.ndarray:
-    """Decode an audio file to mono float32 (S,) at `sample_rate`, the mean of its channels.
+    """Decode an audio file to mono float32 (S,) at `sample_rate`, all streams joined in it.
 
-    on_block: called after each block; an exception that it raises ends the decoding.
-    Raises AudioError if the file is missing, empty, not audio, broken or has samples that are not
-    finite, and TooLongError once more than `max_seconds` are decoded, whatever the header says.
+    Mono is the mean of the channels, unless they cancel (see `amt.io.mono`). Of a damaged file what
+    can be decoded is returned; `strict` makes that an error. Samples beyond `MAX_PEAK` are scaled
+    down to -1..1. on_block: called after each block; an
+    exception that it raises ends the decoding. on_warning: called with one line for what is wrong
+    with the file; by default a FileWarning. Raises AudioError if the file is missing, empty, not
+    audio or has samples that are not finite, and TooLongError once more than `max_seconds` are
+    decoded, whatever the header says.
     """
     path = Path(path)
-    _check_file(path)
-    with _decoder(path) as (rate, blocks):
-        mono = _mono(path, rate, blocks, max_seconds, on_block)
-        audio = _join(_resample(mono, rate, sample_rate))
-    if not len(audio):
-        raise AudioError(f"cannot decode {path}: it has no samples")
-    return audio
+    try:
+        _check_file(path)
+        parts = _decode_all(path, Target(sample_rate, max_seconds, on_block))
+    except TooLongError as error:
+        reason = f"it lasts longer than {max_seconds:g} s"
+        raise TooLongError(f"cannot decode {path}: {reason}") from error
+    except AudioError as error:
+        raise AudioError(f"cannot decode {path}: {_not_audio(path) or error}") from error
+    _report(path, parts, sample_rate, strict, on_warning)
+    audio = parts[0].audio if len(parts) == 1 else np.concatenate([part.audio for part in parts])
+    return _scaled(path, audio, on_warning)
 
 
 def load_bytes(
@@ -87,13 +109,22 @@ def load_bytes(
     sample_rate: int = SAMPLE_RATE,
     max_seconds: float = math.inf,
     on_block: OnBlock = None,
+    strict: bool = False,
+    on_warning: OnWarning = warn_of_file,
 ) -> np.ndarray:
     """Decode the content of an audio file as `load` does, without leaving it on a disk."""
     with as_file(data) as path:
+
+        def unnamed(text: str) -> str:
+            return text.replace(str(path), "the audio")
+
+        def warn(text: str) -> None:
+            on_warning(unnamed(text))
+
         try:
-            return load(path, sample_rate, max_seconds, on_block)
+            return load(path, sample_rate, max_seconds, on_block, strict, warn)
         except AudioError as error:
-            raise type(error)(str(error).replace(str(path), "the audio")) from error
+            raise type(error)(unnamed(str(error))) from error
 
 
 def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
@@ -112,8 +143,10 @@ def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) ->
     try:
         with atomic_write(path) as part:
             try:
+                # As bytes, since soundfile cannot encode names that are not in UTF-8.
+                name = os.fsencode(part) if os.name == "posix" else part
                 with soundfile.SoundFile(
-                    part, "w", sample_rate, channels, subtype, None, kind
+                    name, "w", sample_rate, channels, subtype, None, kind
                 ) as file:
                     # The Vorbis encoder overflows its stack when it is given minutes at once.
                     for start in range(0, len(audio), _BLOCK):
@@ -122,7 +155,7 @@ def save(path: Path | str, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) ->
                 _check_writable(part)
                 raise
     except soundfile.SoundFileError as error:
-        raise AudioError(f"cannot write {path} at {sample_rate} Hz: {_line(error)}") from error
+        raise AudioError(f"cannot write {path} at {sample_rate} Hz: {error_text(error)}") from error
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
 
@@ -135,161 +168,83 @@ def _check_writable(path: Path) -> None:
 
 
 def _check_file(path: Path) -> None:
+    """Raise AudioError if there is nothing to decode."""
     if not path.exists():
-        raise AudioError(f"cannot decode {path}: no such file")
+        raise AudioError("no such file")
     if not path.is_file():
-        raise AudioError(f"cannot decode {path}: not a file")
+        raise AudioError("not a file")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise AudioError(f"cannot decode {path}: {error.strerror}") from error
+        raise AudioError(error.strerror or str(error)) from error
     if empty:
-        raise AudioError(f"cannot decode {path}: the file is empty")
+        raise AudioError("the file is empty")
 
 
-@contextmanager
-def _decoder(path: Path) -> Iterator[tuple[int, Blocks]]:
-    """Sample rate and an iterator of decoded blocks (n, C), by libsndfile or else ffmpeg."""
-    with path.open("rb") as opened:
-        try:
-            # By descriptor, since libsndfile trusts the suffix of a name: it would read any .mp3 as
-            # mp3 and print warnings.
-            file = soundfile.SoundFile(opened.fileno(), closefd=False)
-        except soundfile.SoundFileError as error:
-            reason = _line(error)
-        else:
-            with file:
-                length_guessed = file.format == "MP3" and not has_length(path)
-                if not (length_guessed and shutil.which("ffmpeg")):
-                    yield file.samplerate, _soundfile_blocks(path, file, opened, length_guessed)
-                    return
-            reason = "an mp3 file without a length"
-    with _ffmpeg(path, reason) as decoder:
-        yield decoder
-
-
-def _soundfile_blocks(
-    path: Path, file: soundfile.SoundFile, opened: IO[bytes], length_guessed: bool
-) -> Blocks:
+def _decode_all(path: Path, target: Target) -> list[Decoded]:
+    """All streams of a file. One that cannot be read is damage, unless none can."""
+    parts: list[Decoded] = []
+    errors: list[AudioError] = []
     done = 0
-    while True:
-        try:
-            size = max(1, _BLOCK // file.channels)
-            block = file.read(size, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise _broken(path, done / file.samplerate, _line(error)) from error
-        if not len(block):
-            break
-        done += len(block)
-        yield block
-    if length_guessed:
-        _check_all_read(path, opened, done / file.samplerate)
-    elif (file.frames - done) / file.samplerate > _LENGTH_TOLERANCE:
-        reason = f"its header says {file.frames / file.samplerate:.1f} s"
-        raise _broken(path, done / file.samplerate, reason)
+    with path.open("rb", buffering=1 << 16) as file:
+        for stream in _find_streams(file):
+            rest = replace(target, max_seconds=target.max_seconds - done / target.sample_rate)
+            try:
+                parts.append(decode_stream(path, file, stream, rest))
+            except TooLongError:
+                raise
+            except AudioError as error:
+                errors.append(error)
+                parts.append(Decoded(np.zeros(0, dtype=np.float32), str(error)))
+            done += len(parts[-1].audio)
+    if not done:
+        raise errors[0] if errors else AudioError(parts[0].damage or "it has no samples")
+    return parts
 
 
-def _check_all_read(path: Path, opened: IO[bytes], second: float) -> None:
-    unread = path.stat().st_size - os.lseek(opened.fileno(), 0, os.SEEK_CUR)
-    if unread > TAG_BYTES:
-        advice = "its header does not give its length; install ffmpeg and try again"
-        raise AudioError(f"cannot decode {path} beyond {second:.1f} s: {advice}")
+def _not_audio(path: Path) -> str:
+    """What a file is that a download left in place of the audio; empty if it is something else."""
+    try:
+        with path.open("rb") as file:
+            found = stand_in(file.read(100))
+    except OSError:
+        return ""
+    return found and f"it is {found}"
 
 
-@contextmanager
-def _ffmpeg(path: Path, reason: str) -> Iterator[tuple[int, Blocks]]:
-    """Decode by ffmpeg through a pipe, as AU, whose header gives sample rate and channels."""
-    program = shutil.which("ffmpeg")
-    if program is None:
-        advice = "if it is audio in another format, install ffmpeg and try again"
-        raise AudioError(f"cannot decode {path}: {reason}; {advice}")
-    command = [program, "-v", "error", "-nostdin", "-xerror", "-protocol_whitelist", "file,pipe"]
-    command += ["-format_whitelist", _CONTAINERS, "-timelimit", str(_FFMPEG_SECONDS)]
-    command += ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
-    with (
-        tempfile.TemporaryFile() as messages,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            header = process.stdout.read(24)
-            if len(header) < 24:
-                expected = "expected audio that libsndfile or ffmpeg can read"
-                raise AudioError(f"cannot decode {path}: {reason}; {expected}")
-            _, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
-            process.stdout.read(offset - 24)
-            yield rate, _ffmpeg_blocks(path, process, messages, rate, channels)
-        finally:
-            process.kill()
-
-
-def _ffmpeg_blocks(
-    path: Path, process: subprocess.Popen[bytes], messages: IO[bytes], rate: int, channels: int
-) -> Blocks:
-    assert process.stdout is not None
-    done = 0
-    while data := process.stdout.read(_BLOCK * 4 * channels):
-        whole_frames = len(data) // (4 * channels) * channels
-        block = np.frombuffer(data, dtype=">f4", count=whole_frames).astype(np.float32)
-        done += len(block) // channels
-        yield block.reshape(-1, channels)
-    error = _last_line(process, messages)
-    if process.returncode or error:
-        raise _broken(path, done / rate, error)
-
-
-def _last_line(process: subprocess.Popen[bytes], messages: IO[bytes]) -> str:
-    """The last message of ffmpeg, once it has ended."""
-    process.wait()
-    messages.seek(0)
-    lines = messages.read().decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _mono(path: Path, rate: int, blocks: Blocks, max_seconds: float, on_block: OnBlock) -> Blocks:
-    done = 0
-    for block in blocks:
-        if on_block:
-            on_block()
-        # block.mean(axis=1) takes eight times as long over so short an axis.
-        mono = block @ np.full(block.shape[1], 1 / block.shape[1], dtype=np.float32)
-        if not np.isfinite(mono).all():
-            second = (done + int(np.argmin(np.isfinite(mono)))) / rate
-            raise AudioError(f"cannot decode {path}: a sample at {second:.1f} s is not a number")
-        done += len(mono)
-        if done > max_seconds * rate:
-            raise TooLongError(f"cannot decode {path}: it lasts longer than {max_seconds:g} s")
-        yield mono
-
-
-def _resample(blocks: Blocks, rate: int, wanted: int) -> Blocks:
-    if rate == wanted:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32")
-    for block in blocks:
-        yield stream.resample_chunk(np.ascontiguousarray(block))
-    yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
-
-
-def _join(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Concatenate blocks as they come; numpy.concatenate would hold all blocks and the result."""
-    audio = np.zeros(_BLOCK, dtype=np.float32)
-    done = 0
-    for block in blocks:
-        if done + len(block) > len(audio):
-            audio.resize(done + len(block) + done // 16, refcheck=False)
-        audio[done : done + len(block)] = block
-        done += len(block)
-    audio.resize(done, refcheck=False)
+def _scaled(path: Path, audio: np.ndarray, on_warning: OnWarning) -> np.ndarray:
+    """The samples, scaled down to -1..1 in place if their range is that of integers."""
+    # np.abs would copy the audio.
+    peak = max(float(audio.max()), -float(audio.min()))
+    if peak > MAX_PEAK:
+        on_warning(f"{path}: its samples reach {peak:.0f}, expected -1..1; scaled down to that")
+        audio /= peak
     return audio
 
 
-def _broken(path: Path, second: float, reason: str) -> AudioError:
-    return AudioError(f"cannot decode {path}: broken after {second:.1f} s ({reason})")
+def _find_streams(file: IO[bytes]) -> list[Stream]:
+    try:
+        return find_streams(file)
+    except OSError as error:
+        raise AudioError(error.strerror or str(error)) from error
 
 
-def _line(error: Exception) -> str:
-    text = getattr(error, "error_string", str(error))
-    return " ".join(text.split()).removeprefix("Error : ").rstrip(".")
+def _report(
+    path: Path, parts: list[Decoded], sample_rate: int, strict: bool, on_warning: OnWarning
+) -> None:
+    """Warn of what is wrong with a file; raises AudioError for damage if `strict`."""
+    damage = next((part.damage for part in parts if part.damage), "")
+    seconds = sum(len(part.audio) for part in parts) / sample_rate
+    cancelled = sum(part.cancelled for part in parts)
+    tracks = max(part.tracks for part in parts)
+    if damage and strict:
+        raise AudioError(f"cannot decode {path}: broken after {seconds:.1f} s ({damage})")
+    if damage:
+        on_warning(f"{path} is damaged ({damage}); {seconds:.1f} s of it could be decoded")
+    if cancelled:
+        reason = f"its channels cancel each other for {cancelled:.1f} s (one is inverted?)"
+        on_warning(f"{path}: {reason}; they were mixed in phase")
+    if tracks > 1:
+        advice = "for the second: ffmpeg -i FILE -map 0:a:1 OUT.wav"
+        on_warning(f"{path}: it has {tracks} tracks of sound, the first is read; {advice}")

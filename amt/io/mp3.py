@@ -1,25 +1,197 @@
-"""Whether the header of an mp3 file gives its length.
+"""The streams of MPEG audio (mp3, mp2) in a file, found frame by frame.
 
-libsndfile does not say whether it knows or guesses the length, and a tag library (mutagen) would be
-one more dependency for these few lines.
+Such a file has no header but what encoders put into its first frame: the number of frames, and
+their delay. libsndfile needs it for the length. It may be missing or wrong: several files joined, a
+download cut off, tags or junk at either end. So the frames are counted here, and libsndfile gets a
+first frame that is right.
+
+The delay of files that do not give it: a decoder delays by 528 + 1 samples, which mpg123 (in
+libsndfile) and ffmpeg remove only together with the encoder's delay. That is 576 samples for LAME
+since version 3.55 and 528 for encoders derived from ISO's; Fraunhofer's is said to be 1160 (LAME
+technical FAQ, http://lame.sourceforge.net/tech-FAQ.txt). Here 576 is assumed: 1105 samples are
+removed, 25 ms at 44.1 kHz, which is right within 1 ms but for Fraunhofer's, 13 ms. Of layers I and
+II the filter bank alone delays, by 481 samples, whatever the encoder.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO
 
-# Bytes of tags to expect before the first frame, and after the last one.
-TAG_BYTES = 4096
+from amt.io.mpeg_frame import FrameHeader, Info, frame_header, info_frame, read_info
+from amt.io.spliced import Range
+
+# Samples.
+ENCODER_DELAY = 576
+FILTER_BANK_DELAY = 481
+# Frames that must follow each other at the start, and where frames were lost.
+_SURE = 4
+# Bytes that are searched for a frame within a stream, and for the first one.
+_MAX_JUNK = 1 << 20
+_MAX_LEAD = 1 << 16
+_FRAME_START = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef]", re.DOTALL)
 
 
-def has_length(mp3: Path) -> bool:
-    """Whether the first frame states the number of frames (Xing, Info or VBRI header).
+@dataclass
+class Mpeg:
+    """One stream of MPEG audio.
 
-    If not, libsndfile estimates the length from the first bit rate and stops decoding there.
+    first: its first header. ranges: its frames, without what stands between them. info: what its
+    first frame says, if it does; that frame is `info_frame`, and not in `ranges`. lost: seconds
+    after which frames are damaged, None if none are.
     """
-    with mp3.open("rb") as file:
-        head = file.read(10)
-        size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(10 + size if head.startswith(b"ID3") else 0)
-        first_frame = file.read(TAG_BYTES)
-    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+    first: FrameHeader
+    info: Info | None = None
+    info_frame: bytes = b""
+    frames: int = 0
+    ranges: list[Range] = field(default_factory=list)
+    lost: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The duration of all frames."""
+        return self.frames * self.first.samples / self.first.sample_rate
+
+    @property
+    def missing_seconds(self) -> float:
+        """The duration of frames that should be there; some encoders count their header as one."""
+        missing = self.info.frames - self.frames if self.info else 0
+        return missing * self.first.samples / self.first.sample_rate if missing > 1 else 0.0
+
+    @property
+    def skip(self) -> int:
+        """Samples to remove from what libsndfile decodes of `pieces`."""
+        return 0 if self.first.layer == 3 else FILTER_BANK_DELAY
+
+    def pieces(self) -> list[bytes | Range]:
+        """The stream with a first frame that is right, for `SplicedFile`."""
+        if self.first.layer != 3:
+            return [*self.ranges]
+        info, counted = self.info, self.info and abs(self.info.frames - self.frames) <= 1
+        if info and counted and info.delay is not None:
+            return [self.info_frame, *self.ranges]
+        delay = ENCODER_DELAY if info is None or info.delay is None else info.delay
+        padding = info.padding if info and counted else 0
+        return [info_frame(self.first, self.frames, delay, padding), *self.ranges]
+
+    def add(self, position: int, size: int) -> None:
+        """Append the frame at a byte offset."""
+        self.frames += 1
+        begin = position
+        if self.ranges and self.ranges[-1][1] == position:
+            begin = self.ranges.pop()[0]
+        self.ranges.append((begin, position + size))
+
+
+def mpeg_streams(file: IO[bytes], begin: int, end: int) -> list[Mpeg]:
+    """All streams of MPEG audio in [begin, end); none if that is something else.
+
+    A stream ends where another first frame follows, or another sample rate or layer.
+    """
+    streams: list[Mpeg] = []
+    for position, header, lost in _frames(file, begin, end):
+        frame = _read(file, position, header.size)
+        info = read_info(header, frame)
+        if info or not streams or not header.continues(streams[-1].first):
+            streams.append(Mpeg(header, info, frame if info else b""))
+        if lost:
+            streams[-1].lost = streams[-1].seconds
+        if not info:
+            streams[-1].add(position, header.size)
+    streams = [stream for stream in streams if stream.frames]
+    if streams and _is_cut(file, streams[-1], end):
+        streams[-1].lost = streams[-1].seconds
+    return streams
+
+
+def _frames(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[int, FrameHeader, bool]]:
+    """Offset and header of each whole frame, and whether bytes before it are damaged frames."""
+    clean = after_tags(file, begin, end)
+    position = _search(file, clean, min(end, clean + _MAX_LEAD), end)
+    last, lost = None, False
+    while position is not None:
+        header = frame_header(_read(file, position, 4))
+        if header and header.continues(last or header) and position + header.size <= end:
+            yield position, header, lost
+            last, lost, position = header, False, position + header.size
+            continue
+        clean = after_tags(file, position, end)
+        position = _search(file, clean, min(end, clean + _MAX_JUNK), end)
+        last, lost = None, position != clean
+
+
+def _search(file: IO[bytes], begin: int, stop: int, end: int) -> int | None:
+    """Offset of the first frame in [begin, stop), which some others or the end must follow."""
+    data = _read(file, begin, stop - begin)
+    places = (begin + match.start() for match in _FRAME_START.finditer(data))
+    return next((place for place in places if _is_sure(file, place, end)), None)
+
+
+def _is_sure(file: IO[bytes], position: int, end: int) -> bool:
+    first = None
+    for _ in range(_SURE):
+        if first and position == end:
+            return True
+        header = frame_header(_read(file, position, 4))
+        if header is None or not header.continues(first or header):
+            return False
+        first, position = first or header, position + header.size
+    return position <= end
+
+
+def _is_cut(file: IO[bytes], stream: Mpeg, end: int) -> bool:
+    """Whether the file ends within a frame of `stream`, or in bytes that were given up."""
+    position = stream.ranges[-1][1]
+    header = frame_header(_read(file, position, 4))
+    if header and header.continues(stream.first) and position + header.size > end:
+        return True
+    return end - after_tags(file, position, end) > _MAX_JUNK
+
+
+def after_tags(file: IO[bytes], position: int, end: int) -> int:
+    """The offset after all tags and zeros that begin at `position`."""
+    while position < end:
+        size = _tag_size(_read(file, position, 32)) or _zeros(file, position)
+        if not size:
+            size = _lyrics_size(_read(file, position, _MAX_LEAD))
+        if not size:
+            return position
+        position = min(end, position + size)
+    return position
+
+
+def _tag_size(head: bytes) -> int:
+    """The size of the ID3 or APE tag that begins with `head`, 0 if that is none."""
+    if head.startswith(b"ID3") and len(head) >= 10:
+        size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        return size + (20 if head[5] & 0x10 else 10)
+    if head.startswith(b"APETAGEX") and len(head) == 32:
+        size, flags = int.from_bytes(head[12:16], "little"), head[23]
+        # A header stands before all items, a footer after them; the size leaves out the header.
+        return 32 + size if flags & 0x20 else 32
+    return 227 if head.startswith(b"TAG+") else 128 if head.startswith(b"TAG") else 0
+
+
+def _lyrics_size(head: bytes) -> int:
+    """The size of a Lyrics3 tag, 0 if there is none."""
+    match = re.match(rb"LYRICSBEGIN.*?(?:LYRICSEND|LYRICS200)", head, re.DOTALL)
+    return match.end() if match else 0
+
+
+def _zeros(file: IO[bytes], position: int) -> int:
+    """The number of zero bytes at `position`; up to 3 may belong to what follows."""
+    count = 0
+    while block := _read(file, position + count, _MAX_JUNK):
+        rest = len(block.lstrip(b"\0"))
+        count += len(block) - rest
+        if rest:
+            break
+    return count if count > 3 else 0
+
+
+def _read(file: IO[bytes], position: int, size: int) -> bytes:
+    file.seek(position)
+    return file.read(size)
