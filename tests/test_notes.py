@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amt.notes import SOFT, SUSTAIN, Notes, Pedal, extend_sustain
+from amt.notes import SOFT, SUSTAIN, Notes, Pedal, extend_sustain, sustain_presses
 
 
 def table(rows: list[tuple[float, float, int, int]], pedal: Pedal | None = None) -> Notes:
@@ -34,11 +34,33 @@ def test_notes_are_sorted_by_onset_then_pitch() -> None:
         (([0], [np.nan], [60], [64]), "finite"),
         (([np.inf], [np.inf], [60], [64]), "finite"),
         (([1], [0.5], [60], [64]), "ends before"),
+        (([0], [1], [128], [64]), "pitches must be whole numbers from 0 to 127, got 128"),
+        (([0], [1], [-1], [64]), "pitches"),
+        (([0], [1], [60.5], [64]), "pitches must be .* got 60.5"),
+        (([0], [1], [60], [0]), "velocities must be whole numbers from 1 to 127, got 0"),
+        (([0], [1], [60], [0.8]), "velocities must be .* got 0.8"),
+        (([0], [1], [60], [np.nan]), "velocities must be .* got nan"),
+        (([0], [1], [60], [64], Pedal(), [16]), "channels"),
+        (([0, 1], [1, 2], [60, 61], [64, 64], Pedal(), [0, 1, 2]), "equally long"),
     ],
 )
 def test_a_wrong_table_is_refused(columns: tuple[list, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Notes(*(np.array(column) for column in columns))
+        Notes(*(np.array(column) if isinstance(column, list) else column for column in columns))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (([0, 1], [64], [0]), "equally long"),
+        (([np.nan], [64], [0]), "pedal times must be finite"),
+        (([0], [64], [128]), "pedal values must be whole numbers from 0 to 127, got 128"),
+        (([0], [1], [0]), "pedal controllers must be whole numbers from 64 to 67, got 1"),
+    ],
+)
+def test_wrong_pedal_movements_are_refused(columns: tuple[list, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Pedal(*(np.array(column) for column in columns))
 
 
 def test_an_empty_table() -> None:
@@ -99,6 +121,18 @@ def test_half_pedal_is_a_matter_of_the_threshold() -> None:
 def test_other_pedals_hold_nothing() -> None:
     notes = table([(0, 1, 60, 64)], sustain((0, 127), (3, 0), controller=SOFT))
     assert extend_sustain(notes).offset.tolist() == [1]
+
+
+def test_the_pedal_of_a_channel_holds_its_notes_only() -> None:
+    channel = np.array([0, 1])
+    pedal = Pedal([0, 1.5, 3], [SUSTAIN] * 3, [127, 0, 0], [0, 1, 0])
+    notes = Notes([0, 0], [1, 1], [60, 72], [64, 64], pedal, channel)
+    assert extend_sustain(notes).offset.tolist() == [3, 1]
+    assert sustain_presses(notes).tolist() == [[0, 3]]
+    assert notes.select(notes.pitch == 72).shift(1).crop(0, 9).channel.tolist() == [1]
+    assert notes.pedal.select(np.array([1])).channel.tolist() == [1]
+    merged = Notes([0, 0], [1, 1], [60, 72], [64, 64], sustain((0, 127), (1.5, 0), (3, 0)))
+    assert extend_sustain(merged).offset.tolist() == [1.5, 1.5]
 
 
 def test_unsorted_movements_are_taken_in_time() -> None:

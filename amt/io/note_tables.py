@@ -1,57 +1,80 @@
-"""Read note tables (TSV, the text files of MAPS) and write them (TSV, CSV, JSON)."""
+"""Read note tables (TSV, CSV, JSON, the text files of MAPS) and write them (TSV, CSV, JSON)."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from amt.errors import one_line
 from amt.io.atomic import atomic_write
 from amt.io.midi import read_midi
-from amt.notes import COLUMNS, PEDAL_COLUMNS, Notes
+from amt.notes import COLUMNS, PEDAL_COLUMNS, Notes, Pedal
+
+TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".txt")
 
 # MAPS text files have no velocities; every note gets this one.
 MAPS_VELOCITY = 64
-_MAPS_COLUMNS = "OnsetTime OffsetTime MidiPitch"
+_MAPS_COLUMNS = ("OnsetTime", "OffsetTime", "MidiPitch")
 # Times are written to a tenth of a millisecond.
 _DECIMALS = 4
+_SEPARATORS = ("\t", ";", ",")
+# A first line with which spreadsheets are given the separator.
+_SEPARATOR_LINE = re.compile(r"\"?sep=.\"?\r?\n", re.IGNORECASE)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_notes(path: Path) -> Notes:
-    """Notes of a note table (.tsv), a MAPS text file (.txt) or else a MIDI file.
+def read_notes(path: Path, strict: bool = False) -> Notes:
+    """Notes of a table (.tsv, .csv, .json), a MAPS text file (.txt) or else a MIDI file.
 
-    Raises ValueError with one line that names the file if it cannot be read as such.
+    strict: damaged MIDI is an error, as damaged tables always are. Raises ValueError with one line
+    that names the file if it cannot be read as such.
     """
     suffix = path.suffix.lower()
-    if suffix == ".tsv":
+    if suffix in (".tsv", ".csv"):
         return read_table(path)
+    if suffix == ".json":
+        return read_json(path)
     if suffix == ".txt":
         return read_maps_text(path)
-    return read_midi(path)
+    return read_midi(path, strict)
 
 
 def read_table(path: Path | str) -> Notes:
-    """Notes of a tab-separated table with the columns onset, offset, pitch, velocity.
+    """Notes of a table with the columns onset, offset, pitch, velocity among others, in any order.
 
-    Raises ValueError that names the file if a column is missing or a value is not a number.
+    Columns are separated by tabs, semicolons or commas; decimals may have commas. Raises ValueError
+    that names the file if a column is missing or a value is not a number. Pitches are MIDI numbers;
+    note names are refused, since programs number octaves differently.
     """
-    expected = f"tab-separated columns {', '.join(COLUMNS)}"
     try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            if not set(COLUMNS) <= set(reader.fieldnames or ()):
-                raise ValueError(f"its first line is {reader.fieldnames}")
-            rows = list(reader)
-        onset, offset, pitch, velocity = (
-            np.array([float(row[name]) for row in rows]) for name in COLUMNS
-        )
-        return Notes(onset, offset, pitch, velocity)
-    except (TypeError, ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: not a note table ({expected}): {error}") from error
+        rows = _read_rows(_text(path), COLUMNS)
+        return Notes(*_columns(rows, COLUMNS))
+    except (ValueError, csv.Error) as error:
+        expected = f"columns {', '.join(COLUMNS)}"
+        raise ValueError(f"{path}: not a note table ({expected}): {one_line(error)}") from error
+
+
+def read_json(path: Path | str) -> Notes:
+    """Notes and pedal movements of a JSON file as `write_json` writes it.
+
+    Raises ValueError that names the file if it is something else.
+    """
+    try:
+        document = json.loads(_text(path))
+        pedal = Pedal(*_columns(document.get("pedal", []), PEDAL_COLUMNS))
+        onset, offset, pitch, velocity = _columns(document["notes"], COLUMNS)
+        return Notes(onset, offset, pitch, velocity, pedal)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        expected = f'"notes", each with {", ".join(COLUMNS)}'
+        raise ValueError(f"{path}: not a note table ({expected}): {one_line(error)}") from error
 
 
 def read_maps_text(path: Path) -> Notes:
@@ -60,14 +83,56 @@ def read_maps_text(path: Path) -> Notes:
     Raises ValueError that names the file if it is something else.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if not lines or lines[0].split() != _MAPS_COLUMNS.split():
+        lines = [line.split() for line in _text(path).splitlines() if line.strip()]
+        if lines[:1] != [list(_MAPS_COLUMNS)]:
             raise ValueError(f"its first line is {lines[:1]}")
-        rows = np.array([[float(cell) for cell in line.split()] for line in lines[1:] if line])
-        onset, offset, pitch = rows.reshape(-1, 3).T
+        rows = [dict(zip(_MAPS_COLUMNS, line, strict=True)) for line in lines[1:]]
+        onset, offset, pitch = _columns(rows, _MAPS_COLUMNS)
         return Notes(onset, offset, pitch, np.full(len(onset), MAPS_VELOCITY))
     except ValueError as error:
-        raise ValueError(f"{path}: not a MAPS text ({_MAPS_COLUMNS}): {error}") from error
+        expected = " ".join(_MAPS_COLUMNS)
+        raise ValueError(f"{path}: not a MAPS text ({expected}): {one_line(error)}") from error
+
+
+def _text(path: Path | str) -> str:
+    """The text of a file in UTF-8, or in UTF-16 as spreadsheets on Windows write it."""
+    with Path(path).open("rb") as file:
+        encoding = "utf-16" if file.read(2) in _UTF_16 else "utf-8-sig"
+    return Path(path).read_text(encoding)
+
+
+def _read_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The rows of a table below its first line, by the name of their column; not the empty ones."""
+    text = text[found.end() :] if (found := _SEPARATOR_LINE.match(text)) else text
+    first = next(iter(text.splitlines()), "")
+    for separator in _SEPARATORS:
+        header = [
+            cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])
+        ]
+        if set(names) <= set(header):
+            break
+    else:
+        raise ValueError(f"its first line is {first[:80]!r}")
+    lines = io.StringIO(text, newline="")
+    for row in list(csv.reader(lines, delimiter=separator))[1:]:
+        if any(cell.strip() for cell in row):
+            yield dict(zip(header, row, strict=False))
+
+
+def _columns(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> np.ndarray:
+    """The columns `names` of rows as numbers: (len(names), N)."""
+    table = [
+        [_number(row.get(name, ""), f"{name} of note {number}") for name in names]
+        for number, row in enumerate(rows, start=1)
+    ]
+    return np.array(table, dtype=np.float64).reshape(-1, len(names)).T
+
+
+def _number(cell: object, place: str) -> float:
+    try:
+        return float(str(cell).replace(",", "."))
+    except ValueError as error:
+        raise ValueError(f"{place} is {cell!r}; expected a number") from error
 
 
 def write_table(path: Path | str, notes: Notes) -> None:

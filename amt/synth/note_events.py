@@ -11,6 +11,8 @@ from amt.notes import Notes, extend_sustain, next_onsets
 
 # Added after the end of the last note if no duration is given.
 TAIL_SECONDS = 1.0
+# More is an error in the notes' times; 12 hours are 3 GB of samples at 16 kHz.
+MAX_HOURS = 12
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,15 @@ def note_events(
 
 
 def empty_audio(notes: Notes, seconds: float | None, sample_rate: int) -> np.ndarray:
-    """Zeros (S,) float32 of `seconds`; if None, until `TAIL_SECONDS` after the last offset."""
+    """Zeros (S,) float32 of `seconds`; if None, until `TAIL_SECONDS` after the last offset.
+
+    Raises ValueError for more than `MAX_HOURS`.
+    """
     if seconds is None:
         seconds = extend_sustain(notes).end + TAIL_SECONDS
+    if seconds > MAX_HOURS * 3600:
+        hours = seconds / 3600
+        raise ValueError(f"the notes last {hours:.0f} h; expected at most {MAX_HOURS} h to render")
     return np.zeros(round(seconds * sample_rate), dtype=np.float32)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from amt.notes import SUSTAIN, Pedal
+from amt.notes import Pedal, pedal_down, sustain_movements
 from amt.synth.instrument import Instrument
 from amt.synth.room import convolve
 from amt.synth.strings import BLOCK, partials, powers
@@ -28,10 +28,9 @@ def add_resonance(
 
 def _gate(pedal: Pedal, threshold: int, samples: int, sample_rate: int) -> np.ndarray:
     """1 while the sustain pedal is down, 0 while it is up, with ramps in between: (samples,)."""
-    moves = pedal.select(pedal.controller == SUSTAIN)
-    order = np.argsort(moves.time, kind="stable")
-    down = moves.value[order] >= threshold
-    sample = np.clip(np.round(moves.time[order] * sample_rate), 0, samples).astype(np.int64)
+    moves = sustain_movements(pedal)
+    down = pedal_down(moves, threshold)
+    sample = np.clip(np.round(moves.time * sample_rate), 0, samples).astype(np.int64)
     changes = np.flatnonzero(np.diff(down, prepend=False))
     gate = np.zeros(samples, dtype=np.float32)
     fade = int(FADE_SECONDS * sample_rate)

@@ -217,7 +217,7 @@ def _level_curve(dynamic_range_db: float | None, velocity: np.ndarray) -> np.nda
 
 def _read_sample(region: Region) -> Sample:
     """Decode the sample of a region, cut before the attack and where it is silent."""
-    audio = load(region.sample)[round(region.skip * SAMPLE_RATE) :]
+    audio = load(region.sample, strict=True)[round(region.skip * SAMPLE_RATE) :]
     if not audio.any():
         return Sample(np.zeros(1, dtype=np.int16), 1.0, 0.0, 0.0)
     if region.onset is None:

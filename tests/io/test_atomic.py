@@ -1,7 +1,9 @@
 """Atomic writing of files and folders."""
 
+import errno
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,26 @@ def test_after_an_error_the_old_file_is_unchanged(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("write", [atomic_write, atomic_write_folder])
+@pytest.mark.parametrize("names_a_file", [True, False])
+def test_an_error_names_the_file_that_was_asked_for(
+    write: Any, names_a_file: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.wav"
+    with pytest.raises(OSError) as caught, write(path) as part:
+        error = OSError(errno.ENOSPC, "No space left on device")
+        error.filename = str(part) if names_a_file else None
+        raise error
+    assert caught.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, atomic_write(tmp_path / "a"):
+        Path("missing").read_bytes()
+    assert str(caught.value.filename) == "missing"
 
 
 def test_two_writers_of_one_path(tmp_path: Path) -> None:

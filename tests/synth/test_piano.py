@@ -31,8 +31,13 @@ def _with_pedal(notes: Notes, *moves: tuple[float, int]) -> Notes:
     return replace(notes, pedal=Pedal(np.array(time), np.full(len(time), SUSTAIN), np.array(value)))
 
 
-def _render(notes: Notes, instrument: Instrument = BARE, seconds: float = 2.0) -> np.ndarray:
+def _render(notes: Notes, instrument: Instrument = BARE, seconds: float | None = 2.0) -> np.ndarray:
     return render(notes, instrument, np.random.default_rng(0), seconds)
+
+
+def test_notes_of_many_hours_are_an_error() -> None:
+    with pytest.raises(ValueError, match="the notes last 13 h; expected at most 12 h"):
+        _render(_note(0, 13 * 3600), seconds=None)
 
 
 def _db(audio: np.ndarray) -> float:
