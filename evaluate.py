@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -19,14 +20,19 @@ from amt.data import sources
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
 from amt.device import keep_freed_memory, pick_device
-from amt.errors import one_line
+from amt.errors import FileWarning, one_line
 from amt.evaluation.tables import write_report
-from amt.training.finish import read_recipe, score
+from amt.inference.pretrained import find_checkpoint
+from amt.io.folders import user_path
+from amt.training.finish import check_first_seconds, read_recipe, score
+from amt.training.overrides import expand_home, make_readable
 
 # A checkpoint may name only this class and the classes that modules of this package define as its
 # data: Hydra would call any function, and a checkpoint may come from anyone.
 DATA_MODULE = "amt.data.datamodule.PianoDataModule"
 SOURCES = "amt.data.sources"
+# What the data may refer to.
+USED = ["data", "paths", "augment", "seed"]
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -42,12 +48,17 @@ def run(config: DictConfig) -> None:
     """Score config.ckpt on config.split of the data."""
     keep_freed_memory()
     warnings.simplefilter("ignore")
+    warnings.simplefilter("default", FileWarning)
     if OmegaConf.is_missing(config, "ckpt"):
         raise ValueError("which checkpoint? type ckpt=PATH")
-    checkpoint = Path(config.ckpt)
-    data: PianoDataModule = instantiate(_data_config(config), _convert_="all")
+    # Not in settings for training of conf/local, which may refer to what is not here.
+    for key in ("paths", "data"):
+        expand_home(config.get(key) or OmegaConf.create())
+    check_first_seconds(config.first_seconds)
+    checkpoint = find_checkpoint(str(config.ckpt))
+    data: PianoDataModule = instantiate(_data_config(config, checkpoint), _convert_="all")
     data.prepare_data()
-    folder = Path(config.output) if config.output else _folder(checkpoint)
+    folder = user_path(str(config.output)) if config.output else _folder(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(config.device)
     evaluation = score(checkpoint, data, config.split, device, config.first_seconds)
@@ -56,22 +67,26 @@ def run(config: DictConfig) -> None:
 
 
 def _folder(checkpoint: Path) -> Path:
-    """Where scores go: into the run of the checkpoint, else below the current folder."""
-    if checkpoint.parent.name == "checkpoints":
-        return checkpoint.parent.parent / "evaluation"
-    return Path("evaluation", checkpoint.stem)
+    """Where scores go: into the run of the checkpoint, else below the current folder.
+
+    Each checkpoint and each option of data= has its own folder.
+    """
+    run = checkpoint.parent.name == "checkpoints"
+    folder = Path(checkpoint.parent.parent if run else "", "evaluation", checkpoint.stem)
+    chosen = HydraConfig.get().runtime.choices.get("data")
+    return folder if chosen in (None, "null") else folder / chosen
 
 
-def _data_config(config: DictConfig) -> Any:
+def _data_config(config: DictConfig, checkpoint: Path) -> Any:
     """The data of the command line, else the data that the checkpoint was trained with."""
     if "_target_" in (config.get("data") or {}):
-        resolved = OmegaConf.to_container(config, resolve=True)
-        require_folders(OmegaConf.to_container(config), resolved)
+        used = OmegaConf.masked_copy(config, USED)
+        require_folders(OmegaConf.to_container(used), OmegaConf.to_container(used, resolve=True))
         return config.data
-    data = {**read_recipe(Path(config.ckpt))["data"], "augmentation": None}
+    data = {**read_recipe(checkpoint)["data"], "augmentation": None}
     for target in _targets(data):
         if target != DATA_MODULE and not _is_source(target):
-            raise SystemExit(f"{config.ckpt}: refuses to call {target!r}; name the data: data=...")
+            raise SystemExit(f"{checkpoint}: refuses to call {target!r}; name the data: data=...")
     return OmegaConf.create(data)
 
 
@@ -95,4 +110,5 @@ def _targets(config: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    make_readable("evaluate.py")
     main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import secrets
+import shlex
 import subprocess
 import sys
 import warnings
@@ -21,6 +22,7 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
@@ -29,13 +31,24 @@ from amt.data.pieces import SourceError, Split
 from amt.device import fastest_precision, keep_freed_memory, pick_device
 from amt.errors import one_line
 from amt.evaluation.tables import write_report
+from amt.inference.pretrained import find_checkpoint
 from amt.io.audio import SAMPLE_RATE, AudioError
 from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
 from amt.models.cost import network_cost
-from amt.training.finish import best_score, read_recipe, save_checkpoint, score, tune_checkpoint
+from amt.training.finish import (
+    best_score,
+    check_first_seconds,
+    read_recipe,
+    save_checkpoint,
+    score,
+    tune_checkpoint,
+)
 from amt.training.module import TranscriptionModule
+from amt.training.overrides import expand_home, make_readable, override
 from amt.training.resume import check_same_run, load_weights
 from amt.training.tracking import finish, log_evaluation
+
+_NOT_SAVED = "No checkpoint was saved ({}): nothing was tuned or scored."
 
 # Warnings of Lightning about what is intended here, or about itself.
 IGNORED_WARNINGS = (".*logs directory .* exists", ".*treespec", ".*does not have many workers")
@@ -58,9 +71,10 @@ def main(config: DictConfig) -> float:
         reason = one_line(error.__cause__ or error, 300)
         raise SystemExit(f"train.py: {reason}") from None
     except (
-        SourceError, CacheError, CheckpointError, AudioError, MisconfigurationException, OSError
+        SourceError, CacheError, CheckpointError, AudioError, MisconfigurationException, OSError,
+        OmegaConfBaseException,
     ) as error:  # fmt: skip
-        raise SystemExit(f"train.py: {error}") from None
+        raise SystemExit(f"train.py: {one_line(error, 400)}") from None
 
 
 def run(config: DictConfig) -> float:
@@ -71,7 +85,9 @@ def run(config: DictConfig) -> float:
         return _run_in_own_process(config)
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
+    expand_home(config)
     require_folders(OmegaConf.to_container(config), _plain(config))
+    check_first_seconds(config.first_seconds)
     data: PianoDataModule = instantiate(config.data, _convert_="all")
     if "fit" in config.model:
         return _fit(config, data)
@@ -83,7 +99,7 @@ def _train(config: DictConfig, data: PianoDataModule) -> float:
     _prepare_resuming(config)
     module = build_module(config)
     if config.init:
-        load_weights(module, Path(config.init))
+        load_weights(module, find_checkpoint(str(config.init)))
     trainer = build_trainer(config)
     if trainer.is_global_zero:
         print(f"{config.name}: {network_cost(module.front_end, module.network)}")
@@ -102,6 +118,9 @@ def _fit(config: DictConfig, data: PianoDataModule) -> float:
     """Fit a model that is not trained by gradients, then report; returns its score."""
     if config.resume or config.init:
         raise CheckpointError(f"{config.name} is fitted, not trained: leave out resume and init")
+    dry_run = bool(config.trainer.get("fast_dev_run"))
+    if dry_run:
+        data.segments_per_epoch = data.batch_size
     data.prepare_data()
     data.setup("fit")
     plain = _plain(config)
@@ -111,6 +130,9 @@ def _fit(config: DictConfig, data: PianoDataModule) -> float:
         checkpoint = fit(data, model)
     except ValueError as error:
         raise SystemExit(f"train.py: {error}") from None
+    if dry_run:
+        print(_NOT_SAVED.format("fast_dev_run"))
+        return 0.0
     checkpoint["hyper_parameters"]["recipe"] = plain
     path = Path(config.output_dir, "checkpoints", "best.ckpt")
     save_checkpoint(path, checkpoint)
@@ -130,7 +152,7 @@ def _run_in_own_process(config: DictConfig) -> float:
     Lightning starts them with the command line of this process, which would repeat the multirun.
     """
     overrides = HydraConfig.get().overrides.task
-    folder = f"hydra.run.dir='{config.output_dir}'"
+    folder = override("hydra.run.dir", config.output_dir)
     words = [sys.executable, __file__, *overrides, folder, "hydra.mode=RUN"]
     done = subprocess.run(words, check=False)
     if done.returncode:
@@ -139,7 +161,7 @@ def _run_in_own_process(config: DictConfig) -> float:
 
 
 def _prepare_resuming(config: DictConfig) -> None:
-    """For resume=PATH: the same checkpoint folder and W&B run as before; else a new W&B run.
+    """For resume=PATH: the same folder of the run and the same W&B run; else a new W&B run.
 
     Raises CheckpointError where a setting that shapes the run differs.
     """
@@ -148,9 +170,14 @@ def _prepare_resuming(config: DictConfig) -> None:
         wandb.id = secrets.token_hex(4)
     if not config.resume:
         return
-    checkpoint = Path(config.resume).resolve()
+    checkpoint = Path(str(config.resume)).resolve()
     recipe = read_recipe(checkpoint)
     check_same_run(checkpoint, recipe, _plain(config))
+    if checkpoint.parent.name == "checkpoints":
+        config.output_dir = str(checkpoint.parent.parent)
+        print(f"resumed: all results go to {config.output_dir}")
+    if "steps_before" in config.get("logger", {}).get("csv", {}):
+        config.logger.csv.steps_before = read_checkpoint(checkpoint).get("global_step", 0)
     for callback in config.get("callbacks", {}).values():
         if "dirpath" in callback:
             callback.dirpath = str(checkpoint.parent)
@@ -163,7 +190,7 @@ def _report_best(config: DictConfig, trainer: L.Trainer, data: PianoDataModule) 
     best = getattr(trainer.checkpoint_callback, "best_model_path", "")
     if not best:
         why = "fast_dev_run" if trainer.fast_dev_run else "no validation, or no checkpoint callback"
-        print(f"No checkpoint was saved ({why}): nothing was tuned or scored.")
+        print(_NOT_SAVED.format(why))
         return
     _report(config, Path(best), trainer.loggers, data)
 
@@ -176,16 +203,17 @@ def _report(
     Returns the mean note F1, or the accuracy of a slice classifier.
     """
     device = pick_device("cpu" if config.trainer.accelerator == "cpu" else "auto")
-    transcribes = not is_slice_classifier(read_checkpoint(checkpoint))
+    saved = read_checkpoint(checkpoint)
+    transcribes = not is_slice_classifier(saved)
     if transcribes:
         tune_checkpoint(checkpoint, data, device)
     split: Split = "test" if data.entries("test") else "validation"
     evaluation = score(checkpoint, data, split, device, config.first_seconds)
-    log_evaluation(loggers, evaluation, split)
+    log_evaluation(loggers, evaluation, split, saved.get("global_step", 0))
     print(write_report(Path(config.output_dir), evaluation, split))
     print(f"\nmean of {len(evaluation.rows)} {split} pieces; the model: {checkpoint}")
     if transcribes:
-        print(f"next: amt transcribe RECORDING --ckpt {checkpoint}")
+        print(f"next: amt transcribe RECORDING --ckpt {shlex.quote(str(checkpoint))}")
     return evaluation.means.get("note_f1" if transcribes else "accuracy", 0.0)
 
 
@@ -229,6 +257,9 @@ def _partial(config: DictConfig, group: str) -> Any:
 def build_trainer(config: DictConfig) -> L.Trainer:
     """The Lightning trainer with its loggers and callbacks."""
     with open_dict(config.trainer):
+        if config.trainer.accelerator == "auto":
+            # Lightning would also choose a GPU that does not work.
+            config.trainer.accelerator = pick_device().type
         if config.trainer.precision == "auto":
             config.trainer.precision = fastest_precision(config.trainer.accelerator)
     loggers = [] if config.trainer.get("fast_dev_run") else _loggers(config)
@@ -264,4 +295,5 @@ def _require_packages(words: list[str]) -> None:
 
 if __name__ == "__main__":
     _require_packages(sys.argv[1:])
+    make_readable("train.py")
     main()

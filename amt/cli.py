@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from amt import __version__
+from amt.errors import DeviceWarning, FileWarning
 
 # Each is a file in amt/commands with a function `add`.
 COMMANDS = ("transcribe", "describe", "synth", "prepare", "export", "serve", "deploy")
@@ -19,8 +23,10 @@ INTERRUPTED = 130
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; errors are printed as one line on stderr."""
-    words = sys.argv[1:] if words is None else words
+    words = [_not_an_option(word) for word in (sys.argv[1:] if words is None else words)]
+    _open_closed_streams()
     _silence_libraries()
+    _print_any_name()
     _use_passive_threads()
     try:
         arguments = _parser(words).parse_args(words)
@@ -38,6 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return _print_error(f"{place}{error.strerror or error}")
     except ValueError as error:
         return _print_error(str(error))
+    except (ImportError, MemoryError) as error:
+        # Libraries that cannot be loaded, also because too little memory is left for them.
+        return _print_error(f"{type(error).__name__}: {error}")
 
 
 def _print_error(text: str, code: int = 1) -> int:
@@ -46,10 +55,42 @@ def _print_error(text: str, code: int = 1) -> int:
 
 
 def _silence_libraries() -> None:
-    """Do not show warnings of libraries, on which users cannot act; `python -W` shows them."""
+    """Show no warnings but those of files and devices, in one line; on others users cannot act.
+
+    `python -W` shows all of them.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+        for category in (FileWarning, DeviceWarning):
+            warnings.simplefilter("always", category)
+        warnings.showwarning = _print_warning
         logging.disable(logging.WARNING)
+
+
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    from tqdm import tqdm
+
+    # Above a progress bar, if one is drawn.
+    tqdm.write(f"amt: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _not_an_option(word: str) -> str:
+    """A file called -NAME.SUFFIX as ./-NAME.SUFFIX, which is not taken for an option."""
+    path = Path(word)
+    return f"./{word}" if word.startswith("-") and path.suffix and path.exists() else word
+
+
+def _open_closed_streams() -> None:
+    """Discard what would be printed where stdout or stderr is closed (`>&-`, pythonw)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _print_any_name() -> None:
+    """Escape what stdout cannot show, such as file names in other encodings; no error is raised."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _use_passive_threads() -> None:

@@ -1,9 +1,33 @@
-"""Shorten error messages of libraries to one line; those of torch can fill pages."""
+"""Messages in one line: errors of libraries (those of torch can fill pages), warnings for users."""
 
 from __future__ import annotations
+
+# What a file begins with that a download left in place of another one.
+_STAND_INS = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; type `git lfs pull`",
+    b"<!doctype html": "a web page, not the file itself; download it again",
+    b"<html": "a web page, not the file itself; download it again",
+}
+
+
+class FileWarning(UserWarning):
+    """A file that is read although something about it is wrong or unusual: one line, with its name.
+
+    `amt` prints it on stderr; in Python it is an ordinary warning.
+    """
+
+
+class DeviceWarning(UserWarning):
+    """A device that is not used, or used more slowly, because it does not work or lacks memory."""
 
 
 def one_line(error: Exception, most: int = 160) -> str:
     """The first `most` characters of an error's message on one line; without a message its type."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def stand_in(data: bytes) -> str:
+    """What stands in place of a file that was not downloaded, by its first bytes; empty if none."""
+    begin = data[:100].lstrip().lower()
+    return next((text for mark, text in _STAND_INS.items() if begin.startswith(mark)), "")

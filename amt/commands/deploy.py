@@ -10,6 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from amt.commands.options import file_or_folder
+
 TEST_SEED = 0
 
 
@@ -33,7 +35,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _add_options(option: Any) -> None:
-    option("folder", type=Path, metavar="DIR", help="folder written by `amt export`")
+    option("folder", type=file_or_folder, metavar="DIR", help="folder written by `amt export`")
     option("--project", required=True, metavar="ID", help="Google Cloud project")
     option("--region", required=True, metavar="NAME", help="for example europe-west4")
     option("--bucket", required=True, metavar="URI", help="gs://BUCKET[/PREFIX] for model files")

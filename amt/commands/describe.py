@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from amt.commands.options import (
     add_model_options,
     add_output_option,
     comma_separated,
+    file_or_folder,
     load_transcriber,
+    make_output_folder,
 )
 
 
@@ -24,7 +25,13 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "chords, sections, motifs, audio descriptors. A page is one file and loads nothing else.",
     )
     option = parser.add_argument
-    option("inputs", nargs="+", type=Path, metavar="FILE", help="audio, MIDI, or folders of them")
+    option(
+        "inputs",
+        nargs="+",
+        type=file_or_folder,
+        metavar="FILE",
+        help="audio, films, MIDI, folders of them, patterns such as '*.mid'",
+    )
     add_output_option(parser, "descriptions")
     option(
         "--format",
@@ -36,7 +43,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
     add_model_options(parser)
     option(
         "--piano",
-        type=Path,
+        type=file_or_folder,
         metavar="FOLDER",
         help="sampled piano for the player (default: built-in)",
     )
@@ -44,7 +51,8 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.inference.batch import plan_jobs, run_jobs
+    from amt.inference.batch import run_jobs
+    from amt.inference.jobs import plan_jobs
     from amt.inference.writers import load_player
     from amt.page.describe import SUFFIXES, describe_job, is_recording
 
@@ -52,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     has_audio = any(is_recording(job.source) for job in jobs)
     transcriber = load_transcriber(arguments) if has_audio else None
     player = load_player(arguments.piano)
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    make_output_folder(arguments.output)
     model = arguments.ckpt.name if arguments.ckpt else arguments.model
     failed = run_jobs(jobs, arguments.format, describe_job(transcriber, model, player))
     return 1 if failed else 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from amt.commands.options import add_output_option
@@ -31,11 +31,10 @@ def add(commands: Any, words: Sequence[str]) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from amt.inference.export import export
     from amt.inference.model_card import model_info
-    from amt.inference.pretrained import pretrained_checkpoint
+    from amt.inference.pretrained import find_checkpoint
 
-    checkpoint = Path(arguments.checkpoint)
-    if not checkpoint.exists() and checkpoint.suffix == "":
-        checkpoint = pretrained_checkpoint(arguments.checkpoint)
+    checkpoint = find_checkpoint(arguments.checkpoint)
     export(checkpoint, arguments.output, model_info(checkpoint, arguments.licence))
-    print(f"{arguments.output}: next, amt transcribe RECORDING --ckpt {arguments.output}")
+    ckpt = shlex.quote(str(arguments.output))
+    print(f"{arguments.output}: next, amt transcribe RECORDING --ckpt {ckpt}")
     return 0

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import tempfile
 import types
 import typing
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amt.io.folders import user_path
+
 if TYPE_CHECKING:
     from amt.inference.transcriber import Transcriber
+
+# A folder for results is not given such a name by intent.
+RESULT_SUFFIXES = (".mid", ".midi", ".json", ".csv", ".tsv", ".png", ".wav", ".html")
 
 # Shared options: output folder and model.
 
@@ -20,7 +26,7 @@ def add_output_option(parser: argparse.ArgumentParser, folder: str) -> None:
     """Add --output, a folder for the results; the default is `folder`."""
     parser.add_argument(
         "--output",
-        type=Path,
+        type=file_or_folder,
         default=Path(folder),
         metavar="DIR",
         help="folder for the results; existing results are replaced (default: %(default)s)",
@@ -41,7 +47,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help=f"a pretrained model: {', '.join(names)} (default: %(default)s)",
     )
     own = "your own model: a checkpoint (.ckpt, .safetensors) or a folder of `amt export`"
-    add_weights("--ckpt", type=Path, metavar="PATH", help=own)
+    add_weights("--ckpt", type=file_or_folder, metavar="PATH", help=own)
     add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: a GPU if available)")
     add(
         "--precision",
@@ -64,12 +70,44 @@ def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
     Raises CheckpointError or ValueError.
     """
     from amt.device import pick_device
-    from amt.inference.pretrained import pretrained_checkpoint
+    from amt.inference.pretrained import find_checkpoint, pretrained_checkpoint
     from amt.inference.transcriber import Transcriber
 
-    checkpoint = arguments.ckpt or pretrained_checkpoint(arguments.model)
+    checkpoint = pretrained_checkpoint(arguments.model)
+    if arguments.ckpt:
+        checkpoint = find_checkpoint(str(arguments.ckpt))
     device = pick_device(arguments.device)
     return Transcriber.load(checkpoint, device, arguments.precision, arguments.backend)
+
+
+def file_or_folder(text: str) -> Path:
+    """A `type` for argparse: a path, ~ expanded, which may be missing."""
+    try:
+        return user_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def threshold(text: str) -> float:
+    """A `type` for argparse: a probability of an onset, as the server takes it."""
+    if (value := float(text)) and 0.01 <= value < 1:
+        return value
+    raise argparse.ArgumentTypeError(f"{text}: expected 0.01 to below 1")
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make the folder of --output. Raises ValueError if it cannot be used: no file can be written,
+    or its name is that of a file.
+    """
+    if folder.is_file() or (not folder.exists() and folder.suffix.lower() in RESULT_SUFFIXES):
+        advice = f"expected a folder for the results, such as --output {folder.stem}-results"
+        raise ValueError(f"--output {folder} is the name of a file; {advice}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        advice = "choose another folder with --output"
+        raise ValueError(f"--output {folder}: {error.strerror}; {advice}") from error
 
 
 def comma_separated(*allowed: str) -> Callable[[str], tuple[str, ...]]:

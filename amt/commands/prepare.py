@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amt.commands.options import add_dataclass_options, build_dataclass
+from amt.commands.options import add_dataclass_options, build_dataclass, file_or_folder
 
 SOURCES = ("synthetic", "maestro", "maps", "folder")
 
@@ -41,7 +41,7 @@ def _add_source(sources: Any, name: str, source: type) -> None:
     option = parser.add_argument
     option(
         "--cache",
-        type=Path,
+        type=file_or_folder,
         default=Path("cache"),
         metavar="DIR",
         help="folder of all caches, data.cache in training (default: %(default)s)",
@@ -60,6 +60,8 @@ def _add_source(sources: Any, name: str, source: type) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from amt.data.cache import cache_folder, prepare, read_manifest, verify
 
+    if arguments.workers is not None and arguments.workers < 0:
+        raise ValueError(f"--workers {arguments.workers}: expected 0 or more processes")
     source = build_dataclass(arguments.parser, arguments, arguments.source)
     folder = cache_folder(arguments.cache, source)
     if not arguments.verify:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from amt.commands.options import file_or_folder
+
 
 def add(commands: Any, words: Sequence[str]) -> None:
     """Add the sub-command to the parser of `amt`."""
@@ -13,8 +15,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "serve",
         help="HTTP server, on its own or as a Vertex AI container",
         description="Start an HTTP server. Routes: POST /predict (JSON, as Vertex AI defines it), "
-        "POST /transcribe (upload of one audio file), GET /health, /metrics and /docs. Limits and "
-        "other settings are environment variables: AMT_*, and AIP_*, which Vertex AI sets. "
+        "POST /transcribe (upload of one audio file), GET / (a page), /health, /metrics and /docs. "
+        "Limits and other settings are environment variables: AMT_*, and AIP_*, which Vertex AI "
+        "sets. "
         "amt/serving/README.md lists them.",
         argument_default=argparse.SUPPRESS,
     )
@@ -23,14 +26,19 @@ def add(commands: Any, words: Sequence[str]) -> None:
     option("--port", type=int, help="port to listen on (default: AIP_HTTP_PORT, or 8080)")
     option("--model", help="pretrained model (default: AMT_MODEL, or base)")
     option(
-        "--folder",
+        "--ckpt",
         dest="storage_uri",
-        metavar="DIR",
-        help="folder with an exported model or one file of weights, local or gs:// "
-        "(default: AIP_STORAGE_URI)",
+        type=_local_or_uri,
+        metavar="PATH",
+        help="your own model: a checkpoint (.ckpt, .safetensors), a folder of `amt export`, or a "
+        "gs:// folder (default: AIP_STORAGE_URI)",
     )
     option("--device", help="cpu, cuda, ... (default: AMT_DEVICE, or a GPU if there is one)")
     parser.set_defaults(run=_run)
+
+
+def _local_or_uri(text: str) -> str:
+    return text if "://" in text else str(file_or_folder(text))
 
 
 def _run(arguments: argparse.Namespace) -> int:

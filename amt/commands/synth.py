@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from amt.commands.options import file_or_folder
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -16,10 +17,15 @@ def add(commands: Any, words: Sequence[str]) -> None:
         description="Render a MIDI file or note table on a piano.",
     )
     option = parser.add_argument
-    option("notes", type=Path, metavar="IN.mid", help="or a note table, .tsv")
-    option("audio", type=Path, metavar="OUT.wav", help="or .flac, .ogg, .opus, .mp3")
     option(
-        "--piano", type=Path, metavar="FOLDER", help="sampled piano (default: the built-in piano)"
+        "notes", type=file_or_folder, metavar="IN.mid", help="or a note table: .tsv, .csv, .json"
+    )
+    option("audio", type=file_or_folder, metavar="OUT.wav", help="or .flac, .ogg, .opus, .mp3")
+    option(
+        "--piano",
+        type=file_or_folder,
+        metavar="FOLDER",
+        help="sampled piano (default: the built-in piano)",
     )
     option("--seed", type=int, metavar="N", help="draw a random built-in piano and room")
     parser.set_defaults(run=_run)

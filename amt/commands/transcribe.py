@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from amt.commands.options import (
     add_model_options,
     add_output_option,
     comma_separated,
+    file_or_folder,
     load_transcriber,
+    make_output_folder,
+    threshold,
 )
 
 
@@ -32,7 +34,13 @@ def add(commands: Any, words: Sequence[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    option("inputs", nargs="+", type=Path, metavar="AUDIO", help="audio files, or folders of them")
+    option(
+        "inputs",
+        nargs="+",
+        type=file_or_folder,
+        metavar="AUDIO",
+        help="audio or film files, folders of them, patterns such as '*.mp3'",
+    )
     add_output_option(parser, "transcriptions")
     option(
         "--format",
@@ -50,7 +58,19 @@ def add(commands: Any, words: Sequence[str]) -> None:
         help="notes end where their sound ends (default), or where their keys are released, and "
         "the result contains the sustain pedal",
     )
-    option("--piano", type=Path, metavar="FOLDER", help="sampled piano for wav (default: built-in)")
+    option(
+        "--onset-threshold",
+        type=threshold,
+        metavar="P",
+        help="least probability of an onset, 0.01 to 0.99; higher gives fewer notes (default: that "
+        "of the model)",
+    )
+    option(
+        "--piano",
+        type=file_or_folder,
+        metavar="FOLDER",
+        help="sampled piano for wav (default: built-in)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -63,12 +83,15 @@ def _licences(names: Sequence[str]) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.inference.batch import plan_jobs, transcribe_jobs
+    from amt.inference.batch import transcribe_jobs
+    from amt.inference.jobs import plan_jobs
+    from amt.inference.transcriber import Options
     from amt.inference.writers import load_player
 
     transcriber = load_transcriber(arguments)
     player = load_player(arguments.piano)
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    make_output_folder(arguments.output)
     jobs = plan_jobs(arguments.inputs, arguments.output)
-    failed = transcribe_jobs(transcriber, jobs, arguments.format, player, arguments.ends)
+    options = Options(arguments.ends, arguments.onset_threshold)
+    failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options)
     return 1 if failed else 0

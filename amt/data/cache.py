@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -27,10 +28,12 @@ from amt.data.manifest import (
     read_manifest,
     store,
     verify,
+    warn_of_leaks,
     write_entries,
 )
 from amt.data.pieces import Piece, PieceError, Recording, Source, check_pieces
 from amt.data.workers import crash_safe_map, default_workers
+from amt.errors import FileWarning
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import MAX_PITCH, MIN_PITCH
 
@@ -125,6 +128,7 @@ def _fill(root: Path, pieces: Sequence[Piece], workers: int | None, name: str) -
     decoded, problems = _decode_all(root, pending, len(pieces), workers, name)
     entries = sorted([*kept.values(), *decoded], key=lambda entry: entry.name)
     write_entries(root / MANIFEST, entries)
+    warn_of_leaks(entries)
     return Report(root, entries, len(decoded), len(kept), removed, problems)
 
 
@@ -136,7 +140,7 @@ def _decode_all(
     problems: list[Problem] = []
     count = default_workers() if workers is None else workers
     done = total - len(pending)
-    results = crash_safe_map(partial(_decode, root), pending, count)
+    results = crash_safe_map(partial(_decode_and_catch, root), pending, count)
     with (
         (root / JOURNAL).open("a", encoding="utf-8") as journal,
         tqdm(
@@ -144,7 +148,10 @@ def _decode_all(
         ) as bar,
         closing(results),
     ):
-        for piece, result in results:
+        for piece, answer in results:
+            result, remarks = answer if isinstance(answer, tuple) else (answer, [])
+            for remark in remarks:
+                warnings.warn(remark, FileWarning, stacklevel=2)
             if isinstance(result, Entry):
                 decoded.append(result)
                 journal.write(entry_line(result))
@@ -153,6 +160,14 @@ def _decode_all(
                 problems.append(Problem(piece.name, str(result)))
             bar.update()
     return decoded, problems
+
+
+def _decode_and_catch(root: Path, piece: Piece) -> tuple[Entry | str, list[str]]:
+    """`_decode`, and its warnings of files, which the process that runs `prepare` shows."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FileWarning)
+        result = _decode(root, piece)
+    return result, [str(one.message) for one in caught if issubclass(one.category, FileWarning)]
 
 
 def _decode(root: Path, piece: Piece) -> Entry | str:
@@ -178,9 +193,6 @@ def check_recording(recording: Recording) -> Recording:
     notes = notes.select((notes.pitch >= MIN_PITCH) & (notes.pitch <= MAX_PITCH))
     if not len(notes):
         raise PieceError(f"none of its notes is a piano key ({MIN_PITCH} to {MAX_PITCH})")
-    if notes.velocity.min() < 1 or notes.velocity.max() > 127:
-        lowest, highest = notes.velocity.min(), notes.velocity.max()
-        raise PieceError(f"its velocities are {lowest} to {highest}; expected 1 to 127")
     if recording.peak < MIN_PEAK:
         raise PieceError("its audio is silent")
     first, last, end = notes.onset[0], notes.onset[-1], notes.end

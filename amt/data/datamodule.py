@@ -54,7 +54,7 @@ class PianoDataModule(L.LightningDataModule):
     After `on_after_batch_transfer` a batch also has spec (B, C, T, F), the targets of
     `amt.data.targets` (B, T, 88), pedal (B, T, 1) and mask (B, T).
 
-    Raises SourceError where `weights` names an unknown source.
+    Raises SourceError where `weights` names an unknown source or a number is out of range.
     """
 
     def __init__(
@@ -77,6 +77,10 @@ class PianoDataModule(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        _require(1, batch_size=batch_size, segments_per_epoch=segments_per_epoch)
+        _require(0, loader_workers=loader_workers, prepare_workers=prepare_workers or 0)
+        # One frame of the usual front ends.
+        _require(0.032, segment_seconds=segment_seconds, validation_seconds=validation_seconds)
         self.sources = dict(sources)
         self.caches = [cache_folder(cache, source) for source in self.sources.values()]
         unknown = set(weights or {}) - set(self.sources)
@@ -206,6 +210,13 @@ class PianoDataModule(L.LightningDataModule):
             persistent_workers=False,
             **options,
         )
+
+
+def _require(least: float, **numbers: float) -> None:
+    """Raises SourceError for a number below `least`."""
+    for name, number in numbers.items():
+        if not number >= least:
+            raise SourceError(f"data.{name}={number}: expected {least} or more")
 
 
 def _mixed(batch: Batch, augmentation: Augmentation, generator: torch.Generator | None) -> Batch:

@@ -1,12 +1,14 @@
-"""Folders that the configuration names: which are not set, and what to type for each."""
+"""Folders that the configuration names: which are not set or missing, and what to type for each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from amt.data.pieces import SourceError
+from amt.data.pieces import SourceError, tidy_paths
+from amt.data.rendering import BUILTIN, split_pianos
 
 # Hydra's mark of a value that must be given.
 MISSING = "???"
@@ -19,12 +21,14 @@ FOLDERS = {
     "rooms": "a folder of impulse responses",
     "noises": "a folder of noise recordings",
 }
+# Keys below `data` and `augment` whose values are folders; a piano may also be a file.
+PLACES = ("root", "rooms", "render", "impulse_responses", "noises")
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 def require_folders(config: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
-    """Raises SourceError, in one line, where `data` or `augment` needs a folder that is not set,
-    or where conf/local/default.yaml lacks its first line.
+    """Raises SourceError, in one line, where `data` or `augment` needs a folder that is not set or
+    does not exist, or where conf/local/default.yaml lacks its first line.
 
     config: the configuration as plain types, references such as ${paths.maps} kept; resolved: the
     same with references replaced.
@@ -35,15 +39,31 @@ def require_folders(config: Mapping[str, Any], resolved: Mapping[str, Any]) -> N
     missing = {_origin(config, key) for key in _missing_keys(used)}
     if missing:
         raise SourceError(_advice(sorted(missing)))
+    for key, place in _places(used):
+        if place != BUILTIN and not Path(place).exists():
+            origin = _origin(config, key)
+            what = FOLDERS.get(origin.removeprefix("paths."), "a folder")
+            raise SourceError(f"{origin}={place}: there is no such folder; expected {what}")
 
 
 def _missing_keys(values: Any, key: str = "") -> Iterator[str]:
-    """Dotted keys of all values that must be given and are not."""
-    if values == MISSING:
+    """Dotted keys of all values that must be given and are not, or that are empty."""
+    if values in (MISSING, ""):
         yield key
     elif isinstance(values, Mapping):
         for name, value in values.items():
             yield from _missing_keys(value, f"{key}.{name}" if key else str(name))
+
+
+def _places(values: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys of all folders, and the folders."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _places(value, f"{key}.{name}" if key else str(name))
+    elif key.rpartition(".")[2] in PLACES and values is not None:
+        places = tidy_paths(split_pianos(values) if isinstance(values, str) else values)
+        for place in places if isinstance(places, list) else [places]:
+            yield key, place
 
 
 def _origin(config: Mapping[str, Any], key: str) -> str:

@@ -1,7 +1,8 @@
 """The files of a cache: decoded audio and notes, and the manifest that lists them.
 
 audio/NAME.npy   int16 (S,), 16 kHz, mono
-notes/NAME.npz   onset offset pitch velocity, pedal_time pedal_controller pedal_value
+notes/NAME.npz   onset offset pitch velocity channel, pedal_time pedal_controller pedal_value
+                 pedal_channel
 manifest.jsonl   one Entry per line: the pieces of the source; written when all are decoded
 decoded.jsonl    the journal: an Entry for every piece ever decoded here, appended piece by piece
 """
@@ -11,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from amt.data.pieces import Piece, Recording, Split
+from amt.errors import FileWarning
 from amt.io.atomic import atomic_write
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import COLUMNS, PEDAL_COLUMNS, Notes, Pedal
@@ -101,6 +104,19 @@ def write_entries(path: Path, entries: Iterable[Entry]) -> None:
             file.write(entry_line(entry))
 
 
+def warn_of_leaks(entries: Sequence[Entry]) -> None:
+    """Issue a FileWarning if two splits have the same recording, under whatever names."""
+    first: dict[str, Entry] = {}
+    pairs = [(first.setdefault(entry.audio_sha256, entry), entry) for entry in entries]
+    leaks = [(one, other) for one, other in pairs if one.split != other.split]
+    if leaks:
+        names = " and ".join(f"{entry.name} ({entry.split})" for entry in leaks[0])
+        more = f" (and {len(leaks) - 1} more pairs)" if len(leaks) > 1 else ""
+        held_out = next(entry.split for entry in leaks[0] if entry.split != "train")
+        text = f"the recordings {names} are the same; scores of {held_out} will be too high{more}"
+        warnings.warn(FileWarning(text), stacklevel=2)
+
+
 def entry_line(entry: Entry) -> str:
     """An entry as a line of the manifest."""
     return json.dumps(asdict(entry)) + "\n"
@@ -161,8 +177,8 @@ def read_audio(root: Path | str, entry: Entry, start: int, samples: int) -> np.n
 def open_notes(root: Path | str, entry: Entry) -> Notes:
     """The notes of a piece; offsets are key releases, the pedal is separate."""
     with np.load(notes_path(root, entry.name), allow_pickle=False) as table:
-        pedal = Pedal(**{column: table[f"pedal_{column}"] for column in PEDAL_COLUMNS})
-        return Notes(**{column: table[column] for column in COLUMNS}, pedal=pedal)
+        pedal = Pedal(**_read_columns(table, "pedal_", PEDAL_COLUMNS))
+        return Notes(**_read_columns(table, "", COLUMNS), pedal=pedal)
 
 
 def open_recording(root: Path | str, entry: Entry) -> Recording:
@@ -210,8 +226,18 @@ def _damaged(path: Path, entry: Entry) -> CacheError:
 
 
 def _columns(notes: Notes) -> dict[str, np.ndarray]:
-    table = {column: getattr(notes, column) for column in COLUMNS}
-    return table | {f"pedal_{column}": getattr(notes.pedal, column) for column in PEDAL_COLUMNS}
+    table = {column: getattr(notes, column) for column in (*COLUMNS, "channel")}
+    pedal_columns = (*PEDAL_COLUMNS, "channel")
+    return table | {f"pedal_{column}": getattr(notes.pedal, column) for column in pedal_columns}
+
+
+def _read_columns(
+    table: Mapping[str, np.ndarray], prefix: str, columns: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The columns, and the channel, which caches of earlier versions do not have."""
+    found = {column: table[prefix + column] for column in columns}
+    channel = prefix + "channel"
+    return found | ({"channel": table[channel]} if channel in table else {})
 
 
 def _checksum(path: Path) -> str:

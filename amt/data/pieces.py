@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from amt.io import audio
+from amt.io.folders import files_below, user_path
+from amt.io.midi import MIDI_SUFFIXES
 from amt.io.note_tables import read_notes
 from amt.notes import Notes
 
@@ -21,7 +23,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 # In order of preference, if several files have one stem: a note table comes before MIDI, since it
 # may have corrections of the MIDI.
-NOTE_SUFFIXES = (".tsv", ".mid", ".midi")
+NOTE_SUFFIXES = (".tsv", *MIDI_SUFFIXES)
 
 
 class SourceError(ValueError):
@@ -95,24 +97,35 @@ def check_pieces(pieces: Sequence[Piece]) -> None:
             )
 
 
-def existing_root(root: str | Path, advice: str, option: str = "data.root") -> Path:
-    """`root` as a path; if missing, raises SourceError with `advice` on how to set `option`."""
-    path = Path(root).expanduser()
-    if not path.is_dir():
-        raise SourceError(f"{option}={root} is not a folder; {advice}")
-    return path
+def existing_root(root: str | Path, advice: str) -> Path:
+    """`root` as a path; raises SourceError, with `advice` where to get it, if it is no folder."""
+    if not root or not Path(root).is_dir():
+        raise SourceError(f"{root or 'an empty path'} is not a folder; {advice}")
+    return Path(root)
 
 
-def files_by_stem(root: Path, suffixes: Sequence[str], pattern: str = "*") -> dict[Path, Path]:
-    """Files anywhere below `root` whose name matches `pattern`, by their path without suffix.
+def tidy_paths(paths: Any) -> Any:
+    """Paths in one form, so that each has one cache: ~ expanded, no slash at the end.
+
+    paths: one or a sequence; None and an empty path are returned. Relative paths stay relative.
+    """
+    if paths is None or paths == "":
+        return paths
+    if isinstance(paths, list | tuple):
+        return [tidy_paths(path) for path in paths]
+    return str(user_path(str(paths)))
+
+
+def files_by_stem(root: Path, suffixes: Sequence[str], prefix: str = "") -> dict[Path, Path]:
+    """Files anywhere below `root` whose name begins with `prefix`, by their path without suffix.
 
     Of several files with one stem in a folder, the one whose suffix comes first in `suffixes`.
-    Hidden files are left out.
+    Links are followed; hidden files are left out.
     """
     found: dict[Path, Path] = {}
-    for path in sorted(root.rglob(pattern)):
+    for path in sorted(files_below(root)):
         suffix = path.suffix.lower()
-        if suffix not in suffixes or path.name.startswith("."):
+        if suffix not in suffixes or not path.name.startswith(prefix):
             continue
         other = found.setdefault(path.with_suffix(""), path)
         if suffixes.index(suffix) < suffixes.index(other.suffix.lower()):
@@ -136,8 +149,12 @@ def hash_fraction(text: str) -> float:
 def hash_split(text: str, validation: float, test: float) -> Split:
     """The split of a composition by the hash of its name.
 
-    validation, test: approximate fractions of compositions in these splits.
+    validation, test: approximate fractions of compositions in these splits. Raises SourceError if
+    they are none.
     """
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 <= share <= 1:
+            raise SourceError(f"{name}={share:g}: expected a fraction of the pieces, 0 to 1")
     fraction = hash_fraction(text)
     if fraction < test:
         return "test"
@@ -184,8 +201,8 @@ def unusable_piece(name: str, split: Split, composition: str, reason: str) -> Pi
 
 
 def load_pair(audio_file: Path, notes_file: Path) -> Recording:
-    """Decode audio and read notes (note table, MAPS text or MIDI, by the suffix)."""
-    return Recording(audio.load(audio_file), read_notes(notes_file))
+    """Decode audio and read notes (note table, MAPS text or MIDI, by the suffix); none damaged."""
+    return Recording(audio.load(audio_file, strict=True), read_notes(notes_file, strict=True))
 
 
 def _digest(text: str) -> bytes:

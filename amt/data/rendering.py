@@ -13,6 +13,7 @@ import numpy as np
 
 from amt.data.pieces import Recording, SourceError, files_fingerprint
 from amt.io.audio import AUDIO_SUFFIXES, load
+from amt.io.folders import files_below
 from amt.notes import Notes
 from amt.synth import piano
 from amt.synth.recording_conditions import play_and_record, random_recording_conditions
@@ -53,7 +54,8 @@ def room_files(rooms: str | None) -> tuple[Path, ...]:
     """
     if rooms is None:
         return ()
-    files = sorted(p for p in Path(rooms).rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    found = files_below(Path(rooms)) if Path(rooms).is_dir() else []
+    files = sorted(path for path in found if path.suffix.lower() in AUDIO_SUFFIXES)
     if not files:
         raise SourceError(f"rooms={rooms} has no audio; expected a folder of impulse responses")
     return tuple(files)
@@ -111,4 +113,4 @@ def _sampled_piano(folder: str) -> SampledPiano:
 
 @lru_cache(maxsize=64)
 def _impulse_response(path: Path) -> np.ndarray:
-    return load(path)
+    return load(path, strict=True)

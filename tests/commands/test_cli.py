@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 import soundfile
 from small_model import small_checkpoint
 
-from amt.cli import main
+from amt.cli import _parser, main
 from amt.commands import prepare
 from amt.data.cache import cache_folder
 from amt.data.manifest import audio_path, read_manifest
@@ -117,8 +120,10 @@ def test_midi_is_described_without_a_model() -> None:
     [
         (["--ckpt", "missing.ckpt"], "missing.ckpt: no such checkpoint"),
         (["--ckpt", "a.wav"], "expected a checkpoint"),
-        (["--output", "a.wav"], "a.wav"),
-        (["--output", "a.wav/out"], "a.wav"),
+        (["--output", "a.wav"], "--output a.wav is the name of a file; expected a folder"),
+        (["--output", "notes.mid"], "--output notes.mid is the name of a file; expected a folder"),
+        (["--output", "a.wav/out"], "--output a.wav/out: Not a directory"),
+        (["--ckpt", "bas"], "bas: no such checkpoint, and no pretrained model is called 'bas'"),
         (["--device", "abacus"], "device abacus cannot be used here"),
         (["--piano", "missing", "--format", "wav"], "missing"),
     ],
@@ -133,6 +138,71 @@ def test_errors_of_transcribe_are_one_line(
     line = only_line(capsys.readouterr().err)
     assert line.startswith("amt: ") and reason in line
     assert [path.name for path in Path().rglob("*")] == ["a.wav"]
+
+
+def test_a_folder_where_nothing_can_be_written_is_noticed_before_transcribing(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied", "out/tmpx")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    save("a.wav", noise(1600))
+    assert main(["transcribe", "a.wav", "--ckpt", checkpoint, "--output", "out"]) == 1
+    assert "--output out: Permission denied; choose another" in only_line(capsys.readouterr().err)
+
+
+def test_paths_are_taken_as_they_are_typed(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    names = ["-take.wav", "a=b, (1) [x] it's $1 #%.wav", "\u65e5\u672c \u00e9.wav"]
+    for name in [*names, "home/mine.wav"]:
+        Path(name).parent.mkdir(exist_ok=True)
+        save(name, noise(1600))
+    Path(checkpoint).rename("home/small.ckpt")
+    try:
+        words = ["transcribe", *names, "~/mine.wav", "--ckpt", "~/small.ckpt", "--output", "~/out"]
+        assert main(words) == 0
+    finally:
+        Path("home/small.ckpt").rename(checkpoint)
+    stems = {Path(name).stem for name in names}
+    assert {path.stem for path in Path("home/out").iterdir()} == {*stems, "mine"}
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_error(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    save("\u65e5.wav", noise(1600))
+    assert main(["transcribe", "\u65e5.wav", "--ckpt", checkpoint]) == 0
+    stdout.seek(0)
+    assert "\\u65e5.wav: " in stdout.read()
+
+
+@pytest.mark.parametrize("words", [["", "b.wav"], ["b.wav", "--output", ""], ["b.wav", "--ckpt="]])
+def test_an_empty_path_is_not_the_current_folder(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["transcribe", *words])
+    assert "a path is empty" in capsys.readouterr().err
+
+
+def test_the_threshold_of_onsets(checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    save("a.wav", noise(32000))
+    found = {}
+    for threshold in ("0.3", "0.8"):
+        words = ["--ckpt", checkpoint, "--onset-threshold", threshold, "--format", "json"]
+        assert main(["transcribe", "a.wav", *words]) == 0
+        document = json.loads(Path("transcriptions/a.json").read_text())
+        found[threshold] = len(document["notes"])
+    assert found["0.3"] > found["0.8"]
+    for wrong in ("0", "1", "7", "nan", "high"):
+        with pytest.raises(SystemExit):
+            main(["transcribe", "a.wav", "--onset-threshold", wrong])
 
 
 def test_without_pretrained_models_the_error_says_how_to_train_one(
@@ -201,6 +271,16 @@ def test_synth_plays_a_midi_file(capsys: pytest.CaptureFixture[str]) -> None:
     audio, rate = soundfile.read("tune.wav")
     assert rate == 16000 and len(audio) > 16000 and np.abs(audio).max() > 0.01
     assert only_line(capsys.readouterr().out) == f"tune.wav: 2 notes, {len(audio) / 16000:.1f} s"
+
+
+def test_damaged_midi_is_played_with_a_warning_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_midi("tune.mid", TUNE)
+    Path("tune.mid").write_bytes(Path("tune.mid").read_bytes()[:-6])
+    assert main(["synth", "tune.mid", "tune.wav"]) == 0
+    expected = "amt: tune.mid: read as far as possible: track 0 is cut off"
+    assert only_line(capsys.readouterr().err).startswith(expected)
 
 
 def test_synth_by_seed() -> None:
@@ -277,9 +357,24 @@ def test_errors_of_prepare(capsys: pytest.CaptureFixture[str]) -> None:
     assert "missing" in only_line(capsys.readouterr().err)
     assert main(["prepare", "maps", "--root", "x", "--verify", "--cache", "nowhere"]) == 1
     assert "nowhere" in only_line(capsys.readouterr().err)
+    assert main(["prepare", "synthetic", "--workers", "-1"]) == 1
+    assert "--workers -1: expected 0 or more" in only_line(capsys.readouterr().err)
     with pytest.raises(SystemExit):
         main(["prepare", "maps"])
     assert "give --root" in capsys.readouterr().err
+
+
+def test_serve_takes_a_model_as_the_other_commands_do(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amt.serving.model import find_model
+
+    monkeypatch.setenv("HOME", "/home/clara")
+    monkeypatch.setenv("USERPROFILE", "/home/clara")
+    for typed, uri in (("~/a.ckpt", "/home/clara/a.ckpt"), ("gs://b/model/", "gs://b/model/")):
+        words = ["serve", "--ckpt", typed]
+        assert _parser(words).parse_args(words).storage_uri == uri
+    assert find_model(Path(checkpoint)) == Path(checkpoint)
 
 
 def test_help_does_not_import_large_packages() -> None:
@@ -294,3 +389,40 @@ def test_the_module_runs_as_a_program() -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert only_line(done.stderr).startswith("amt: ")
+
+
+def test_closed_streams_are_no_error(checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    save("a.wav", noise(8000))
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["transcribe", "a.wav", "--ckpt", checkpoint]) == 0
+    assert Path("transcriptions/a.mid").is_file()
+
+
+@pytest.mark.parametrize("error", [ImportError("libtorch_cpu.so: failed to map"), MemoryError()])
+def test_libraries_that_do_not_load_are_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("amt.commands.transcribe.load_transcriber", broken)
+    assert main(["transcribe", "a.wav"]) == 1
+    line = only_line(capsys.readouterr().err)
+    assert line.startswith(f"amt: {type(error).__name__}:") and str(error) in line
+
+
+def test_names_in_another_encoding(checkpoint: str) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    try:
+        Path(name).touch()
+    except OSError:
+        pytest.skip("this file system only has names in Unicode")
+    save(name, noise(8000))
+    words = ["transcribe", name, "--ckpt", checkpoint, "--format", "mid,png,wav"]
+    assert main(words) == 0
+    suffixes = sorted(path.suffix for path in Path("transcriptions").iterdir())
+    assert suffixes == [".mid", ".png", ".wav"]
+    assert main(["describe", name, "--ckpt", checkpoint]) == 0
+    (document,) = Path("descriptions").glob("*.json")
+    assert json.loads(document.read_text("utf-8"))["title"] == "caf\ufffd"

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -31,8 +32,12 @@ from amt.data.cache import (
     read_manifest,
     verify,
 )
-from amt.data.manifest import JOURNAL, MANIFEST, audio_path, read_audio
+from amt.data.manifest import JOURNAL, MANIFEST, audio_path, notes_path, read_audio
 from amt.data.pieces import PieceError, Recording
+from amt.data.sources.folder import Folder
+from amt.errors import FileWarning
+from amt.io.audio import save
+from amt.io.midi import write_midi
 from amt.notes import Notes, Pedal
 
 THREE = [ramp_piece("a", 1.0), ramp_piece("b", 2.0, 1), ramp_piece("c", 1.5, 2, "test")]
@@ -57,6 +62,37 @@ def test_audio_notes_and_pedal_are_read_as_stored(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.notes.pedal.value, pedal.value)
 
 
+def test_channels_of_notes_and_pedal_are_kept(tmp_path: Path) -> None:
+    pedal = Pedal([0.1, 0.9], [64, 64], [127, 0], [1, 1])
+    notes = replace(scale(2.0, pedal=pedal), channel=np.array([1]))
+    prepare(ListSource([recorded_piece("a", Recording(tone(2.0), notes))]), tmp_path, workers=0)
+    (entry,) = read_manifest(tmp_path)
+    again = open_notes(tmp_path, entry)
+    assert again.channel.tolist() == [1] * len(notes) and again.pedal.channel.tolist() == [1, 1]
+    # A cache of an earlier version has none.
+    with np.load(notes_path(tmp_path, "a")) as table:
+        columns = {name: table[name] for name in table.files if not name.endswith("channel")}
+    np.savez(notes_path(tmp_path, "a"), **columns)
+    again = open_notes(tmp_path, entry)
+    assert again.channel.tolist() == [0] * len(notes) and again.pedal.channel.tolist() == [0, 0]
+
+
+def test_damaged_midi_is_reported_and_remarks_are_shown(tmp_path: Path) -> None:
+    drums = Notes([0.2, 0.4], [0.3, 0.5], [60, 62], [64, 64], channel=np.array([0, 9]))
+    for name in ("drums", "damaged"):
+        save(tmp_path / f"{name}.wav", tone(1.0))
+        write_midi(tmp_path / f"{name}.mid", drums)
+    (tmp_path / "damaged.mid").write_bytes((tmp_path / "drums.mid").read_bytes()[:-6])
+    with pytest.warns(FileWarning) as caught:
+        report = prepare(Folder(str(tmp_path)), tmp_path / "cache", workers=1)
+    assert [(entry.name, entry.notes) for entry in report.entries] == [("drums", 1)]
+    assert [problem.name for problem in report.problems] == ["damaged"]
+    assert "damaged.mid: track 0 is cut off" in report.problems[0].reason
+    assert [str(one.message).rpartition(": ")[2] for one in caught] == [
+        "drum notes of channel 10 (1)"
+    ]
+
+
 def test_audio_is_memory_mapped_and_plain_reads_agree(tmp_path: Path) -> None:
     root = ramp_cache(tmp_path, [1.0])
     entry = read_manifest(root)[0]
@@ -75,6 +111,16 @@ def test_loud_audio_is_scaled_down(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         open_recording(tmp_path, entry).audio, loud.audio * entry.gain, atol=1e-4
     )
+
+
+def test_one_recording_in_two_splits_is_named(tmp_path: Path) -> None:
+    pieces = [ramp_piece("a", 1.0), ramp_piece("b", 1.0, split="test"), ramp_piece("c", 1.5)]
+    expected = "the recordings a (train) and b (test) are the same; scores of test will be too high"
+    with pytest.warns(FileWarning, match=re.escape(expected)) as caught:
+        prepare(ListSource(pieces), tmp_path, workers=0)
+    assert len(caught) == 1
+    with pytest.warns(FileWarning, match="are the same"):
+        prepare(ListSource(pieces), tmp_path, workers=0)
 
 
 def test_only_changed_pieces_are_decoded_again(tmp_path: Path) -> None:
@@ -121,8 +167,8 @@ def test_a_crashed_worker_loses_only_its_piece(tmp_path: Path) -> None:
     assert verify(tmp_path) == []
 
 
-def _notes(onset: float, pitch: int = 60, velocity: int = 80) -> Notes:
-    return Notes([onset], [onset + 0.1], [pitch], [velocity])
+def _notes(onset: float, pitch: int = 60) -> Notes:
+    return Notes([onset], [onset + 0.1], [pitch], [80])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +176,6 @@ def _notes(onset: float, pitch: int = 60, velocity: int = 80) -> Notes:
     [
         (Recording(tone(1.0), Notes.empty()), "no notes"),
         (Recording(tone(1.0), _notes(0.5, pitch=20)), "none of its notes is a piano key"),
-        (Recording(tone(1.0), _notes(0.5, velocity=0)), "velocities are 0 to 0"),
         (Recording(tone(1.0, level=0.0), _notes(0.5)), "silent"),
         (Recording(np.zeros(0, np.float32), _notes(0.5)), "silent"),
         (Recording(tone(1.0), _notes(-0.1)), "before the audio"),

@@ -11,6 +11,7 @@ from front_ends import front_end
 from signals import NO_EFFECTS, one_note_each, seeded, sines
 
 from amt.data.datamodule import Batch, PianoDataModule
+from amt.data.pieces import SourceError
 from amt.data.sources.synthetic import Synthetic
 
 PITCHES = [50, 60, 70]
@@ -45,3 +46,13 @@ def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path:
     data = PianoDataModule({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
     with pytest.raises(FileNotFoundError, match=r"augment\.noises"):
         data.setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch_size", 0), ("segments_per_epoch", 0), ("segment_seconds", 0.0),
+     ("validation_seconds", -1.0), ("loader_workers", -1), ("prepare_workers", -1)],
+)  # fmt: skip
+def test_numbers_out_of_range_are_refused(name: str, value: float, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=rf"data\.{name}={value}: expected"):
+        PianoDataModule({"a": Synthetic()}, str(tmp_path), **{name: value})

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +13,10 @@ from amt.data.pieces import (
     folder_split,
     hash_fraction,
     hash_split,
+    load_pair,
     safe_name,
 )
+from amt.io.audio import AudioError, save
 
 
 @settings(deadline=None)
@@ -72,3 +75,13 @@ def test_fingerprints_depend_on_the_file_and_not_on_its_folder(tmp_path: Path) -
     moved = path.rename(tmp_path / "moved" / "a.mid")
     assert len({missing, first, second}) == 3
     assert files_fingerprint([moved]) == second
+
+
+def test_a_damaged_recording_is_no_piece(tmp_path: Path) -> None:
+    audio, notes = tmp_path / "a.flac", tmp_path / "a.tsv"
+    save(audio, np.random.default_rng(0).uniform(-0.5, 0.5, 32000))
+    notes.write_text("onset\toffset\tpitch\tvelocity\n0.5\t1.0\t60\t64\n")
+    assert len(load_pair(audio, notes).audio) == 32000
+    audio.write_bytes(audio.read_bytes()[:30000])
+    with pytest.raises(AudioError, match=r"a\.flac: broken after \d\.\d s"):
+        load_pair(audio, notes)

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from amt.inference import batch
-from amt.inference.batch import error_line, find_files, plan_jobs, transcribe_jobs
-from amt.inference.transcriber import Transcriber
+from amt.inference.batch import error_line, transcribe_jobs
+from amt.inference.jobs import plan_jobs
+from amt.inference.transcriber import Options, Transcriber
 from amt.io.audio import save
 from amt.io.midi import read_midi
 from amt.notes import Notes
@@ -75,7 +74,7 @@ class OneNoteWithPedal(OneNote):
 def test_both_kinds_of_note_ends(tmp_path: Path) -> None:
     jobs = plan_jobs([recording(tmp_path / "a.wav")], tmp_path / "out")
     for ends in ("key", "sound"):
-        transcribe_jobs(OneNoteWithPedal(CLOCK), jobs, ("mid",), silent, ends)
+        transcribe_jobs(OneNoteWithPedal(CLOCK), jobs, ("mid",), silent, Options(ends))
         notes = read_midi(tmp_path / "out" / "a.mid")
         if ends == "key":
             np.testing.assert_allclose(notes.offset, [0.7], atol=1e-3)
@@ -83,41 +82,6 @@ def test_both_kinds_of_note_ends(tmp_path: Path) -> None:
         else:
             np.testing.assert_allclose(notes.offset, [1.15], atol=1e-3)
             assert len(notes.pedal) == 0
-
-
-def test_folders_are_searched_and_keep_their_shape(tmp_path: Path) -> None:
-    music = tmp_path / "music"
-    for name in ("a.wav", "b/c.flac", "b/D.MP3", ".hidden/e.wav", ".f.wav"):
-        recording(music / name)
-    (music / "b" / "notes.txt").write_text("x")
-    found = dict(find_files([music]))
-    assert {str(place) for place in found.values()} == {"a.wav", "b/c.flac", "b/D.MP3"}
-    assert {str(job.target) for job in plan_jobs([music], Path("out"))} == {
-        "out/a",
-        "out/b/c",
-        "out/b/D",
-    }
-
-
-def test_a_recording_that_is_named_twice_is_done_once(tmp_path: Path) -> None:
-    path = recording(tmp_path / "music" / "a.wav")
-    link = tmp_path / "link.wav"
-    link.symlink_to(path)
-    assert [job.source for job in plan_jobs([path, path.parent, link], Path("out"))] == [path]
-
-
-def test_same_names_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    inputs = [tmp_path / "x" / "a.wav", tmp_path / "y" / "a.mp3", tmp_path / "a_2.wav"]
-    inputs.append(tmp_path / "z" / "A.wav")
-    names = [job.target.name for job in plan_jobs(inputs, Path("out"))]
-    assert names == ["a", "a_2", "a_2_2", "A_3"]
-
-
-@given(st.lists(st.sampled_from(["a", "A", "a_2", "a_3", "b", "a_2_2", "dir/a"]), max_size=12))
-def test_targets_differ_even_where_case_does_not_count(names: list[str]) -> None:
-    inputs = [Path(f"/nowhere/{number}/{name}.wav") for number, name in enumerate(names)]
-    targets = [str(job.target).casefold() for job in plan_jobs(inputs, Path("out"))]
-    assert len(set(targets)) == len(names)
 
 
 def test_dots_in_names_stay(tmp_path: Path) -> None:
@@ -175,6 +139,45 @@ def test_a_recording_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFix
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_another_name_of_a_recording_is_noticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recording(tmp_path / "a.flac")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.wav").hardlink_to(path)
+    assert run([path], tmp_path / "out", ("wav",)) == 1
+    assert "is one of the recordings" in capsys.readouterr().err
+
+
+def test_a_sound_file_beside_the_recording_is_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = recording(tmp_path / "a.wav")
+    before = original.read_bytes()
+    assert run([recording(tmp_path / "a.flac")], tmp_path, ("wav",)) == 1
+    assert "lies beside a.flac and may be a recording too" in capsys.readouterr().err
+    assert original.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_read_fails_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording(tmp_path / "music" / "a.wav")
+    recording(tmp_path / "music" / "locked" / "b.wav")
+    read = Path.iterdir
+
+    def refuse(path: Path) -> Any:
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert run([tmp_path / "music"], tmp_path / "out") == 1
+    output, errors = capsys.readouterr()
+    assert "a.wav" in output
+    assert "locked: the folder cannot be read: Permission denied" in errors
+
+
 def test_a_full_disk_ends_it_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,6 +191,20 @@ def test_a_full_disk_ends_it_at_once(
     assert len(errors) == 2 and "not done: 2 more" in errors[1]
     assert run(inputs[:1], tmp_path / "out") == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_after_the_reader_of_the_output_has_ended_nothing_more_is_transcribed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(batch.tqdm, "write", closed)
+    recordings = [recording(tmp_path / f"{name}.wav") for name in "ab"]
+    with pytest.raises(BrokenPipeError):
+        run(recordings, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mid"]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_terminal_shows_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,5 +225,7 @@ def test_errors_become_one_line() -> None:
     assert error_line(ValueError("odd"), path) == "a.wav: odd"
     assert error_line(KeyError("x"), path) == "a.wav: KeyError: 'x'"
     full = OSError(errno.ENOSPC, "No space left on device", "/out/a.mid")
+    missing = FileNotFoundError(errno.ENOENT, "No such file", "a.wav")
+    assert error_line(missing, path) == "a.wav: No such file"
     assert error_line(full, path) == "a.wav: cannot write /out/a.mid: No space left on device"
     assert error_line(MemoryError(), path) == "a.wav: MemoryError: MemoryError"

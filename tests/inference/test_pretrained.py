@@ -14,6 +14,7 @@ from amt.inference.pretrained import (
     CHECKSUMS,
     WEIGHTS,
     checksum,
+    find_checkpoint,
     pretrained_checkpoint,
     pretrained_names,
     read_checksums,
@@ -104,3 +105,17 @@ def test_without_pretrained_models_the_error_says_how_to_train_one(
     monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path)
     with pytest.raises(CheckpointError, match=r"python train.py model=lstm.*--ckpt"):
         pretrained_checkpoint()
+
+
+def test_a_checkpoint_is_a_path_or_the_name_of_a_pretrained_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_checkpoint("fast") == pretrained_checkpoint("fast")
+    for path in ("runs/x", "best.ckpt"):
+        assert find_checkpoint(path) == Path(path)
+    with pytest.raises(CheckpointError, match=r"bas: no such checkpoint.*base, fast, open"):
+        find_checkpoint("bas")
+    # A folder of that name, written by `amt export`, comes first.
+    (tmp_path / "fast").mkdir()
+    assert find_checkpoint("fast") == Path("fast")

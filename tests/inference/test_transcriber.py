@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from small_model import CNN, LSTM, small_checkpoint
 
 from amt.cli import main
+from amt.errors import DeviceWarning
 from amt.inference.pretrained import pretrained_checkpoint
 from amt.inference.transcriber import Options, Transcriber, Windowing
 from amt.io.audio import TooLongError, load, save
@@ -259,6 +260,26 @@ def test_windows_in_parallel_give_the_same(cnn: Transcriber) -> None:
         assert torch.allclose(values, found[name], atol=1e-4), name
 
 
+@pytest.mark.parametrize("limit", [1, 2])
+def test_too_little_memory_gives_what_smaller_batches_give(
+    lstm: Transcriber, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio = noise(300000)
+    expected = replace(lstm, windowing=replace(SHORT, batch=limit)).posteriors(audio)
+    front_end = lstm.model.front_end
+    forward = front_end.forward
+
+    def limited(audio: torch.Tensor) -> torch.Tensor:
+        if len(audio) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return forward(audio)
+
+    monkeypatch.setattr(front_end, "forward", limited)
+    with pytest.warns(DeviceWarning, match="memory ran out"):
+        found = replace(lstm, windowing=replace(SHORT, batch=4)).posteriors(audio)
+    assert all(torch.equal(found[name], values) for name, values in expected.items())
+
+
 def test_bfloat16_gives_nearly_the_same(tmp_path: Path) -> None:
     path = small_checkpoint(tmp_path / "small.ckpt", LSTM)
     audio = noise(80000)
@@ -278,3 +299,17 @@ def test_unknown_ends_are_refused() -> None:
 def test_integer_samples_are_refused(cnn: Transcriber) -> None:
     with pytest.raises(ValueError, match=r"int16: expected floating-point samples in -1\.\.1"):
         cnn.transcribe(np.zeros(16000, dtype=np.int16))
+
+
+def test_samples_of_the_range_of_integers_are_refused(cnn: Transcriber) -> None:
+    samples = np.full(16000, 20000, dtype=np.int16).astype(np.float32)
+    with pytest.raises(ValueError, match=r"samples reach 20000: expected .* in -1\.\.1"):
+        cnn.transcribe(samples)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_finite_are_refused(cnn: Transcriber, value: float) -> None:
+    samples = np.zeros(16000, dtype=np.float32)
+    samples[8000] = value
+    with pytest.raises(ValueError, match=r"samples reach (nan|inf): expected finite"):
+        cnn.transcribe(samples)

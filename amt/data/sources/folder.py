@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from amt.data.pieces import (
     folder_split,
     hash_split,
     paired_piece,
+    tidy_paths,
     unusable_piece,
 )
 from amt.io.audio import AUDIO_SUFFIXES
+from amt.io.folders import same_name
 
 _ADVICE = "give a folder with pairs such as waltz.wav and waltz.mid"
 
@@ -42,6 +45,9 @@ class Folder:
     test: float = 0.1
     name: str = "folder"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", tidy_paths(self.root))
+
     def pieces(self) -> list[Piece]:
         """All pieces and unpaired files, sorted by name; raises SourceError without any pair."""
         root = existing_root(self.root, _ADVICE)
@@ -63,30 +69,36 @@ class Folder:
 
     def _describe(self, root: Path, path: Path) -> tuple[str, Split, str]:
         """Name, split and composition of a piece, from its path."""
-        name = path.relative_to(root).as_posix()
+        # One form of accents, so that a composition is in one split whatever wrote its files.
+        name = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
         if self.split == "folder":
             # The user chose the splits, and 01.wav in two folders may be two compositions.
             return name, folder_split(root, path), name
-        return name, hash_split(path.name, self.validation, self.test), path.name
+        stem = name.rpartition("/")[2]
+        return name, hash_split(stem, self.validation, self.test), stem
 
 
-def _pairs(audio_stems: Collection[Path], notes_stems: Collection[Path]) -> dict[Path, Path]:
-    """The notes for each audio file: in its folder, else the only ones of that stem anywhere.
+def _pairs(audio_stems: Set[Path], notes_stems: Set[Path]) -> dict[Path, Path]:
+    """The notes for each audio file, both given as paths without suffix.
 
-    Both are given as paths without suffix.
+    First of the same path, then of a path that differs in case or in the form of accents only, then
+    of the same name in any other folder; the last two only where there is no other candidate.
     """
-    pairs = {stem: stem for stem in audio_stems if stem in notes_stems}
-    unpaired_audio, unpaired_notes = defaultdict(list), defaultdict(list)
-    for stem in audio_stems:
-        if stem not in notes_stems:
-            unpaired_audio[stem.name].append(stem)
-    for stem in notes_stems:
-        if stem not in audio_stems:
-            unpaired_notes[stem.name].append(stem)
-    for name, stems in unpaired_audio.items():
-        if len(stems) == len(unpaired_notes[name]) == 1:
-            pairs[stems[0]] = unpaired_notes[name][0]
+    pairs: dict[Path, Path] = {}
+    for key in (str, lambda stem: same_name(str(stem)), lambda stem: same_name(stem.name)):
+        audio = _grouped(audio_stems - pairs.keys(), key)
+        notes = _grouped(notes_stems - set(pairs.values()), key)
+        for name in audio.keys() & notes.keys():
+            if len(audio[name]) == len(notes[name]) == 1:
+                pairs[audio[name][0]] = notes[name][0]
     return pairs
+
+
+def _grouped(stems: Iterable[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
+    groups = defaultdict(list)
+    for stem in stems:
+        groups[key(stem)].append(stem)
+    return groups
 
 
 def _reason(path: Path) -> str:

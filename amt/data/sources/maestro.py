@@ -22,6 +22,7 @@ from amt.data.pieces import (
     hash_fraction,
     paired_piece,
     safe_name,
+    tidy_paths,
     unusable_piece,
 )
 from amt.data.rendering import (
@@ -67,7 +68,9 @@ class Maestro:
     name: str = "maestro"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "render", split_pianos(self.render))
+        object.__setattr__(self, "root", tidy_paths(self.root))
+        object.__setattr__(self, "render", tidy_paths(split_pianos(self.render)))
+        object.__setattr__(self, "rooms", tidy_paths(self.rooms))
 
     def pieces(self) -> list[Piece]:
         """All selected pieces in the order of the CSV; raises SourceError if files are missing."""
@@ -76,6 +79,8 @@ class Maestro:
         if unknown:
             raise SourceError(f"splits has {unknown[0]}; expected some of {', '.join(SPLITS)}")
         rows = self._select(_read_rows(_find_table(root, self.table)))
+        if self.skip < 0 or (self.limit is not None and self.limit < 0):
+            raise SourceError(f"skip={self.skip}, limit={self.limit}: expected 0 or more pieces")
         if self.copies < 1 or (self.copies > 1 and self.render is None):
             raise SourceError(f"copies={self.copies}; expected 1, or more with render=PIANOS")
         if self.render is not None:
@@ -120,7 +125,9 @@ def render_midi(
     """Render a MIDI file on the piano given by its name and `seed`; each copy on the next piano."""
     first = int(hash_fraction(f"{seed}:{midi.name}") * len(pianos))
     rng = np.random.default_rng([seed, int(hash_fraction(midi.name) * 2**32), copy])
-    return render_notes(read_notes(midi), [pianos[(first + copy) % len(pianos)]], rng, rooms)
+    return render_notes(
+        read_notes(midi, strict=True), [pianos[(first + copy) % len(pianos)]], rng, rooms
+    )
 
 
 def _find_table(root: Path, pattern: str) -> Path:
@@ -132,7 +139,7 @@ def _find_table(root: Path, pattern: str) -> Path:
 
 
 def _read_rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8") as file:
+    with table.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())]
         rows = list(reader)
@@ -146,7 +153,8 @@ def _read_rows(table: Path) -> list[dict[str, str]]:
 
 def _find_audio(path: Path) -> Path | None:
     """The audio file `path`, or one with the same stem and another audio suffix."""
-    candidates = (path.with_suffix(suffix) for suffix in (path.suffix, *AUDIO_SUFFIXES))
+    suffixes = (path.suffix, *AUDIO_SUFFIXES, *map(str.upper, AUDIO_SUFFIXES))
+    candidates = (path.with_suffix(suffix) for suffix in suffixes)
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,15 @@ from amt.data.pieces import (
     folder_split,
     hash_fraction,
     paired_piece,
+    tidy_paths,
     unusable_piece,
 )
 from amt.io.audio import AUDIO_SUFFIXES
 
 DISKLAVIER = ("ENSTDkAm", "ENSTDkCl")
 
-_STEM = re.compile(r"MAPS_MUS-(?P<composition>.+)_(?P<piano>[^_]+)")
+_PREFIX = "MAPS_MUS-"
+_STEM = re.compile(rf"{_PREFIX}(?P<composition>.+)_(?P<piano>[^_]+)")
 _ADVICE = "request MAPS at https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/"
 
 
@@ -45,6 +47,9 @@ class Maps:
     validation: float = 0.1
     name: str = "maps"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", tidy_paths(self.root))
+
     def pieces(self) -> list[Piece]:
         """All pieces, sorted by name; raises SourceError if there are none."""
         root = existing_root(self.root, _ADVICE)
@@ -53,11 +58,14 @@ class Maps:
         audio_files = _find_audio(root)
         if not audio_files:
             raise SourceError(f"no MAPS_MUS-*_*.wav (or flac, opus) below {self.root}; {_ADVICE}")
+        notes = files_by_stem(root, (*NOTE_SUFFIXES, ".txt"), _PREFIX)
         if self.split == "folder":
-            return [_piece(path, folder_split(root, path)) for path in audio_files]
+            return [_piece(path, notes, folder_split(root, path)) for path in audio_files]
+        if not 0 <= self.validation <= 1:
+            raise SourceError(f"validation={self.validation}: expected a fraction, 0 to 1")
         test = {_composition(path) for path in audio_files if _piano(path) in self.test_pianos}
         splits = [(path, self._split(path, test)) for path in audio_files]
-        return [_piece(path, split) for path, split in splits if split]
+        return [_piece(path, notes, split) for path, split in splits if split]
 
     def _split(self, path: Path, test_compositions: set[str]) -> Split | None:
         """The split of a file by its piano; None if a test piano plays its composition."""
@@ -70,16 +78,14 @@ class Maps:
 
 def _find_audio(root: Path) -> list[Path]:
     """Audio files of musical pieces, one per stem and folder, sorted by name."""
-    found = files_by_stem(root, AUDIO_SUFFIXES, "MAPS_MUS-*").values()
+    found = files_by_stem(root, AUDIO_SUFFIXES, _PREFIX).values()
     return sorted((path for path in found if _STEM.fullmatch(path.stem)), key=lambda p: p.stem)
 
 
-def _piece(audio_file: Path, split: Split) -> Piece:
+def _piece(audio_file: Path, notes_files: Mapping[Path, Path], split: Split) -> Piece:
     stem, composition = audio_file.stem, _composition(audio_file)
-    for suffix in (*NOTE_SUFFIXES, ".txt"):
-        notes = audio_file.with_suffix(suffix)
-        if notes.is_file():
-            return paired_piece(stem, split, composition, audio_file, notes)
+    if notes := notes_files.get(audio_file.with_suffix("")):
+        return paired_piece(stem, split, composition, audio_file, notes)
     reason = f"no notes beside {audio_file}; expected {stem}.mid, .txt or .tsv"
     return unusable_piece(stem, split, composition, reason)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amt.data.pieces import SPLITS, Piece, Recording, SourceError, Split
+from amt.data.pieces import SPLITS, Piece, Recording, SourceError, Split, tidy_paths
 from amt.data.rendering import (
     BUILTIN,
     piano_names,
@@ -41,7 +41,8 @@ class Synthetic:
     name: str = "synthetic"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "render", split_pianos(self.render))
+        object.__setattr__(self, "render", tidy_paths(split_pianos(self.render)))
+        object.__setattr__(self, "rooms", tidy_paths(self.rooms))
 
     def pieces(self) -> list[Piece]:
         """All pieces; raises SourceError if a count or the duration is invalid."""

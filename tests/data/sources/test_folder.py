@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from small_recordings import write_pair
 
-from amt.data.cache import prepare
-from amt.data.pieces import SourceError, check_pieces
+from amt.data.cache import cache_folder, prepare
+from amt.data.pieces import SourceError, check_pieces, safe_name
 from amt.data.sources.folder import Folder
 
 
@@ -84,9 +84,65 @@ def test_splits_by_hash_are_stable_and_splits_by_folder(tmp_path: Path) -> None:
     assert splits.count("train") == 31 and splits.count("test") == 1
 
 
+def test_names_in_two_forms_of_unicode_and_in_another_case_are_pairs(tmp_path: Path) -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    write_pair(tmp_path / "audio", decomposed)
+    write_pair(tmp_path / "audio", "Waltz")
+    (tmp_path / "audio" / "Waltz.wav").rename(tmp_path / "audio" / "Waltz.WAV")
+    write_pair(tmp_path / f"{decomposed}s", "a")
+    (tmp_path / f"{composed}s").mkdir()
+    (tmp_path / "midi").mkdir()
+    (tmp_path / "audio" / f"{decomposed}.mid").rename(tmp_path / "midi" / f"{composed}.mid")
+    (tmp_path / "audio" / "Waltz.mid").rename(tmp_path / "audio" / "waltz.MID")
+    (tmp_path / f"{decomposed}s" / "a.mid").rename(tmp_path / f"{composed}s" / "a.mid")
+    report = prepare(Folder(str(tmp_path)), tmp_path / "cache", workers=0)
+    assert not report.problems and len(report.entries) == 3
+    # One composition, whatever wrote the name of its file.
+    assert {entry.composition for entry in report.entries} == {composed, "Waltz", "a"}
+
+
+def test_names_that_differ_in_case_alone_keep_their_own_notes(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a", seconds=2.0)
+    write_pair(tmp_path, "A", seconds=3.0)
+    if len(list(tmp_path.iterdir())) == 2:
+        pytest.skip("names of files do not differ in case here")
+    entries = prepare(Folder(str(tmp_path)), tmp_path / "cache", workers=0).entries
+    assert {entry.composition: entry.notes for entry in entries} == {"a": 7, "A": 11}
+
+
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    write_pair(tmp_path / "disk" / "takes", "a")
+    root = tmp_path / "music"
+    root.mkdir()
+    (root / "linked").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(root)
+    (root / "dead.wav").symlink_to("nowhere.wav")
+    pieces = {piece.name: piece for piece in Folder(str(root)).pieces()}
+    assert set(pieces) == {"dead.wav", safe_name("linked/takes/a")}
+    with pytest.raises(ValueError, match="dead"):
+        pieces["dead.wav"].load()
+
+
+def test_one_folder_has_one_cache_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    roots = [f"{tmp_path}/music", f"{tmp_path}/music/", "~/music"]
+    assert len({cache_folder("cache", Folder(root)) for root in roots}) == 1
+
+
+def test_fractions_outside_0_to_1_are_refused(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    with pytest.raises(SourceError, match=r"validation=2: expected a fraction"):
+        Folder(str(tmp_path), validation=2).pieces()
+
+
 def test_errors_for_root_and_split_give_advice(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"data.root=.*nowhere is not a folder; give a folder"):
+    with pytest.raises(SourceError, match=r"nowhere is not a folder; give a folder"):
         Folder(str(tmp_path / "nowhere")).pieces()
+    with pytest.raises(SourceError, match="an empty path is not a folder"):
+        Folder("").pieces()
     with pytest.raises(SourceError, match="no audio with notes"):
         Folder(str(tmp_path)).pieces()
     with pytest.raises(SourceError, match="use hash or folder"):

@@ -118,6 +118,15 @@ def test_copies_use_the_pianos_in_turn(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(chosen) == ["a", "b", "c"]
 
 
+def test_a_table_saved_by_a_spreadsheet_and_suffixes_in_capitals(tmp_path: Path) -> None:
+    root = maestro(tmp_path)
+    table = root / "maestro-v3.0.0.csv"
+    table.write_text(table.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    (root / "2004" / "take0.wav").rename(root / "2004" / "take0.WAV")
+    report = prepare(Maestro(str(root)), tmp_path / "cache", workers=0)
+    assert len(report.entries) == 5 and not report.problems
+
+
 def test_a_composition_in_two_splits_is_an_error(tmp_path: Path) -> None:
     root = maestro(tmp_path)
     table = root / "maestro-v3.0.0.csv"
@@ -127,7 +136,7 @@ def test_a_composition_in_two_splits_is_an_error(tmp_path: Path) -> None:
 
 
 def test_errors_for_tables_and_arguments_give_advice(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"data.root=/nowhere is not a folder; download MAESTRO"):
+    with pytest.raises(SourceError, match="/nowhere is not a folder; download MAESTRO"):
         Maestro("/nowhere").pieces()
     with pytest.raises(SourceError, match=r"expected one maestro-v\*.csv .* found none"):
         Maestro(str(tmp_path)).pieces()
@@ -138,6 +147,9 @@ def test_errors_for_tables_and_arguments_give_advice(tmp_path: Path) -> None:
         Maestro(str(root), render="nowhere").pieces()
     with pytest.raises(SourceError, match="render is empty"):
         Maestro(str(root), render=[]).pieces()
+    for wrong in ({"limit": -1}, {"skip": -1}):
+        with pytest.raises(SourceError, match="expected 0 or more pieces"):
+            Maestro(str(root), **wrong).pieces()
     (root / "maestro-v2.0.0.csv").write_text("a,b\n")
     with pytest.raises(SourceError, match=r"found maestro-v2.0.0.csv, maestro-v3.0.0.csv; set"):
         Maestro(str(root)).pieces()

@@ -78,13 +78,26 @@ def test_notes_are_read_from_table_or_else_midi_or_else_text(tmp_path: Path) -> 
     assert not report.entries and "no notes beside" in report.problems[0].reason
 
 
+def test_suffixes_in_capitals_and_links_are_found(tmp_path: Path) -> None:
+    music(tmp_path / "disk", "a", "AkPnBcht")
+    notes = tmp_path / "disk" / "AkPnBcht" / "MUS" / "MAPS_MUS-a_AkPnBcht.mid"
+    notes.rename(notes.with_suffix(".MID"))
+    (tmp_path / "MAPS").mkdir()
+    (tmp_path / "MAPS" / "AkPnBcht").symlink_to(tmp_path / "disk" / "AkPnBcht")
+    report = prepare(Maps(str(tmp_path / "MAPS")), tmp_path / "cache", workers=0)
+    assert [entry.name for entry in report.entries] == ["MAPS_MUS-a_AkPnBcht"]
+    assert not report.problems
+
+
 def test_errors_for_root_and_split_give_advice(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"data.root=/nowhere is not a folder; request MAPS"):
+    with pytest.raises(SourceError, match="/nowhere is not a folder; request MAPS"):
         Maps("/nowhere").pieces()
     with pytest.raises(SourceError, match="no MAPS_MUS"):
         Maps(str(tmp_path)).pieces()
     write_pair(tmp_path, "MAPS_MUS-a_AkPnBcht")
     with pytest.raises(SourceError, match="use piano or folder"):
         Maps(str(tmp_path), split="hash").pieces()
+    with pytest.raises(SourceError, match="expected a fraction, 0 to 1"):
+        Maps(str(tmp_path), validation=-0.1).pieces()
     with pytest.raises(SourceError, match="expected a folder below"):
         Maps(str(tmp_path), split="folder").pieces()
