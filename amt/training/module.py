@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -102,7 +103,9 @@ class TranscriptionModule(L.LightningModule):
         return self.decoder.decode(posteriors, self.front_end.frame_rate)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches  # Infinite if max_epochs is -1.
+        if math.isfinite(steps):
+            steps = int(steps)
         try:
             optimizer = self.make_optimizer(parameter_groups(self.network))
             scheduler = self.make_schedule(optimizer, total_steps=steps)
