@@ -1,34 +1,63 @@
-"""Which device and precision to compute in, and a memory setting that makes CPUs faster."""
+"""Which device and precision to compute in; memory: when it ran out, and how to keep it."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+import warnings
 
 import torch
 
-from amt.errors import one_line
+from amt.errors import DeviceWarning, one_line
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _KEEP = 2**31 - 1
 _GROW = 256 * 2**20
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+# What torch raises for a device that is not there or cannot be used.
+_DEVICE_ERRORS = (
+    RuntimeError,
+    AssertionError,
+    NotImplementedError,
+    torch.cuda.DeferredCudaCallError,
+)
+# In the messages of cuBLAS and cuDNN, of Apple's GPUs and of CPUs, which raise a RuntimeError.
+_OUT_OF_MEMORY = ("out of memory", "alloc_failed", "allocate memory", "not enough memory")
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto": an NVIDIA or Apple GPU where there is one, else the CPU.
+    """The device called `name`; "auto": an NVIDIA or Apple GPU where one works, else the CPU.
 
-    Raises ValueError where the device cannot be used.
+    Warns of a GPU that is there and does not work. Raises ValueError where `name` cannot be used.
     """
-    if name == "auto":
-        return torch.device(_best_device())
     try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"device {name} cannot be used here ({one_line(error)}); try cpu"
-        ) from error
+        return _tried(_best_device() if name == "auto" else name)
+    except _DEVICE_ERRORS as error:
+        reason = one_line(error).partition(" CUDA kernel errors might")[0]
+        if name != "auto":
+            raise ValueError(f"device {name} cannot be used here ({reason}); try cpu") from error
+        warnings.warn(DeviceWarning(f"no GPU is used, but the cpu: {reason}"), stacklevel=2)
+        return torch.device("cpu")
+
+
+def _tried(name: str) -> torch.device:
+    """The device `name`, once it has computed something.
+
+    A GPU can be available and still have no kernels in this version of torch, no memory that is
+    free, or a driver that fails.
+    """
+    ones = torch.ones(8, 8, device=name)
+    (ones @ ones).sum().item()
+    return ones.device
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch or NumPy raised `error` because memory ran out, on any device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(part in text for part in _OUT_OF_MEMORY)
 
 
 def _best_device() -> str:

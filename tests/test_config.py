@@ -13,17 +13,22 @@ from types import ModuleType
 
 import lightning as L
 import pytest
+import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from hydra_configs import CONF, ROOT, choices, composed, with_hydra, without_hydra
+from lightning.pytorch.accelerators import CPUAccelerator
 from omegaconf import DictConfig, OmegaConf
 
+from amt import device
 from amt.baselines.slice_classifier import SliceFit
 from amt.baselines.svm import SvmFit
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import FOLDERS, require_folders
 from amt.data.pieces import SourceError
 from amt.decoding.peaks import Decoder
+from amt.errors import DeviceWarning
 from amt.models.build import build_model
 from amt.training.losses import Loss
 from amt.training.module import parameter_groups
@@ -138,6 +143,19 @@ def test_every_trainer_can_be_made(choice: str, train: ModuleType, tmp_path: Pat
     assert trainer.world_size == (2 if choice == "ddp" else 1)
     assert trainer.gradient_clip_val == 1.0
     assert Path(trainer.checkpoint_callback.dirpath) == tmp_path / "checkpoints"
+
+
+def test_a_gpu_that_does_not_work_is_not_trained_on(
+    train: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise RuntimeError("no kernel image is available")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(device, "_tried", fail)
+    with pytest.warns(DeviceWarning, match="no GPU is used, but the cpu"):
+        trainer = train.build_trainer(composed(["logger=csv", f"output_dir={tmp_path}"]))
+    assert isinstance(trainer.accelerator, CPUAccelerator)
 
 
 def test_callbacks_and_loggers_are_chosen_one_by_one(train: ModuleType, tmp_path: Path) -> None:
@@ -270,8 +288,28 @@ def test_a_missing_folder_is_named_with_what_to_type(group: str, choice: str, fo
     with pytest.raises(SourceError, match=re.escape(key)) as error:
         require_folders(plain_with_references(whole), resolved(whole))
     assert f"type {key}=DIR" in str(error.value) and "\n" not in str(error.value)
+    # With all of them set, the first that does not exist is named as it was set.
     complete = with_hydra([f"{group}={choice}", *others, folder])
-    require_folders(plain_with_references(complete), resolved(complete))
+    with pytest.raises(SourceError, match=r"^paths\.(\w+)=/\1: there is no such folder"):
+        require_folders(plain_with_references(complete), resolved(complete))
+
+
+def test_a_folder_that_does_not_exist_is_named_as_it_was_typed(tmp_path: Path) -> None:
+    def check(*words: str) -> None:
+        whole = with_hydra(words)
+        require_folders(plain_with_references(whole), resolved(whole))
+
+    check("data=maps", f"paths.maps={tmp_path}")
+    with pytest.raises(SourceError, match=r"^paths\.maps=/nowhere: .*expected the folder of MAPS"):
+        check("data=maps", "paths.maps=/nowhere")
+    with pytest.raises(SourceError, match=r"^data\.root=/nowhere: there is no such folder"):
+        check("data=maps", f"paths.maps={tmp_path}", "data.root=/nowhere")
+    with pytest.raises(SourceError, match=r"^paths\.maps .* is not set; type paths\.maps=DIR"):
+        check("data=maps", "paths.maps=")
+    with pytest.raises(SourceError, match=r"^paths\.pianos=/b: there is no such folder"):
+        check("data=open", f"paths.pianos=[{tmp_path},/b]")
+    with pytest.raises(SourceError, match=r"^augment\.noises=/nowhere: there is no such folder"):
+        check("augment.noises=/nowhere")
 
 
 def plain_with_references(whole: DictConfig) -> dict:
@@ -308,6 +346,36 @@ def test_folders_come_from_a_local_file(script: str, tmp_path: Path) -> None:
     words = ["data=maps", *(["ckpt=x"] if script == "evaluate" else [])]
     assert composed(words, script, conf).data.sources.maps.root == "/data/MAPS"
     assert composed([*words, "data.root=/mine"], script, conf).data.sources.maps.root == "/mine"
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "expected"),
+    [
+        ("runs/a/checkpoints/best.ckpt", [], "runs/a/evaluation/best"),
+        ("runs/a/checkpoints/last.ckpt", [], "runs/a/evaluation/last"),
+        ("runs/a/checkpoints/last.ckpt", ["data=synthetic"], "runs/a/evaluation/last/synthetic"),
+        ("weights/base.safetensors", [], "evaluation/base"),
+    ],
+)
+def test_scores_of_each_checkpoint_have_their_own_folder(
+    path: str, words: list[str], expected: str
+) -> None:
+    HydraConfig.instance().set_config(with_hydra(["ckpt=x", *words], "evaluate"))
+    try:
+        assert script("evaluate")._folder(Path(path)) == Path(expected)
+    finally:
+        HydraConfig.instance().cfg = None
+
+
+def test_choices_for_training_in_the_local_file_do_not_stop_an_evaluation(tmp_path: Path) -> None:
+    groups = [*GROUPS, *NESTED]
+    text = "# @package _global_\ndefaults:\n"
+    text += "".join(f"  - override /{group}: {choices(group)[0]}\n" for group in groups)
+    conf = tmp_path / "conf"
+    shutil.copytree(CONF, conf, ignore=shutil.ignore_patterns("local"))
+    (conf / "local").mkdir()
+    (conf / "local" / "default.yaml").write_text(text)
+    assert with_hydra(["ckpt=x"], "evaluate", conf).ckpt == "x"
 
 
 def test_git_ignores_the_local_file() -> None:

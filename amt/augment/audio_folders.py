@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from amt.io.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, load
+from amt.io.folders import files_below
 from amt.io.impulse_responses import DIRECT_SECONDS, direct_sound
 
 RESPONSE_SECONDS = 1.5
@@ -52,7 +53,8 @@ def load_impulse_responses(folder: str, device: torch.device) -> Tensor:
     if device.type != "cpu":
         return load_impulse_responses(folder, torch.device("cpu")).to(device)
     paths = _audio_files(folder, "impulse_responses")
-    return torch.from_numpy(np.stack([_reverberation(path, load(path)) for path in paths]))
+    responses = [_reverberation(path, load(path, strict=True)) for path in paths]
+    return torch.from_numpy(np.stack(responses))
 
 
 @lru_cache(maxsize=4)
@@ -62,7 +64,7 @@ def load_noises(folder: str, device: torch.device) -> NoiseRecordings:
         read = load_noises(folder, torch.device("cpu"))
         parts = (read.samples, read.start, read.length)
         return NoiseRecordings(*(part.to(device) for part in parts))
-    found = [load(path) for path in _audio_files(folder, "noises")]
+    found = [load(path, strict=True) for path in _audio_files(folder, "noises")]
     length = torch.tensor([len(audio) for audio in found])[:, None]
     samples = torch.from_numpy(np.concatenate(found))
     return NoiseRecordings(samples, length.cumsum(0) - length, length)
@@ -74,7 +76,7 @@ def _audio_files(folder: str, key: str) -> list[Path]:
     advice = f"set augment.{key} to a folder with audio, or to null"
     if not root.is_dir():
         raise FileNotFoundError(f"augment.{key}={folder}: no such folder; {advice}")
-    found = sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    found = sorted(path for path in files_below(root) if path.suffix.lower() in AUDIO_SUFFIXES)
     if not found:
         raise FileNotFoundError(f"augment.{key}={folder}: no audio in this folder; {advice}")
     return found

@@ -32,6 +32,8 @@ from amt.notes import NUM_KEYS
 # Targets from here on are positive examples, those of 0 negative ones; the frames between, next to
 # an onset, are neither.
 POSITIVE_TARGET = 0.5
+# Fewer seldom have the same keys in training and in calibration.
+LEAST_SEGMENTS = 96
 # Largest transition probability: a state lasts more than two frames on average.
 MAX_TRANSITION = 0.45
 # Log-odds of a key without positive or without negative examples.
@@ -60,11 +62,12 @@ class Examples:
 class SvmFit:
     """How the classifiers are fitted.
 
-    segments: number of segments of data.segment_seconds, drawn and augmented as for any other
-    model; with pitch shifts rare keys get more examples. frames_per_segment: drawn from each.
-    calibration_share: share of the compositions that is used for calibration only. max_positives:
-    most frames per key in which it sounds. negatives_per_positive: ratio of the frames in which it
-    does not. svm_c: C of the SVM.
+    segments: number of segments of data.segment_seconds, at most data.segments_per_epoch (but at
+    least `LEAST_SEGMENTS`), drawn and augmented as for any other model; with pitch shifts rare keys
+    get more examples.
+    frames_per_segment: drawn from each. calibration_share: share of the compositions that is used
+    for calibration only. max_positives: most frames per key in which it sounds.
+    negatives_per_positive: ratio of the frames in which it does not. svm_c: C of the SVM.
     """
 
     segments: int = 768
@@ -134,8 +137,9 @@ class SvmFit:
         num_held_out = max(1, round(self.calibration_share * len(compositions)))
         training = rng.permutation(compositions)[num_held_out:]
         generator = torch.Generator().manual_seed(self.seed)
-        for first in tqdm(range(0, self.segments, data.batch_size), desc="segments"):
-            index = range(first, min(first + data.batch_size, self.segments))
+        count = min(self.segments, max(data.segments_per_epoch, LEAST_SEGMENTS))
+        for first in tqdm(range(0, count, data.batch_size), desc="segments"):
+            index = range(first, min(first + data.batch_size, count))
             held_out = np.array([segments.locate(i)[1].composition not in training for i in index])
             batch = collate([segments[i] for i in index])
             yield data.compute(batch, front_end, generator), held_out

@@ -25,6 +25,8 @@ Ends = Literal["sound", "key"]
 # event, and the time of the peak is taken: a triangle around it gives the time between two frames,
 # which the frame posterior, a step, does not.
 SAME_EVENT_FRAMES = 2.0
+# An `offset_threshold` that no peak reaches: notes end where the frame posterior falls.
+NO_OFFSET_PEAKS = 1.1
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Decoder:
     min_interval: seconds; of two onsets of a key closer than this only the higher is kept.
     min_duration: seconds; an offset sooner after the onset does not belong to this note, which
     lasts at least that long unless its key is struck again.
+    Raises ValueError for a threshold that is no probability and for a negative duration.
     """
 
     onset_threshold: float = 0.5
@@ -47,6 +50,13 @@ class Decoder:
     pedal_threshold: float = 0.5
     min_interval: float = 0.05
     min_duration: float = 0.03
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            threshold = name.endswith("_threshold")
+            if not 0 <= value <= (NO_OFFSET_PEAKS if threshold else np.inf):
+                expected = "a probability, 0 to 1" if threshold else "seconds, 0 or more"
+                raise ValueError(f"decoder.{name}={value}: expected {expected}")
 
     def decode(
         self, posteriors: Mapping[str, Tensor], frame_rate: float, ends: Ends = "sound"

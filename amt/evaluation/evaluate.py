@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from amt.decoding.build import AnyDecoder
+from amt.errors import FileWarning
 from amt.evaluation.metrics import note_scores, pedal_scores, release_scores
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import Notes, has_sustain
@@ -72,7 +74,8 @@ def evaluate(
     Reference notes end where their keys are released. With `extend_sustain` they are first
     lengthened to the release of the sustain pedal, as usual for MAESTRO and MAPS; `note_release_*`
     scores them as they are, if the reference contains the pedal. first_seconds: transcribe and
-    score only the beginning of each recording.
+    score only the beginning of each recording. A recording without reference notes has no scores
+    (mir_eval would give 0 for silence, right as it is): it is left out, with a FileWarning.
     """
     bar = tqdm(recordings, desc="evaluate", unit="piece")
     rows = []
@@ -80,6 +83,11 @@ def evaluate(
         if first_seconds is not None:
             audio = audio[: round(first_seconds * SAMPLE_RATE)]
         pair = References.of(reference, first_seconds, extend_sustain)
+        if not len(pair.sound):
+            seconds = f"{len(audio) / SAMPLE_RATE:g} s"
+            text = f"{name}: not scored, no reference notes in its first {seconds}"
+            warnings.warn(FileWarning(text), stacklevel=2)
+            continue
         rows.append(_score_piece(transcriber, name, audio, pair))
         bar.set_postfix(note_f1=f"{np.mean([float(row['note_f1']) for row in rows]):.3f}")
     return Evaluation(rows)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from amt.io.atomic import atomic_write
-from amt.notes import MAX_PITCH, MIN_PITCH, PEDAL_DOWN, SUSTAIN, Notes
+from amt.notes import MAX_PITCH, MIN_PITCH, Notes, sustain_presses
 
 MATCHED_COLOUR, UNMATCHED_COLOUR, PEDAL_COLOUR = "#0072B2", "#D55E00", "#999999"
 _DPI = 110
@@ -164,12 +164,8 @@ def _draw_comparison(axes: Sequence[Axes], reference: Notes, estimate: Notes) ->
 
 def _draw_pedal(axis: Axes, notes: Notes, limits: tuple[int, int]) -> None:
     """The sustain pedal as a grey bar at the bottom of the roll."""
-    movements = notes.pedal.select(notes.pedal.controller == SUSTAIN)
-    if not len(movements):
-        return
-    stop = np.append(movements.time[1:], max(notes.end, movements.time[-1]))
-    down = movements.value >= PEDAL_DOWN
-    spans = list(zip(movements.time[down], (stop - movements.time)[down], strict=True))
+    pressed, released = sustain_presses(notes).T
+    spans = list(zip(pressed, released - pressed, strict=True))
     axis.broken_barh(spans, (limits[0] - 0.5, 1.5), facecolors=PEDAL_COLOUR, linewidths=0)
 
 

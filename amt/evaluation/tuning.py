@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from amt.decoding.hmm import HmmDecoder
-from amt.decoding.peaks import Decoder
+from amt.decoding.peaks import NO_OFFSET_PEAKS, Decoder
 from amt.evaluation.evaluate import References, TranscriberLike
 from amt.evaluation.metrics import OFFSET_RATIO, frame_scores, note_f1, pedal_scores
 from amt.io.audio import SAMPLE_RATE
@@ -26,8 +26,6 @@ INTERVALS = (0.03, 0.05, 0.07)
 EVIDENCE_GRID = (0.3, 0.5, 0.8, 1.2)
 FRAME_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 HMM_ONSET_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-# As an offset threshold: above any posterior, so that only the frame posterior ends notes.
-NO_OFFSET_PEAKS = 1.1
 
 # Posteriors and reference notes of one piece.
 Example = tuple[Mapping[str, Tensor], References]

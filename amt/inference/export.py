@@ -96,7 +96,7 @@ def _clip(batch: int, seconds: float, sample_rate: int) -> Tensor:
     """Audio (B, S) of an arpeggio on the built-in piano; each row starts 1/8 s later in it."""
     pitch = np.array([48, 55, 64, 72, 76])
     onset = np.arange(len(pitch)) * 0.5
-    notes = Notes(onset, onset + 1.5, pitch, np.linspace(40, 110, len(pitch)))
+    notes = Notes(onset, onset + 1.5, pitch, np.linspace(40, 110, len(pitch), dtype=np.int64))
     rng = np.random.default_rng(0)
     audio = piano.render(notes, piano.Instrument(), rng, max(COMPARED)[1] + 1, sample_rate)
     rows = [audio[row * sample_rate // 8 :] for row in range(batch)]

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from amt.io.atomic import atomic_write
+from amt.io.folders import user_path
 from amt.models.checkpoint import WEIGHTS_SUFFIX, CheckpointError, read_settings
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -37,6 +38,21 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
         advice = "it was damaged or changed; install amt again"
         raise CheckpointError(f"{path}: differs from its checksum in {CHECKSUMS}; {advice}")
     return path
+
+
+def find_checkpoint(given: str) -> Path:
+    """The path `given`, ~ expanded; or, where nothing is there, the pretrained model of that name.
+
+    Raises CheckpointError if it has the form of a name and there is no such model, ValueError if it
+    is empty.
+    """
+    path = user_path(given)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    try:
+        return pretrained_checkpoint(given)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: no such checkpoint, and {error}") from error
 
 
 def pretrained_licence(name: str) -> str:

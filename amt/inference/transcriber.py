@@ -20,9 +20,9 @@ from amt.features.frontends import num_frames
 from amt.inference.backends.exported import Backend, load_exported
 from amt.inference.backends.pytorch import PosteriorModel, PyTorchModel
 from amt.inference.optimize import optimize_for_inference
-from amt.inference.parallel import parallel_map
+from amt.inference.parallel import map_batches
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
-from amt.io.audio import load, load_bytes
+from amt.io.audio import MAX_PEAK, OnWarning, load, load_bytes, warn_of_file
 from amt.models.build import incompatible, load_network
 from amt.models.checkpoint import CheckpointError
 from amt.notes import Notes
@@ -69,7 +69,7 @@ class Windowing:
     discarded, so that every frame kept has at least that much context on both sides. With 1.5 s the
     trained networks give the same notes as for the recording as a whole. `batch`: windows in one
     batch; more than one does not help on a CPU. `threads`: batches computed in parallel on a CPU,
-    by default as many as torch has threads.
+    by default as many as torch has threads. Where memory runs out, both are halved.
     """
 
     seconds: float = 20.0
@@ -175,15 +175,18 @@ class Transcriber:
         options: Options | None = None,
         progress: Progress | None = None,
         check: Callable[[], object] | None = None,
+        on_warning: OnWarning = warn_of_file,
     ) -> Transcription:
         """Transcribe a recording. The Python interface, the commands and the server all use this.
 
         progress: called before the first window and after each. check: called after every block of
-        audio read and before `progress`; an exception that it raises ends the transcription. Raises
-        AudioError if the audio cannot be read, TooLongError if it exceeds `options.max_seconds`.
+        audio read and before `progress`; an exception that it raises ends the transcription.
+        on_warning: called with one line for what is wrong with the file; by default a FileWarning.
+        Raises AudioError if the audio cannot be read, TooLongError if it exceeds
+        `options.max_seconds`.
         """
         options = options or Options()
-        audio = self._samples(recording, options.max_seconds, check)
+        audio = self._samples(recording, options.max_seconds, check, on_warning)
         seconds = len(audio) / self.sample_rate
 
         def report(done: float) -> None:
@@ -227,15 +230,23 @@ class Transcriber:
         return posteriors
 
     def _samples(
-        self, recording: Recording, max_seconds: float, check: Callable[[], object] | None
+        self,
+        recording: Recording,
+        max_seconds: float,
+        check: Callable[[], object] | None,
+        on_warning: OnWarning,
     ) -> np.ndarray:
         if isinstance(recording, np.ndarray):
             if not np.issubdtype(recording.dtype, np.floating):
                 expected = "expected floating-point samples in -1..1"
                 raise ValueError(f"samples of type {recording.dtype}: {expected}")
+            reach = np.abs(recording).max(initial=0)
+            if not reach <= MAX_PEAK:
+                expected = "expected finite floating-point samples in -1..1"
+                raise ValueError(f"samples reach {reach:.0f}: {expected}")
             return recording
         read: Callable[..., np.ndarray] = load_bytes if isinstance(recording, bytes) else load
-        return read(recording, self.sample_rate, max_seconds, check)
+        return read(recording, self.sample_rate, max_seconds, check, on_warning=on_warning)
 
     def _windows(
         self, audio: np.ndarray, frames: int, threads: int | None
@@ -245,11 +256,11 @@ class Transcriber:
         if self.device.type == "cpu":
             workers = threads or self.windowing.threads or torch.get_num_threads()
         starts, length, margin = self.windowing.starts(frames, self.frame_rate, workers)
-        size = self.windowing.batch
-        batches = [starts[index : index + size] for index in range(0, len(starts), size)]
-        computed = parallel_map(lambda batch: self.model(audio, batch, length), batches, workers)
+        computed = map_batches(
+            lambda batch: self.model(audio, batch, length), starts, self.windowing.batch, workers
+        )
         first = 0
-        for batch, outputs in zip(batches, computed, strict=True):
+        for batch, outputs in computed:
             for row, start in enumerate(batch):
                 last = frames if start + length == frames else start + length - margin
                 rows = {name: values[row, first - start :] for name, values in outputs.items()}

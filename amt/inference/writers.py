@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,11 +62,16 @@ def _write_tsv(path: Path, notes: Notes, _seconds: float, _player: Player) -> No
 def _write_png(path: Path, notes: Notes, seconds: float, _player: Player) -> None:
     from amt.evaluation.plots import piano_roll_figure, save_figure
 
-    save_figure(piano_roll_figure(notes, seconds, title=path.stem), path)
+    save_figure(piano_roll_figure(notes, seconds, title=readable_name(path)), path)
 
 
 def _write_wav(path: Path, notes: Notes, _seconds: float, player: Player) -> None:
     save(path, player(notes))
+
+
+def readable_name(path: Path) -> str:
+    """The name of a file without suffix, as a title; bytes that are not UTF-8 become U+FFFD."""
+    return os.fsencode(path.stem).decode("utf-8", "replace")
 
 
 _WRITERS = {

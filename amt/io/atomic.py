@@ -20,7 +20,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path` that is renamed to `path` when the block ends without error.
 
     The temporary name keeps the suffix, since writers choose the format by it. After an error the
-    temporary file is removed and `path` is unchanged.
+    temporary file is removed and `path` is unchanged; an OSError names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +28,9 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        _name_target(error, temporary, path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -46,17 +49,26 @@ def atomic_write_folder(path: Path | str, names: Collection[str] = ()) -> Iterat
         raise FileExistsError(errno.EEXIST, f"{found}; {advice}", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, old = _temporary_path(path), _temporary_path(path)
-    temporary.mkdir()
     try:
+        temporary.mkdir()
         yield temporary
         if path.exists():
             path.rename(old)
         temporary.rename(path)
+    except OSError as error:
+        _name_target(error, temporary, path)
+        raise
     finally:
         if old.exists() and not path.exists():
             old.rename(path)
         for folder in (temporary, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _name_target(error: OSError, temporary: Path, path: Path) -> None:
+    """Let an error name `path`, if it names no file, or the temporary one."""
+    if error.filename is None or str(error.filename) == str(temporary):
+        error.filename = str(path)
 
 
 def _temporary_path(path: Path) -> Path:

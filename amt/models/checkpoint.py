@@ -133,6 +133,9 @@ def _read_training(path: Path) -> dict[str, Any]:
 
 
 def _check_file(path: Path) -> None:
+    if path.is_dir():
+        expected = "expected a file in it, such as checkpoints/best.ckpt of a run"
+        raise CheckpointError(f"{path} is a folder; {expected}")
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:

@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 
 from amt.analysis.symbolic.note_analysis import analyse_notes
-from amt.inference.batch import JobFunction, bar_progress, progress_bar, require_file
+from amt.inference.batch import JobFunction, bar_progress, folder_fault, progress_bar
 from amt.inference.transcriber import Transcriber
-from amt.inference.writers import Player
+from amt.inference.writers import Player, readable_name
 from amt.io.atomic import atomic_write
 from amt.io.audio import AUDIO_SUFFIXES, SAMPLE_RATE, load
-from amt.io.note_tables import note_document, read_notes
+from amt.io.midi import MIDI_SUFFIXES
+from amt.io.note_tables import TABLE_SUFFIXES, note_document, read_notes
 from amt.notes import Notes, extend_sustain
 from amt.page.audio import descriptor_images, match_duration_and_level, mp3
 from amt.page.html import page
 
-NOTE_SUFFIXES = (".mid", ".midi", ".tsv")
+# Looked for in folders, where .csv, .json and .txt may be anything.
+NOTE_SUFFIXES = (*MIDI_SUFFIXES, ".tsv")
 SUFFIXES = (*AUDIO_SUFFIXES, *NOTE_SUFFIXES)
 
 
@@ -75,7 +77,7 @@ def write_description(path: Path, description: Description, title: str) -> None:
 
 def is_recording(path: Path) -> bool:
     """Whether a file is audio, to be transcribed; others contain notes."""
-    return path.suffix.lower() not in NOTE_SUFFIXES
+    return path.suffix.lower() not in (*NOTE_SUFFIXES, *TABLE_SUFFIXES)
 
 
 def describe_job(transcriber: Transcriber | None, model: str, player: Player) -> JobFunction:
@@ -87,7 +89,7 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
     def run(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
         if source.is_dir():
-            raise ValueError(f"{source}: no audio and no MIDI files in this folder")
+            raise ValueError(f"{source}: {folder_fault(source, 'audio and no MIDI files')}")
         if transcriber is None or not is_recording(source):
             notes, audio, origin = read_notes(source), None, "notes read from a file"
         else:
@@ -96,7 +98,7 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
         with progress_bar(f"{label}: describing"):
             description = describe(notes, audio, player, origin)
         for target in targets:
-            write_description(target, description, source.stem.replace("_", " "))
+            write_description(target, description, readable_name(source).replace("_", " "))
         seconds = description.document["seconds"]
         return f"{len(notes)} notes, {seconds:.1f} s in {time.perf_counter() - begin:.1f} s"
 
@@ -106,7 +108,7 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
 def _transcribe(transcriber: Transcriber, source: Path, label: str) -> tuple[Notes, np.ndarray]:
     """Notes of a recording, their offsets key releases, and its audio (S,) at SAMPLE_RATE."""
     with progress_bar(f"{label}: reading") as bar:
-        audio, rate = load(require_file(source)), transcriber.sample_rate
+        audio, rate = load(source), transcriber.sample_rate
         samples = audio if rate == SAMPLE_RATE else load(source, rate)
         return transcriber.transcribe(samples, bar_progress(bar, label), ends="key"), audio
 

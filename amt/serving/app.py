@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import FastAPI, File, Query, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from amt import __version__
 from amt.cloud.storage import StorageError
@@ -34,7 +36,8 @@ from amt.serving.requests import (
 from amt.serving.responses import DEFAULT_ROLL_RATE, prediction
 from amt.serving.schemas import ERRORS, PREDICT_SCHEMA, Prediction, Predictions
 from amt.serving.service import Load, Service
-from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings
+from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings, variable_name
+from amt.serving.start_page import start_page
 
 T = TypeVar("T")
 
@@ -75,12 +78,19 @@ _DESCRIPTION = "Automatic piano transcription: audio files in, notes out."
 def _add_routes(app: FastAPI, service: Service) -> None:
     settings = service.settings
 
+    @app.head("/", include_in_schema=False)
+    @app.get("/", include_in_schema=False)
+    async def start(request: Request) -> HTMLResponse:
+        return HTMLResponse(start_page(settings, str(request.base_url)))
+
+    @app.head(settings.health_route, include_in_schema=False)
     @app.get(settings.health_route, responses=ERRORS[503])
     async def health() -> dict[str, str]:
         """200 when the model is loaded and has transcribed a test signal; 503 before."""
         model = service.ready().model
         return {"status": "ready", "model": model.name, "version": model.version}
 
+    @app.head(METRICS_ROUTE, include_in_schema=False)
     @app.get(METRICS_ROUTE, response_class=Response, responses=ERRORS["metrics"])
     async def metrics() -> Response:
         """Metrics in the text format of Prometheus."""
@@ -147,10 +157,12 @@ async def _transcribe_upload(
     result = await service.transcribe(data, options)
     request.state.context.fields |= {"audio_seconds": round(result.seconds, 2)}
     if format == "midi":
-        return Response(await asyncio.to_thread(midi_bytes, result.notes), media_type="audio/midi")
+        content = await asyncio.to_thread(midi_bytes, result.notes)
+        headers = {"content-disposition": 'attachment; filename="transcription.mid"'}
+        return Response(content, media_type="audio/midi", headers=headers)
     model = service.ready().model
-    content = await asyncio.to_thread(prediction, result, model, ["notes"], DEFAULT_ROLL_RATE)
-    return AsciiJsonResponse(content)
+    document = await asyncio.to_thread(prediction, result, model, ["notes"], DEFAULT_ROLL_RATE)
+    return AsciiJsonResponse(document)
 
 
 async def _predict_instance(
@@ -206,7 +218,8 @@ async def _with_timeout(
             return working.result()
         if disconnected.done():
             raise HTTPException(CLIENT_CLOSED_REQUEST, "the client has disconnected")
-        text = f"no answer within {seconds:g} s; send a shorter recording, or try again later"
+        limit = f"{seconds:g} s ({variable_name('timeout_seconds')})"
+        text = f"no answer within {limit}; send a shorter recording, or try again later"
         raise HTTPException(503, text, {"retry-after": "30"})
     finally:
         working.cancel()
@@ -224,8 +237,21 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> AsciiJsonResponse:
         return respond(request, error.status_code, printable(str(error.detail)), error.headers)
 
+    @app.exception_handler(405)
+    async def method(request: Request, error: HTTPException) -> Response:
+        headers = {"allow": ", ".join(_allowed_methods(app, request.scope["path"]))}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        return respond(request, 405, f"{request.method}: expected {headers['allow']}", headers)
+
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> AsciiJsonResponse:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         return respond(request, 400, printable(f"{field}: {first['msg']}"))
+
+
+def _allowed_methods(app: FastAPI, path: str) -> list[str]:
+    """The methods of all routes of a path. Starlette's own 405 has those of the first route."""
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path == path]
+    return sorted({"OPTIONS"}.union(*(route.methods or () for route in routes)))

@@ -31,7 +31,8 @@ _VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # The rest of a rejected body is read and discarded up to these limits, because many clients read
 # the response only after they have sent the whole body.
 _DISCARD_BYTES, _DISCARD_SECONDS = 100_000_000, 10.0
-_SMOOTHING = 0.1  # of the exponential moving average behind Retry-After
+# Retry-After is an exponential moving average of how long requests took, at first a guess.
+_FIRST_SECONDS, _SMOOTHING = 5.0, 0.2
 # Status in log and metrics of a request whose client disconnected before the response (as nginx).
 CLIENT_CLOSED_REQUEST = 499
 
@@ -50,9 +51,7 @@ class RequestMiddleware:
         }
         self._routes = {*self._body_limits, settings.health_route, METRICS_ROUTE}
         self._in_progress = 0
-        # Moving average of the seconds from one response to the next.
-        self._response_interval = 1.0
-        self._last_response = time.monotonic()
+        self._average_seconds = _FIRST_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +66,7 @@ class RequestMiddleware:
             elif self._in_progress >= self.settings.max_requests:
                 await self._reject(context, receive, context.track(send))
             else:
-                await self._run_limited(scope, receive, context.track(send), limit)
+                await self._run_limited(context, scope, receive, context.track(send), limit)
         except ClientDisconnect:
             pass  # While sending the request or reading the response.
         except Exception as error:
@@ -80,7 +79,9 @@ class RequestMiddleware:
         finally:
             self._record(context)
 
-    async def _run_limited(self, scope: Scope, receive: Receive, send: Send, limit: str) -> None:
+    async def _run_limited(
+        self, context: RequestContext, scope: Scope, receive: Receive, send: Send, limit: str
+    ) -> None:
         self._in_progress += 1
         self.metrics.requests_in_progress.set(self._in_progress)
         try:
@@ -89,10 +90,9 @@ class RequestMiddleware:
         finally:
             self._in_progress -= 1
             self.metrics.requests_in_progress.set(self._in_progress)
-            now = time.monotonic()
-            interval = min(now - self._last_response, 10.0)
-            self._response_interval += _SMOOTHING * (interval - self._response_interval)
-            self._last_response = now
+            if context.status == 200:
+                seconds = time.monotonic() - context.begin
+                self._average_seconds += _SMOOTHING * (seconds - self._average_seconds)
 
     def _with_send_timeout(self, send: Send) -> Send:
         """`send`, which treats a client that does not read its response as disconnected."""
@@ -107,8 +107,8 @@ class RequestMiddleware:
         return timed_send
 
     async def _reject(self, context: RequestContext, receive: Receive, send: Send) -> None:
-        """429; Retry-After is the time in which half of the requests should be finished."""
-        seconds = max(1, math.ceil(self._response_interval * self._in_progress / 2))
+        """429; Retry-After is the time in which the requests in progress should be finished."""
+        seconds = max(1, math.ceil(self._average_seconds))
         await _discard(receive)
         text = f"{self._in_progress} requests are in progress already; try again in {seconds} s"
         await _send_error(send, 429, text, context.id, {"retry-after": str(seconds)})

@@ -64,16 +64,18 @@ def _model_path(settings: Settings) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="amt-") as folder:
             yield find_model(download_folder(uri, Path(folder) / Path(uri).name))
     else:
-        yield find_model(Path(uri))
+        yield find_model(Path(uri).expanduser())
 
 
 def find_model(folder: Path) -> Path:
-    """`folder` itself if it is an exported model, else the one file of weights in it.
+    """`folder` itself if it is a file or an exported model, else the one file of weights in it.
 
     Raises CheckpointError if there is none, or more than one.
     """
+    if folder.is_file():
+        return folder
     if not folder.is_dir():
-        raise CheckpointError(f"{variable_name('storage_uri')}={folder}: no such folder")
+        raise CheckpointError(f"{variable_name('storage_uri')}={folder}: no such folder or file")
     if (folder / DESCRIPTION).is_file():
         return folder
     found = sorted(p for p in folder.iterdir() if p.suffix in (WEIGHTS_SUFFIX, ".ckpt"))

@@ -17,11 +17,15 @@ from amt.serving.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The notes of a recording, its duration, and the time that the transcription took."""
+    """The notes of a recording, its duration, and the time that the transcription took.
+
+    warnings: what is wrong with the file, one line each.
+    """
 
     notes: Notes
     seconds: float
     elapsed_seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 class TranscriptionPool:
@@ -76,6 +80,9 @@ class TranscriptionPool:
 
         threads = max(1, self.threads // max(1, self.in_progress))
         options = replace(options, threads=threads, max_seconds=self.max_seconds)
-        transcription = self.model.transcriber.run(data, options, check=check)
+        found: list[str] = []
+        transcription = self.model.transcriber.run(
+            data, options, check=check, on_warning=found.append
+        )
         elapsed = time.perf_counter() - begin
-        return Result(transcription.notes, transcription.seconds, elapsed)
+        return Result(transcription.notes, transcription.seconds, elapsed, tuple(found))

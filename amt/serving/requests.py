@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from amt.cloud.storage import AllowedPrefixes, read_object
 from amt.inference.transcriber import Options
@@ -19,12 +19,25 @@ Format = Literal["notes", "midi", "piano_roll"]
 # Below 0.01 a network finds hundreds of notes a second in noise.
 Threshold = Annotated[float, Field(ge=0.01, lt=1)]
 
-_EXPECTED = 'an instance is {"audio": {"b64": ...}} or {"audio_uri": "gs://..."}'
+_EXPECTED = 'an instance is {"audio": {"b64": ...}}, {"b64": ...} or {"audio_uri": "gs://..."}'
+# Base64 may have line ends (`base64`), the URL-safe alphabet and no padding (JSON libraries).
+_STANDARD_ALPHABET = str.maketrans("-_", "+/", " \t\r\n")
 # Error messages are cut to this length, because they may quote text of the client.
 _MAX_MESSAGE_CHARACTERS = 300
 
 
-class _Strict(BaseModel):
+class _Nullable(BaseModel):
+    """A field that is null counts as absent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class _Strict(_Nullable):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -38,6 +51,7 @@ class Instance(_Strict):
     """One recording: an audio file in base64, or its gs:// URI in Cloud Storage."""
 
     audio: EncodedFile | None = None
+    b64: Annotated[str | None, Field(description="short for audio.b64")] = None
     audio_uri: str | None = None
 
 
@@ -64,7 +78,7 @@ class Parameters(_Strict):
         return Options("sound" if self.extend_sustain else "key", self.onset_threshold)
 
 
-class PredictRequest(BaseModel):
+class PredictRequest(_Nullable):
     """Instances are validated one by one later, so that an invalid one does not fail the others."""
 
     instances: list[Any]
@@ -94,7 +108,9 @@ def read_instance(instance: Any, settings: Settings) -> bytes | Callable[[], byt
     """
     parsed = _parse_instance(instance)
     if parsed.audio is not None:
-        return _decode_base64(parsed.audio.b64)
+        return _decode_base64(parsed.audio.b64, "audio.b64")
+    if parsed.b64 is not None:
+        return _decode_base64(parsed.b64, "b64")
     assert parsed.audio_uri is not None
     AllowedPrefixes(settings.allowed_uris).check(parsed.audio_uri)
     return partial(
@@ -111,7 +127,7 @@ def _parse_instance(instance: Any) -> Instance:
         raise InstanceError(
             f"the instance is not as expected: {validation_message(error)}"
         ) from error
-    if (parsed.audio is None) == (parsed.audio_uri is None):
+    if len(parsed.model_fields_set) != 1:
         raise InstanceError(_EXPECTED)
     return parsed
 
@@ -132,8 +148,12 @@ def printable(text: str) -> str:
     return line
 
 
-def _decode_base64(text: str) -> bytes:
+def _decode_base64(text: str, field: str) -> bytes:
+    """The bytes of base64, also in a data: URL, as browsers write it. Raises InstanceError."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    text = text.translate(_STANDARD_ALPHABET).rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InstanceError("audio.b64 is not base64") from error
+        raise InstanceError(f"{field} is not base64") from error

@@ -29,6 +29,8 @@ def prediction(result: Result, model: Model, formats: Sequence[str], rate: float
         document |= _FORMATS[name](result, rate)
     document["summary"] = summary(result.notes, result.seconds)
     document["model"] = {"name": model.name, "version": model.version}
+    if result.warnings:
+        document["warnings"] = list(result.warnings)
     return document
 
 

@@ -71,7 +71,10 @@ class ModelInfo(BaseModel):
 
 
 class Prediction(BaseModel):
-    """The transcription of one recording of `duration` seconds, in the requested formats."""
+    """The transcription of one recording of `duration` seconds, in the requested formats.
+
+    warnings: what is wrong with the file, such as a missing end.
+    """
 
     duration: float
     notes: list[Note] | None = None
@@ -80,6 +83,7 @@ class Prediction(BaseModel):
     piano_roll: PianoRoll | None = None
     summary: Summary
     model: ModelInfo
+    warnings: list[str] | None = None
 
 
 class InstanceErrorResponse(BaseModel):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from amt.data.datamodule import PianoDataModule
-from amt.data.pieces import Split
+from amt.data.pieces import SourceError, Split
 from amt.decoding.hmm import HmmDecoder
 from amt.decoding.peaks import Decoder
 from amt.evaluation.evaluate import Evaluation, evaluate
@@ -68,6 +68,12 @@ def best_score(path: Path) -> float:
     states = read_checkpoint(path).get("callbacks", {}).values()
     scores = [state["best_model_score"] for state in states if state.get("monitor")]
     return max((float(value) for value in scores if value is not None), default=0.0)
+
+
+def check_first_seconds(value: float | None) -> None:
+    """Raises SourceError where `first_seconds` leaves nothing of a piece."""
+    if value is not None and not (isinstance(value, int | float) and value > 0):
+        raise SourceError(f"first_seconds={value}: expected seconds, more than 0, or null for all")
 
 
 def score(

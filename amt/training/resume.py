@@ -12,7 +12,7 @@ from amt.training.module import TranscriptionModule
 
 # What shapes a run. Folders may have moved and the number of workers may differ.
 COMPARED = ("data", "features", "model", "loss", "optimizer", "schedule", "seed")
-COMPARED_TRAINER = ("max_epochs",)
+COMPARED_TRAINER = ("max_epochs", "max_steps", "limit_train_batches", "accumulate_grad_batches")
 IGNORED = ("cache", "root", "loader_workers", "prepare_workers")
 OPTIONAL_FOLDERS = ("rooms", "impulse_responses", "noises")
 # Parts whose output is zero before training: `init=` accepts weights that lack them.

@@ -1,7 +1,8 @@
-"""Weights & Biases: online with a key and a network, else offline; plots, audio, tables."""
+"""Loggers: metrics.csv; Weights & Biases, online with a key and a network, else offline."""
 
 from __future__ import annotations
 
+import csv
 import http.client
 import os
 import urllib.error
@@ -13,7 +14,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from amt.evaluation.evaluate import Evaluation
@@ -23,6 +24,33 @@ from amt.synth import piano
 from amt.training.module import TranscriptionModule, notes_from_table
 
 NETWORK_TIMEOUT = 5.0
+
+
+def csv_logger(save_dir: str, steps_before: int | None = None) -> CSVLogger:
+    """A logger of metrics.csv in `save_dir`.
+
+    steps_before: of a run that is resumed after so many steps; the rows of these are kept, which
+    Lightning would delete. Rows of later steps, which will be repeated, are not.
+    """
+    rows = _rows(Path(save_dir, "metrics.csv"), steps_before) if steps_before else []
+    logger = CSVLogger(save_dir, name=None, version="")
+    if rows:
+        _keep(logger, rows)
+    return logger
+
+
+@rank_zero_only
+def _keep(logger: CSVLogger, rows: list[dict[str, Any]]) -> None:
+    logger.experiment.metrics.extend(rows)
+
+
+def _rows(path: Path, steps: int) -> list[dict[str, Any]]:
+    """The rows of the first `steps` steps in a metrics.csv, without empty cells."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+    return [row for row in rows if int(row.get("step", 0)) < steps]
 
 
 def wandb_logger(save_dir: str, project: str, name: str, **options: Any) -> WandbLogger | None:
@@ -123,11 +151,16 @@ class ValidationPlots(L.Callback):
         )
 
 
-def log_evaluation(loggers: list[Logger], evaluation: Evaluation, split: str) -> None:
-    """Send the mean scores to every logger, and the table of pieces to W&B."""
+def log_evaluation(
+    loggers: list[Logger], evaluation: Evaluation, split: str, steps: int = 0
+) -> None:
+    """Send the mean scores to every logger, and the table of pieces to W&B.
+
+    steps: how many the model was trained; Lightning counts them from 0.
+    """
     means = {f"{split}/{name}": value for name, value in evaluation.means.items()}
     for logger in loggers:
-        logger.log_metrics(means)
+        logger.log_metrics(means, step=max(0, steps - 1))
         logger.save()
     run = _wandb_run(loggers)
     if run is not None and evaluation.rows:

@@ -268,3 +268,13 @@ def test_the_pedal_moves_where_its_posterior_crosses_the_threshold(height: float
     expected = [0, 3 - part, 7 + part, 10 - part, 17 + part, 20]
     np.testing.assert_allclose(pedal.time * FRAME_RATE, expected, atol=1e-5)
     assert pedal.value.tolist() == [127, 0] * 3 and set(pedal.controller) == {64}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("onset_threshold", 7), ("pedal_threshold", -0.1), ("min_interval", -1.0),
+     ("frame_threshold", float("nan"))],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(setting: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"decoder\.{setting}="):
+        Decoder(**{setting: value})

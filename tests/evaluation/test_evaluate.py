@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from oracle import FRAME_RATE, Oracle, pedalled_notes, random_notes, silence
 
+from amt.errors import FileWarning
 from amt.evaluation.evaluate import Evaluation, evaluate
 from amt.evaluation.metrics import note_scores
 from amt.evaluation.tuning import tuning_examples
@@ -70,3 +71,12 @@ def test_without_movements_the_pedal_is_not_scored() -> None:
     notes = random_notes(0, 20, 5)
     means = evaluate(Oracle(notes), [("piece", silence(5), notes)]).means
     assert not {"note_release_f1", "pedal_f1"} & set(means)
+
+
+def test_a_piece_without_reference_notes_is_not_scored() -> None:
+    notes = Notes([7.0], [8.0], [60], [64])
+    pieces = [("late", silence(10), notes), ("early", silence(10), notes.shift(-6))]
+    with pytest.warns(FileWarning, match=r"late: not scored, no reference notes in its first 5 s"):
+        evaluation = evaluate(Oracle(notes.shift(-6)), pieces, first_seconds=5.0)
+    assert [row["name"] for row in evaluation.rows] == ["early"]
+    assert evaluation.means["note_f1"] == 1.0

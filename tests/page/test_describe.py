@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 from descriptions import TITLE, sine_player, tune, with_recording
 
-from amt.inference.batch import plan_jobs, run_jobs
+from amt.inference.batch import run_jobs
+from amt.inference.jobs import plan_jobs
 from amt.io.midi import write_midi
 from amt.notes import Notes
-from amt.page.describe import SUFFIXES, describe, describe_job, write_description
+from amt.page.describe import SUFFIXES, describe, describe_job, is_recording, write_description
 
 BOTH = {"recording", "transcription"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.mid", False), ("a.RMI", False), ("a.csv", False), ("a.json", False), ("a.wma", True)],
+)
+def test_what_is_transcribed_first(name: str, expected: bool) -> None:
+    assert is_recording(Path(name)) == expected
 
 
 def test_json_has_notes_analysis_and_descriptors(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,35 @@ def test_too_many_requests_get_429_with_retry_after(
     assert "try again" in refused.json()["error"]
 
 
+def test_retry_after_is_the_time_that_requests_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("amt.serving.middleware.time", clock)
+    refused: list[Any] = []
+
+    async def takes_forty_seconds(scope: Any, receive: Any, send: Any) -> None:
+        clock.now += 40
+        await send({"type": "http.response.start", "status": 200})
+        if clock.now > 1200:  # A second request while this one is in progress.
+            await server(scope_of(), receive, keep)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def keep(message: Any) -> None:
+        refused.append(message)
+
+    async def many() -> None:
+        for _ in range(31):
+            await server(scope_of(), receive, send)
+
+    server = RequestMiddleware(takes_forty_seconds, Settings(max_requests=1), Metrics())
+    asyncio.run(many())
+    assert refused[0]["status"] == 429 and (b"retry-after", b"40") in refused[0]["headers"]
+
+
 def test_a_slow_transcription_gets_503(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = TranscriptionPool._transcribe
 
@@ -90,7 +120,7 @@ def test_a_slow_transcription_gets_503(folder: Path, monkeypatch: pytest.MonkeyP
     with server(folder, timeout_seconds=1) as client:
         answer = client.post("/predict", json={"instances": [encoded(clip(0.3))]})
     assert answer.status_code == 503 and answer.headers["retry-after"]
-    assert "no answer within 1 s" in answer.json()["error"]
+    assert "no answer within 1 s (AMT_TIMEOUT_SECONDS)" in answer.json()["error"]
 
 
 def scope_of(path: str = "/predict", method: str = "POST") -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,58 @@ def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
     assert few["summary"]["note_count"] < many["summary"]["note_count"]
 
 
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda data: {"audio": {"b64": base64_of(data)}, "audio_uri": None, "b64": None},
+        lambda data: {"b64": base64_of(data)},
+        lambda data: {"b64": base64_of(data), "audio": None},
+        lambda data: {"b64": base64.encodebytes(data).decode()},
+        lambda data: {"b64": base64_of(data).replace("AAA", "A A\r\nA")},
+        lambda data: {"b64": base64_of(data).rstrip("=")},
+        lambda data: {"b64": base64.urlsafe_b64encode(data).decode()},
+        lambda data: {"audio": {"b64": "data:audio/wav;base64," + base64_of(data)}},
+    ],
+)
+def test_every_way_to_write_base64(client: TestClient, write: Callable[[bytes], Any]) -> None:
+    data = clip(1.0, rate=16001) + b"\0"
+    text = base64_of(data)
+    assert text.endswith("=") and {"+", "/"} <= set(text)
+    ours, expected = predict(client, write(data), encoded(data))
+    assert ours["notes"] and ours == expected
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {},
+        {"parameters": None},
+        {"parameters": {}},
+        {"parameters": {"format": None, "extend_sustain": None, "roll_rate": None}},
+        {"parameters": {"onset_threshold": None}},
+    ],
+)
+def test_parameters_that_are_missing_or_null_have_their_defaults(
+    client: TestClient, rest: dict[str, Any]
+) -> None:
+    instance = encoded(clip(0.5))
+    answer = client.post("/predict", json={"instances": [instance], **rest})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"] == predict(client, instance, format=["notes"])
+
+
 @pytest.mark.parametrize(
     ("instance", "error"),
     [
         ({"audio": {"b64": "!!"}}, "not base64"),
         ({"audio": {"b64": "Ä"}}, "not base64"),
+        ({"b64": "QUI=QUI="}, "b64 is not base64"),
+        ({"b64": "A"}, "b64 is not base64"),
+        ({"b64": 5}, "b64"),
         (encoded(b""), "empty"),
         (encoded(b"no audio at all"), "cannot decode the audio"),
         ({"audio": {}}, "audio.b64"),
@@ -96,6 +144,8 @@ def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
         (5, "an instance is"),
         (None, "an instance is"),
         ({"audio": {"b64": ""}, "audio_uri": "gs://bucket/a"}, "an instance is"),
+        ({"audio": {"b64": ""}, "b64": ""}, "an instance is"),
+        ({"audio": None, "b64": None}, "an instance is"),
         ({"audio_uri": "gs://bucket/a.wav"}, "AMT_ALLOWED_URIS"),
         ({"audio_uri": "file:///etc/passwd"}, "expected gs://"),
         ({"audio_uri": "/etc/passwd"}, "expected gs://"),
@@ -120,6 +170,7 @@ def test_an_invalid_instance_does_not_fail_the_others(
         (b'{"instances": "\xff"}', "JSON"),
         (b"[]", "body"),
         (b"{}", "instances"),
+        (b'{"instances": null}', "instances"),
         (b'{"instances": []}', "1 to 16 instances, got 0"),
         (b'{"instances": [' + b"0," * 16 + b"0]}", "1 to 16 instances, got 17"),
         (b'{"instances": {}}', "instances"),
@@ -158,3 +209,12 @@ def test_an_unexpected_error_fails_only_its_instance(
     (answer,) = predict(client, encoded(clip()))
     assert "the server's log has details" in answer["error"] and answer["status"] == 500
     assert 'amt_recordings_total{outcome="failed"}' in client.get("/metrics").text
+
+
+def test_what_is_wrong_with_a_file_is_in_the_response(client: TestClient) -> None:
+    whole = clip(2.0)
+    cut, complete = predict(client, encoded(whole[: len(whole) // 2]), encoded(whole))
+    (warning,) = cut["warnings"]
+    assert warning.startswith("the audio is damaged (its header says 2.0 s")
+    assert cut["notes"] is not None and abs(cut["duration"] - 1.0) < 0.01
+    assert "warnings" not in complete

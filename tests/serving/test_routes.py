@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from amt.serving.app import create_app
 from amt.serving.logging import JsonFormatter
 from amt.serving.model import Model, load_model
 from amt.serving.settings import Settings
+from amt.serving.start_page import start_page
 
 
 def test_503_until_the_model_is_loaded(folder: Path) -> None:
@@ -64,6 +66,7 @@ def test_upload_to_json_and_to_midi(client: TestClient, tmp_path: Path) -> None:
     assert document["duration"] == 2.0 and len(document["notes"]) > 5
     answer = client.post("/transcribe?format=midi&extend_sustain=false", files=files)
     assert answer.headers["content-type"] == "audio/midi"
+    assert 'filename="transcription.mid"' in answer.headers["content-disposition"]
     (tmp_path / "a.mid").write_bytes(answer.content)
     assert len(read_midi(tmp_path / "a.mid")) == len(document["notes"])
 
@@ -81,7 +84,12 @@ def test_uploads_that_are_refused(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/", 404), ("PUT", "/predict", 405), ("GET", "/../", 404)],
+    [
+        ("GET", "/no", 404),
+        ("OPTIONS", "/no", 404),
+        ("PUT", "/predict", 405),
+        ("GET", "/docs/no", 404),
+    ],
 )
 def test_unknown_routes_and_methods(
     client: TestClient, method: str, path: str, status: int
@@ -89,6 +97,42 @@ def test_unknown_routes_and_methods(
     answer = client.request(method, path)
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "request_id"}
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json"])
+def test_head_is_a_get_and_options_lists_the_methods(client: TestClient, path: str) -> None:
+    assert client.head(path).status_code == client.get(path).status_code == 200
+    options = client.options(path)
+    assert options.status_code == 204 and not options.content
+    assert options.headers["allow"] == "GET, HEAD, OPTIONS"
+    refused = client.delete(path)
+    assert refused.status_code == 405 and refused.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert refused.json()["error"] == "DELETE: expected GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/transcribe"])
+def test_routes_for_posts_only_say_so(client: TestClient, path: str) -> None:
+    options = client.options(path)
+    assert options.status_code == 204 and options.headers["allow"] == "OPTIONS, POST"
+    for method in ("GET", "HEAD"):
+        refused = client.request(method, path)
+        assert refused.status_code == 405 and refused.headers["allow"] == "OPTIONS, POST"
+
+
+def test_the_start_page_shows_how_to_upload_and_links_to_the_other_routes(folder: Path) -> None:
+    with server(folder, health_route="/v1/alive", max_audio_seconds=90) as client:
+        answer = client.get("/")
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "curl -F file=@song.mp3 'http://testserver/transcribe?format=midi'" in answer.text
+        assert "up to 1.5 minutes and 25 MB" in answer.text
+        links = re.findall(r'(?:href|action)="([^"]+)"', answer.text)
+        assert set(links) >= {"docs", "v1/alive", "metrics", "transcribe?format=midi"}
+        assert all(client.options(f"/{link}").status_code == 204 for link in links)
+
+
+def test_the_start_page_escapes_the_address() -> None:
+    text = start_page(Settings(), "http://<script>/")
+    assert "<script>" not in text and "http://&lt;script&gt;/transcribe" in text
 
 
 def test_valid_request_ids_are_kept(client: TestClient) -> None:

@@ -14,8 +14,8 @@ CONF = ROOT / "conf"
 
 
 def choices(group: str) -> list[str]:
-    """The options of a group, without `base`, which only other options include."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != "base")
+    """The options of a group."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def with_hydra(

@@ -25,6 +25,7 @@ from amt.training.finish import read_recipe, score, tune_checkpoint
 from amt.training.module import TranscriptionModule
 from amt.training.tracking import (
     ValidationPlots,
+    csv_logger,
     finish,
     has_wandb_key,
     log_evaluation,
@@ -117,6 +118,25 @@ def test_disabled_means_that_nothing_is_written(
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     assert wandb_logger(str(tmp_path / "run"), "amt", "test") is None
     assert list(tmp_path.iterdir()) == [] and capsys.readouterr().out == ""
+
+
+def test_a_resumed_run_keeps_the_rows_of_the_steps_before(tmp_path: Path) -> None:
+    before = csv_logger(str(tmp_path))
+    for step in range(4):
+        before.log_metrics({"train/total": 1.5 + step}, step)
+    before.log_metrics({"val/note_f1": 0.5}, 1)
+    before.save()
+    resumed = csv_logger(str(tmp_path), steps_before=2)
+    resumed.log_metrics({"train/total": 9.0, "new": 1.0}, 2)
+    resumed.save()
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    found = [(row["step"], row["train/total"], row["val/note_f1"], row["new"]) for row in rows]
+    assert found == [
+        ("0", "1.5", "", ""),
+        ("1", "2.5", "", ""),
+        ("1", "", "0.5", ""),
+        ("2", "9.0", "", "1.0"),
+    ]
 
 
 def test_an_offline_run_keeps_pictures_sound_and_tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from full_disk import FULL_DISK
-from scripts import run
+from scripts import ROOT, run
 
 from amt.io.audio import SAMPLE_RATE, save
 
@@ -50,6 +51,10 @@ def test_a_run_leaves_checkpoints_scores_and_the_next_command(trained) -> None:
     assert f"amt transcribe RECORDING --ckpt {folder}/checkpoints/best.ckpt" in printed
     metrics = (folder / "metrics.csv").read_text().splitlines()[0]
     assert "val/note_f1" in metrics and "test/note_f1" in metrics and "lr-Muon" in metrics
+    logged = list(csv.DictReader((folder / "metrics.csv").open()))
+    scored = [row["step"] for row in logged if row["test/note_f1"]]
+    assert len(scored) == 1 and scored[0] in {row["step"] for row in logged if row["val/note_f1"]}
+    assert not list(folder.glob("*.log"))
 
 
 def test_wandb_works_offline_with_pictures_sound_and_a_table(trained) -> None:
@@ -68,6 +73,20 @@ def test_the_checkpoint_alone_is_enough_to_evaluate(trained) -> None:
         list(csv.DictReader((path / "test.csv").open())) for path in (folder, folder / "again")
     )
     assert [row["note_f1"] for row in first] == [row["note_f1"] for row in again]
+
+
+def test_choices_for_training_in_conf_local_do_not_stop_an_evaluation(
+    trained, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
+    (tmp_path / "conf" / "local").mkdir()
+    (tmp_path / "conf" / "local" / "default.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /logger: wandb\n  - override /trainer: cpu\n"
+    )
+    checkpoint, output = trained[0] / "checkpoints" / "best.ckpt", tmp_path / "scores (1) =é"
+    words = ("-cp", str(tmp_path / "conf"), f"ckpt={checkpoint}", f"output={output}")
+    assert "| **mean**" in run("evaluate.py", *words).stdout
+    assert (output / "test.csv").is_file()
 
 
 def test_the_checkpoint_transcribes(trained, tmp_path: Path) -> None:
@@ -138,23 +157,26 @@ def test_resuming_with_other_settings_is_refused(trained, cache: Path, tmp_path:
     assert "another model" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_resuming_goes_on_in_the_same_wandb_run_with_moved_data_and_other_workers(
+def test_resuming_goes_on_in_the_same_folder_and_wandb_run_with_moved_data_and_other_workers(
     trained, tmp_path: Path
 ) -> None:
-    last = trained[0] / "checkpoints" / "last.ckpt"
+    folder = tmp_path / "run (1)"
+    shutil.copytree(trained[0], folder)
+    last = folder / "checkpoints" / "last.ckpt"
+    before = (folder / "metrics.csv").read_text().splitlines()
     words = [word for word in TINY if "workers" not in word]
     run(
         "train.py", *words, f"paths.cache={tmp_path / 'moved'}",
         f"hydra.run.dir={tmp_path / 'new'}", "data.loader_workers=1", "data.prepare_workers=1",
         f"resume={last}", "evaluate=false",
     )  # fmt: skip
-    first, second = (
-        next((folder / "wandb").glob("offline-run-*")).name.rpartition("-")[2]
-        for folder in (trained[0], tmp_path / "new")
-    )
-    assert first == second
+    ids = [path.name.rpartition("-")[2] for path in (folder / "wandb").glob("offline-run-*")]
+    assert len(ids) == 2 and len(set(ids)) == 1
     recipe = torch.load(last, weights_only=True)["hyper_parameters"]["recipe"]
-    assert recipe["logger"]["wandb"]["id"] == first
+    assert recipe["logger"]["wandb"]["id"] == ids[0]
+    assert (folder / "metrics.csv").read_text().splitlines() == before
+    # Hydra itself writes the configuration there.
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [".hydra"]
 
 
 def test_resuming_for_longer_is_refused_with_a_way_out(
@@ -193,6 +215,34 @@ def test_fast_dev_run_ends_well_without_loggers(cache: Path, tmp_path: Path) -> 
     )  # fmt: skip
     assert "nothing was tuned or scored" in done.stdout.splitlines()[-1]
     assert not list(tmp_path.rglob("*.ckpt")) and not list(tmp_path.rglob("*.csv"))
+
+
+def test_a_fitted_model_keeps_to_debugging_settings(cache: Path, tmp_path: Path) -> None:
+    tiny = [word for word in TINY if "model." not in word]
+    done = run(
+        "train.py", *tiny, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=none",
+        "model=svm", "+trainer.fast_dev_run=true",
+    )  # fmt: skip
+    assert "nothing was tuned or scored" in done.stdout.splitlines()[-1]
+    # Of 768 segments; two in a batch.
+    assert "48/48 [" in done.stderr and not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("first_seconds=-1", "first_seconds=-1: expected seconds, more than 0"),
+        ("decoder.onset_threshold=7", "decoder.onset_threshold=7: expected a probability"),
+        ("init=bas", "no pretrained model is called 'bas'; use one of base, fast, open"),
+        ("tags=[a (1),b]", "quote each text"),
+    ],
+)
+def test_wrong_values_are_one_line_before_the_training(
+    word: str, reason: str, cache: Path, tmp_path: Path
+) -> None:
+    words = (*TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=none", word)
+    done = run("train.py", *words, fails=True)
+    assert reason in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
