@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 # What a file begins with that a download left in place of another one.
 _STAND_INS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; type `git lfs pull`",
@@ -25,6 +28,18 @@ def one_line(error: Exception, most: int = 160) -> str:
     """The first `most` characters of an error's message on one line; without a message its type."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def warn_in_one_line(program: str) -> None:
+    """Print warnings of files and devices in one line; those for programmers stay as they are."""
+    standard = warnings.formatwarning
+
+    def formatted(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
+        if issubclass(category, FileWarning | DeviceWarning):
+            return f"{program}: {' '.join(str(message).split())}\n"
+        return standard(message, category, *place, **line)
+
+    warnings.formatwarning = formatted
 
 
 def stand_in(data: bytes) -> str:

@@ -59,6 +59,7 @@ def _add_source(sources: Any, name: str, source: type) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from amt.data.cache import cache_folder, prepare, read_manifest, verify
+    from amt.data.manifest import warn_of_leaks
 
     if arguments.workers is not None and arguments.workers < 0:
         raise ValueError(f"--workers {arguments.workers}: expected 0 or more processes")
@@ -67,6 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.verify:
         report = prepare(source, folder, arguments.workers)
         print(report)
+        warn_of_leaks(report.entries)
         return 0 if report.entries else 1
     errors = verify(folder)
     summary = f"{folder}: {len(read_manifest(folder))} pieces, all files unchanged"

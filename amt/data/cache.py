@@ -28,7 +28,6 @@ from amt.data.manifest import (
     read_manifest,
     store,
     verify,
-    warn_of_leaks,
     write_entries,
 )
 from amt.data.pieces import Piece, PieceError, Recording, Source, check_pieces
@@ -128,7 +127,6 @@ def _fill(root: Path, pieces: Sequence[Piece], workers: int | None, name: str) -
     decoded, problems = _decode_all(root, pending, len(pieces), workers, name)
     entries = sorted([*kept.values(), *decoded], key=lambda entry: entry.name)
     write_entries(root / MANIFEST, entries)
-    warn_of_leaks(entries)
     return Report(root, entries, len(decoded), len(kept), removed, problems)
 
 

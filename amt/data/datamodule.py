@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from amt.augment import Augmentation
 from amt.data.cache import cache_folder, prepare
 from amt.data.dataset import IndexSampler, Segments, collate, cut
-from amt.data.manifest import Entry, open_recording, read_manifest
+from amt.data.manifest import Entry, open_recording, read_manifest, warn_of_leaks
 from amt.data.pieces import Source, SourceError, Split
 from amt.data.targets import frame_mask, make_pedal_targets, make_targets
 from amt.features.frontends import FrontEnd
@@ -106,6 +106,7 @@ class PianoDataModule(L.LightningDataModule):
             report = prepare(source, root, self.prepare_workers)
             if report.problems:
                 print(report)
+        warn_of_leaks([entry for root in self.caches for entry in read_manifest(root)])
 
     def setup(self, stage: str) -> None:
         """Before training: raises SourceError where a split that training needs has no pieces."""

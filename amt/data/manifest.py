@@ -111,7 +111,7 @@ def warn_of_leaks(entries: Sequence[Entry]) -> None:
     leaks = [(one, other) for one, other in pairs if one.split != other.split]
     if leaks:
         names = " and ".join(f"{entry.name} ({entry.split})" for entry in leaks[0])
-        more = f" (and {len(leaks) - 1} more pairs)" if len(leaks) > 1 else ""
+        more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
         held_out = next(entry.split for entry in leaks[0] if entry.split != "train")
         text = f"the recordings {names} are the same; scores of {held_out} will be too high{more}"
         warnings.warn(FileWarning(text), stacklevel=2)

@@ -163,9 +163,9 @@ def hash_split(text: str, validation: float, test: float) -> Split:
 
 def folder_split(root: Path, path: Path) -> Split:
     """The split in the name of the first folder below `root`, such as real_validation or test."""
-    folder = path.relative_to(root).parts[0]
+    folder, *below = path.relative_to(root).parts
     named = [split for split in SPLITS if split in folder.lower()]
-    if len(named) != 1 or folder == path.name:
+    if len(named) != 1 or not below:
         raise SourceError(
             f"{path}: expected a folder below {root} with one of {', '.join(SPLITS)} in its name"
         )

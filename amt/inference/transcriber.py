@@ -240,7 +240,7 @@ class Transcriber:
             if not np.issubdtype(recording.dtype, np.floating):
                 expected = "expected floating-point samples in -1..1"
                 raise ValueError(f"samples of type {recording.dtype}: {expected}")
-            reach = np.abs(recording).max(initial=0)
+            reach = max(recording.max(initial=0), -recording.min(initial=0))
             if not reach <= MAX_PEAK:
                 expected = "expected finite floating-point samples in -1..1"
                 raise ValueError(f"samples reach {reach:.0f}: {expected}")

@@ -66,7 +66,7 @@ class Gap:
 
 @dataclass
 class Ffmpeg:
-    """A running ffmpeg. gaps: complete after the last block. messages: the file it writes them to."""
+    """A running ffmpeg. gaps: complete after the last block. messages: the file of its messages."""
 
     rate: int
     blocks: Blocks

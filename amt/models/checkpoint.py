@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amt.errors import stand_in
 from amt.io.atomic import atomic_write
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ def _check_file(path: Path) -> None:
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
         with path.open("rb") as file:
-            file.read(1)
+            found = stand_in(file.read(100))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    if found:
+        raise CheckpointError(f"{path}: {found}")

@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from amt.errors import warn_in_one_line
 from amt.io.folders import home_expanded
 from amt.training.python_3_14 import accept_help_of_hydra
 
@@ -39,7 +40,11 @@ def readable(words: Sequence[str]) -> list[str]:
 
 
 def make_readable(script: str) -> None:
-    """Make the words of this process's command line `readable`, or end it with one line."""
+    """Make the words of this process's command line `readable`, or end it with one line.
+
+    Warnings of files and devices are one line, too.
+    """
+    warn_in_one_line(script)
     accept_help_of_hydra()
     try:
         sys.argv[1:] = readable(sys.argv[1:])

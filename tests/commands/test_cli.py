@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from small_model import small_checkpoint
+from small_recordings import write_pair
 
 from amt.cli import _parser, main
 from amt.commands import prepare
@@ -350,6 +351,14 @@ def test_every_source_has_help(source: str, capsys: pytest.CaptureFixture[str]) 
     text = capsys.readouterr().out
     assert "--cache" in text and "--verify" in text
     assert ("--seconds" in text) == (source == "synthetic")
+
+
+def test_prepare_names_a_recording_in_two_splits(capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "test"):
+        write_pair(Path("data", split), split)
+    words = ["prepare", "folder", "--root", "data", "--split", "folder", "--workers", "0"]
+    assert main([*words, "--cache", "cache"]) == 0
+    assert "are the same; scores of test will be too high\n" in capsys.readouterr().err
 
 
 def test_errors_of_prepare(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 import errno
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -111,16 +110,6 @@ def test_loud_audio_is_scaled_down(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         open_recording(tmp_path, entry).audio, loud.audio * entry.gain, atol=1e-4
     )
-
-
-def test_one_recording_in_two_splits_is_named(tmp_path: Path) -> None:
-    pieces = [ramp_piece("a", 1.0), ramp_piece("b", 1.0, split="test"), ramp_piece("c", 1.5)]
-    expected = "the recordings a (train) and b (test) are the same; scores of test will be too high"
-    with pytest.warns(FileWarning, match=re.escape(expected)) as caught:
-        prepare(ListSource(pieces), tmp_path, workers=0)
-    assert len(caught) == 1
-    with pytest.warns(FileWarning, match="are the same"):
-        prepare(ListSource(pieces), tmp_path, workers=0)
 
 
 def test_only_changed_pieces_are_decoded_again(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +11,13 @@ import pytest
 import torch
 from front_ends import front_end
 from signals import NO_EFFECTS, one_note_each, seeded, sines
+from small_recordings import ListSource, ramp_piece
 
+from amt.data.cache import prepare
 from amt.data.datamodule import Batch, PianoDataModule
 from amt.data.pieces import SourceError
 from amt.data.sources.synthetic import Synthetic
+from amt.errors import FileWarning
 
 PITCHES = [50, 60, 70]
 
@@ -56,3 +61,38 @@ def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path:
 def test_numbers_out_of_range_are_refused(name: str, value: float, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=rf"data\.{name}={value}: expected"):
         PianoDataModule({"a": Synthetic()}, str(tmp_path), **{name: value})
+
+
+def test_loaders_can_be_sent_to_processes_that_are_started_anew(
+    tiny_source: Synthetic, tiny_cache: Path
+) -> None:
+    # As on Windows and macOS, where nothing is inherited from the process that starts them.
+    data = PianoDataModule({"synthetic": tiny_source}, str(tiny_cache))
+    for loader in (data.train_dataloader(), data.val_dataloader()):
+        assert pickle.dumps((loader.dataset, loader.collate_fn, loader.worker_init_fn))
+
+
+def test_ranks_share_the_validation_pieces_without_doubles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [ramp_piece(name, 1.0, mark, "validation") for mark, name in enumerate("abcde")]
+    prepare(ListSource(pieces), tmp_path, workers=0)
+    data = PianoDataModule({"a": Synthetic()}, str(tmp_path))
+    data.caches = [tmp_path]
+    drawn: list[int] = []
+    for rank in range(2):
+        monkeypatch.setattr(data, "_rank", lambda rank=rank: (rank, 2))
+        drawn += data.val_dataloader().sampler
+    assert sorted(drawn) == [0, 1, 2, 3, 4]
+
+
+def test_one_recording_in_two_splits_is_named(tmp_path: Path) -> None:
+    first = ListSource([ramp_piece("a", 1.0), ramp_piece("c", 1.5)])
+    second = ListSource([ramp_piece("b", 1.0, split="test")])
+    data = PianoDataModule({"first": first, "second": second}, str(tmp_path), prepare_workers=0)
+    data.caches = [tmp_path / "first", tmp_path / "second"]
+    expected = "the recordings a (train) and b (test) are the same; scores of test will be too high"
+    for _ in range(2):
+        with pytest.warns(FileWarning, match=re.escape(expected)) as caught:
+            data.prepare_data()
+        assert len(caught) == 1

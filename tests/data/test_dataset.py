@@ -1,4 +1,3 @@
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -189,12 +188,3 @@ def test_errors_for_invalid_arguments(root: Path, tmp_path: Path) -> None:
     prepare(ListSource([bad_piece("bad", "value")]), tmp_path, workers=0)
     with pytest.raises(ValueError, match="no train pieces"):
         Segments([tmp_path], "train", SECOND, seed=0)
-
-
-def test_a_loader_can_be_sent_to_processes_that_are_started_anew(root: Path) -> None:
-    # As on Windows and macOS, where nothing is inherited from the process that starts them.
-    segments = pickle.loads(pickle.dumps(Segments([root], "train", SECOND // 10, seed=5)))
-    assert pickle.loads(pickle.dumps(collate)) is collate
-    np.testing.assert_array_equal(
-        segments[3]["audio"], Segments([root], "train", SECOND // 10, seed=5)[3]["audio"]
-    )

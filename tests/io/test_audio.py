@@ -241,7 +241,7 @@ def test_what_a_download_left_instead_is_named(
 
 def test_samples_of_the_range_of_integers_are_scaled_down(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", 32768 * tone(0.5), SAMPLE_RATE, subtype="FLOAT")
-    with pytest.warns(FileWarning, match=r"a\.wav: its samples reach 16384, expected -1\.\.1; scaled"):
+    with pytest.warns(FileWarning, match=r"a\.wav: its samples reach 16384, .*; scaled down"):
         np.testing.assert_allclose(load(tmp_path / "a.wav"), 2 * tone(0.5), atol=1e-4)
     # A loud recording in floating point is left as it is.
     soundfile.write(tmp_path / "a.wav", 8 * tone(0.5), SAMPLE_RATE, subtype="FLOAT")

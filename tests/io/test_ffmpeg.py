@@ -160,8 +160,8 @@ def test_further_tracks_of_sound_are_not_read_but_named(tmp_path: Path, kind: st
     source = write(tmp_path / "a.wav", SOUND)
     silence = ("-f", "lavfi", "-t", 1, "-i", "anullsrc", "-metadata", "title=[error] corrupt")
     run_ffmpeg("-i", source, *silence, "-map", "0:a", "-map", "1:a", tmp_path / f"a.{kind}")
-    command = r"ffmpeg -i FILE -map 0:a:1 OUT\.wav"
-    expected = rf"a\.{kind}: it has 2 tracks of sound, the first is read; for the second: {command}$"
+    command = r"for the second: ffmpeg -i FILE -map 0:a:1 OUT\.wav"
+    expected = rf"a\.{kind}: it has 2 tracks of sound, the first is read; {command}$"
     with pytest.warns(FileWarning, match=expected) as caught:
         assert abs(delay(load(tmp_path / f"a.{kind}", strict=True), SOUND)) < 24
     assert len(caught) == 1

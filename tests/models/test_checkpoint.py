@@ -203,6 +203,10 @@ def _shipped_tensors_that_do_not_fit(path: Path) -> None:
     edit_header(path, model={**model, "temporal": CNN})
 
 
+def _pointer_of_git_lfs(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+
 @pytest.mark.parametrize(
     ("suffix", "make", "reason"),
     [
@@ -210,6 +214,8 @@ def _shipped_tensors_that_do_not_fit(path: Path) -> None:
         (".ckpt", _folder, "has no model.json"),
         (".ckpt", _empty, "not a complete file of tensors"),
         (".ckpt", _text, "not a complete file of tensors"),
+        (".ckpt", _pointer_of_git_lfs, "git lfs pull"),
+        (".safetensors", _pointer_of_git_lfs, "git lfs pull"),
         (".ckpt", _cut_short, "not a complete file of tensors"),
         (".ckpt", _pickled_objects, "not a complete file of tensors"),
         (".ckpt", _other_kind, "not a checkpoint of amt"),

@@ -84,6 +84,14 @@ def test_splits_by_hash_are_stable_and_splits_by_folder(tmp_path: Path) -> None:
     assert splits.count("train") == 31 and splits.count("test") == 1
 
 
+def test_a_file_may_have_the_name_of_its_split(tmp_path: Path) -> None:
+    write_pair(tmp_path / "train", "train")
+    assert [piece.split for piece in Folder(str(tmp_path), split="folder").pieces()] == ["train"]
+    write_pair(tmp_path, "test")
+    with pytest.raises(SourceError, match="expected a folder below"):
+        Folder(str(tmp_path), split="folder").pieces()
+
+
 def test_names_in_two_forms_of_unicode_and_in_another_case_are_pairs(tmp_path: Path) -> None:
     composed, decomposed = "caf\u00e9", "cafe\u0301"
     write_pair(tmp_path / "audio", decomposed)

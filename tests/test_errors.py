@@ -1,0 +1,21 @@
+"""Messages in one line."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from amt.errors import DeviceWarning, FileWarning, warn_in_one_line
+
+
+def test_warnings_for_users_are_one_line_and_others_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    others = warnings.formatwarning("old", DeprecationWarning, "a.py", 1, "line")
+    warn_in_one_line("evaluate.py")
+    for category in (FileWarning, DeviceWarning):
+        text = warnings.formatwarning(category("a.wav:\nodd"), category, "a.py", 1, "line")
+        assert text == "evaluate.py: a.wav: odd\n"
+    assert warnings.formatwarning("old", DeprecationWarning, "a.py", 1, "line") == others
