@@ -24,7 +24,7 @@ from amt.errors import FileWarning, one_line
 from amt.evaluation.tables import write_report
 from amt.inference.pretrained import find_checkpoint
 from amt.io.folders import user_path
-from amt.training.finish import check_first_seconds, read_recipe, score
+from amt.training.finish import check_settings, read_recipe, score
 from amt.training.overrides import expand_home, make_readable
 
 # A checkpoint may name only this class and the classes that modules of this package define as its
@@ -54,7 +54,7 @@ def run(config: DictConfig) -> None:
     # Not in settings for training of conf/local, which may refer to what is not here.
     for key in ("paths", "data"):
         expand_home(config.get(key) or OmegaConf.create())
-    check_first_seconds(config.first_seconds)
+    check_settings(config.first_seconds)
     checkpoint = find_checkpoint(str(config.ckpt))
     data: PianoDataModule = instantiate(_data_config(config, checkpoint), _convert_="all")
     data.prepare_data()

@@ -37,7 +37,7 @@ from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_che
 from amt.models.cost import network_cost
 from amt.training.finish import (
     best_score,
-    check_first_seconds,
+    check_settings,
     read_recipe,
     save_checkpoint,
     score,
@@ -83,11 +83,11 @@ def run(config: DictConfig) -> float:
         warnings.filterwarnings("ignore", message)
     if HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
         return _run_in_own_process(config)
+    check_settings(config.first_seconds, config.seed)
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
     expand_home(config)
     require_folders(OmegaConf.to_container(config), _plain(config))
-    check_first_seconds(config.first_seconds)
     data: PianoDataModule = instantiate(config.data, _convert_="all")
     if "fit" in config.model:
         return _fit(config, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -70,10 +71,14 @@ def best_score(path: Path) -> float:
     return max((float(value) for value in scores if value is not None), default=0.0)
 
 
-def check_first_seconds(value: float | None) -> None:
-    """Raises SourceError where `first_seconds` leaves nothing of a piece."""
-    if value is not None and not (isinstance(value, int | float) and value > 0):
-        raise SourceError(f"first_seconds={value}: expected seconds, more than 0, or null for all")
+def check_settings(first_seconds: object, seed: object = 0) -> None:
+    """Raises SourceError where `first_seconds` leaves nothing of a piece, or for a wrong seed."""
+    seconds = math.inf if first_seconds is None else first_seconds
+    if not isinstance(seconds, int | float) or not seconds > 0:
+        expected = "expected seconds, more than 0, or null for all"
+        raise SourceError(f"first_seconds={first_seconds}: {expected}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise SourceError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1}")
 
 
 def score(
