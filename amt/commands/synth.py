@@ -43,5 +43,6 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     audio = load_player(arguments.piano, arguments.seed)(notes)
     save(arguments.audio, audio)
-    print(f"{arguments.audio}: {len(notes)} notes, {len(audio) / SAMPLE_RATE:.1f} s")
+    count = "1 note" if len(notes) == 1 else f"{len(notes)} notes"
+    print(f"{arguments.audio}: {count}, {len(audio) / SAMPLE_RATE:.1f} s")
     return 0

@@ -204,12 +204,16 @@ def _decode_all(path: Path, target: Target) -> list[Decoded]:
 
 
 def _not_audio(path: Path) -> str:
-    """What a file is that a download left in place of the audio; empty if it is something else."""
+    """What is in place of the audio: MIDI, or what a download left; empty if something else."""
+    if not path.is_file():  # Opening a pipe would wait for its other end.
+        return ""
     try:
         with path.open("rb") as file:
-            found = stand_in(file.read(100))
+            start = file.read(100)
     except OSError:
         return ""
+    found = "a MIDI file: `amt synth` makes audio of it" if start[:4] == b"MThd" else ""
+    found = found or stand_in(start)
     return found and f"it is {found}"
 
 

@@ -46,6 +46,7 @@ _MAX_GAP_SECONDS = 3600.0
 # What ffmpeg means by some of its messages.
 _REASONS = {
     "moov atom not found": "its index is missing, which mp4 and m4a files have at the end",
+    "End of file": "it is cut off",
     "matches no streams": "there is no sound in it",
 }
 

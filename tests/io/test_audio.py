@@ -1,5 +1,6 @@
 """Audio files to samples and back."""
 
+import os
 import shutil
 import struct
 import subprocess
@@ -228,15 +229,23 @@ def test_the_error_for_other_files_is_one_line_that_names_the_file(
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
         (b"<!doctype html><html>" + b"<p>Quota exceeded</p>" * 200, "a web page"),
+        (b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "a MIDI file"),
     ],
 )
-def test_what_a_download_left_instead_is_named(
+def test_what_stands_in_place_of_audio_is_named(
     tmp_path: Path, data: bytes, found: str, suffix: str
 ) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
     with pytest.raises(AudioError, match=rf"^cannot decode .*a\{suffix}: it is .*{found}[^\n]*$"):
         load(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_without_a_writer_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(AudioError, match=r"pipe\.wav: not a file$"):
+        load(tmp_path / "pipe.wav")
 
 
 def test_samples_of_the_range_of_integers_are_scaled_down(tmp_path: Path) -> None:
