@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: help install demo test slow coverage lint format types check
+.PHONY: help install browser demo test slow coverage lint format types check
 
 help:
 	@echo "make demo      install, train a small model, score it, transcribe a recording (in demo/)"
 	@echo "make test      install, run the tests"
 	@echo "make check     lint, types, tests: must pass before a change is merged"
 	@echo "make install   the environment only, in $(VENV)"
+	@echo "make browser   install Chromium, in which the tests try the pages (without it they skip that)"
 	@echo "also           slow (tests that take minutes), coverage, lint, format, types"
 
 install: $(INSTALLED)
@@ -24,6 +25,14 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --no-compile --disable-pip-version-check -e ".[dev]"
 	@touch $@
+
+# Debian's where packages may be installed, else Playwright's own, in the user's cache.
+browser: $(INSTALLED)
+	@command -v chromium || command -v google-chrome || command -v chrome || \
+	{ [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -qy --no-install-recommends chromium; } || \
+	$(BIN)/playwright install chromium || \
+	{ echo "Chromium could not be installed, so the tests of the pages are skipped. On Debian or Ubuntu:"; \
+	echo "sudo apt install chromium; elsewhere: $(BIN)/playwright install --with-deps chromium"; }
 
 demo: $(INSTALLED)
 	$(BIN)/python train.py model=lstm name=demo hydra.run.dir=demo/model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import secrets
 import shlex
@@ -24,6 +23,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from amt.cloud.objects import StorageError, is_bucket_uri
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
 from amt.data.manifest import CacheError
@@ -35,6 +35,7 @@ from amt.inference.pretrained import find_checkpoint
 from amt.io.audio import SAMPLE_RATE, AudioError
 from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
 from amt.models.cost import network_cost
+from amt.training.copies import CopiedCheckpoints, check_place, copy_run, fetch_run
 from amt.training.finish import (
     best_score,
     check_settings,
@@ -44,6 +45,7 @@ from amt.training.finish import (
     tune_checkpoint,
 )
 from amt.training.module import TranscriptionModule
+from amt.training.optional import require_packages
 from amt.training.overrides import expand_home, make_readable, override
 from amt.training.resume import check_same_run, load_weights
 from amt.training.tracking import finish, log_evaluation
@@ -52,14 +54,6 @@ _NOT_SAVED = "No checkpoint was saved ({}): nothing was tuned or scored."
 
 # Warnings of Lightning about what is intended here, or about itself.
 IGNORED_WARNINGS = (".*logs directory .* exists", ".*treespec", ".*does not have many workers")
-
-# Overrides that need an optional package: the module that must be there, and how to install it.
-OPTIONAL = {
-    "sweep=optuna": ("hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
-    "hydra/sweeper=optuna": ("hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
-    "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "amt[sweep]"),
-    "logger=tensorboard": ("tensorboard", "tensorboard"),
-}
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -71,8 +65,8 @@ def main(config: DictConfig) -> float:
         reason = one_line(error.__cause__ or error, 300)
         raise SystemExit(f"train.py: {reason}") from None
     except (
-        SourceError, CacheError, CheckpointError, AudioError, MisconfigurationException, OSError,
-        OmegaConfBaseException,
+        SourceError, CacheError, CheckpointError, AudioError, StorageError,
+        MisconfigurationException, OSError, OmegaConfBaseException,
     ) as error:  # fmt: skip
         raise SystemExit(f"train.py: {one_line(error, 400)}") from None
 
@@ -88,10 +82,10 @@ def run(config: DictConfig) -> float:
     keep_freed_memory()
     expand_home(config)
     require_folders(OmegaConf.to_container(config), _plain(config))
+    if config.upload:
+        check_place(config.upload, bool(config.resume))
     data: PianoDataModule = instantiate(config.data, _convert_="all")
-    if "fit" in config.model:
-        return _fit(config, data)
-    return _train(config, data)
+    return _fit(config, data) if "fit" in config.model else _train(config, data)
 
 
 def _train(config: DictConfig, data: PianoDataModule) -> float:
@@ -107,6 +101,8 @@ def _train(config: DictConfig, data: PianoDataModule) -> float:
         trainer.fit(module, datamodule=data, ckpt_path=config.resume, weights_only=True)
         if config.evaluate and trainer.is_global_zero:
             _report_best(config, trainer, data)
+        if config.upload and trainer.is_global_zero:
+            print(copy_run(Path(config.output_dir), config.upload))
     except BaseException:
         finish(trainer.loggers, failed=True)
         raise
@@ -139,6 +135,8 @@ def _fit(config: DictConfig, data: PianoDataModule) -> float:
     loggers = _loggers(config)
     try:
         best = _report(config, path, loggers, data) if config.evaluate else 0.0
+        if config.upload:
+            print(copy_run(Path(config.output_dir), config.upload))
     except BaseException:
         finish(loggers, failed=True)
         raise
@@ -170,6 +168,8 @@ def _prepare_resuming(config: DictConfig) -> None:
         wandb.id = secrets.token_hex(4)
     if not config.resume:
         return
+    if is_bucket_uri(config.resume):
+        config.resume = str(fetch_run(config.resume, Path(config.output_dir)))
     checkpoint = Path(str(config.resume)).resolve()
     recipe = read_recipe(checkpoint)
     check_same_run(checkpoint, recipe, _plain(config))
@@ -264,10 +264,12 @@ def build_trainer(config: DictConfig) -> L.Trainer:
             config.trainer.precision = fastest_precision(config.trainer.accelerator)
     loggers = [] if config.trainer.get("fast_dev_run") else _loggers(config)
     callbacks = instantiate(config.get("callbacks", {}), _convert_="all").values()
+    copied = {"plugins": CopiedCheckpoints(config.upload)} if config.upload else {}
     return instantiate(
         config.trainer,
         logger=loggers,
         callbacks=[c for c in callbacks if loggers or not isinstance(c, LearningRateMonitor)],
+        **copied,
         _convert_="all",
     )
 
@@ -283,17 +285,7 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(config, resolve=True)
 
 
-def _require_packages(words: list[str]) -> None:
-    """End in one line where a word of the command line needs a package that is not installed."""
-    for word in sorted(OPTIONAL.keys() & set(words)):
-        module, package = OPTIONAL[word]
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError:
-            sys.exit(f"train.py: {word} needs a package that is missing: pip install '{package}'")
-
-
 if __name__ == "__main__":
-    _require_packages(sys.argv[1:])
+    require_packages(sys.argv[1:])
     make_readable("train.py")
     main()

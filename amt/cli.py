@@ -17,7 +17,7 @@ from amt import __version__
 from amt.errors import DeviceWarning, FileWarning
 
 # Each is a file in amt/commands with a function `add`.
-COMMANDS = ("transcribe", "describe", "synth", "prepare", "export", "serve", "deploy")
+COMMANDS = ("transcribe", "describe", "ask", "synth", "prepare", "export", "serve", "app", "deploy")
 INTERRUPTED = 130
 
 

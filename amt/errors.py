@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -25,9 +26,20 @@ class DeviceWarning(UserWarning):
 
 
 def one_line(error: Exception, most: int = 160) -> str:
-    """The first `most` characters of an error's message on one line; without a message its type."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """The first `most` characters of an error's message on one line; without a message its type.
+
+    Of an error in a worker process of torch's loader, without the traceback of that process.
+    """
+    message = str(error)
+    if "\nOriginal Traceback" in message:
+        message = message.rstrip().rpartition("\n")[2].partition(": ")[2]
+    text = " ".join(message.split()) or type(error).__name__
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def escaped(line: str) -> str:
+    """The line with line breaks and other control characters escaped: file names may hold them."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda sign: repr(sign[0])[1:-1], line)
 
 
 def warn_in_one_line(program: str) -> None:

@@ -26,6 +26,7 @@ ORDER = (
     "features",
     "models",
     "decoding",
+    "cloud",
     "synth",
     "augment",
     "data",
@@ -35,8 +36,9 @@ ORDER = (
     "baselines",
     "training",
     "page",
-    "cloud",
+    "answers",
     "serving",
+    "app",
     "commands",
     "cli",
 )
@@ -47,6 +49,7 @@ MAX_TOP_LEVEL_FILES = 8
 KEPT_APART = {
     "lightning": {
         "amt.data.datamodule",
+        "amt.training.copies",
         "amt.training.finish",
         "amt.training.module",
         "amt.training.tracking",
@@ -60,7 +63,12 @@ KEPT_APART = {
     "skops": {"amt.baselines.estimators"},
     "matplotlib": {"amt.evaluation.plots"},
     "nnAudio": {"amt.features.frontends"},
-    "google": {"amt.cloud.storage", "amt.cloud.vertex"},
+    "google": {
+        "amt.cloud.bucket_lake",
+        "amt.cloud.gcs",
+        "amt.cloud.transfer",
+        "amt.cloud.vertex",
+    },
     "fastapi": {"amt.serving.app"},
     "uvicorn": {"amt.serving.server"},
     "prometheus_client": {"amt.serving.app", "amt.serving.metrics"},

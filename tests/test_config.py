@@ -201,10 +201,10 @@ def test_tags_reach_wandb(
 def test_a_missing_package_is_one_line_that_says_how_to_install_it(
     word: str, module: str, package: str, train: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train._require_packages(["model=lstm", word])
+    train.require_packages(["model=lstm", word])
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SystemExit, match=re.escape(f"pip install '{package}'")) as end:
-        train._require_packages(["model=lstm", word])
+        train.require_packages(["model=lstm", word])
     assert "\n" not in str(end.value)
 
 

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from amt.errors import DeviceWarning, FileWarning, warn_in_one_line
+from amt.errors import DeviceWarning, FileWarning, escaped, warn_in_one_line
 
 
 def test_warnings_for_users_are_one_line_and_others_stay(
@@ -19,3 +19,8 @@ def test_warnings_for_users_are_one_line_and_others_stay(
         text = warnings.formatwarning(category("a.wav:\nodd"), category, "a.py", 1, "line")
         assert text == "evaluate.py: a.wav: odd\n"
     assert warnings.formatwarning("old", DeprecationWarning, "a.py", 1, "line") == others
+
+
+def test_a_file_name_with_a_line_break_stays_on_its_line() -> None:
+    assert escaped("a\nb\r\x1b[1m é\t.wav") == r"a\nb\r\x1b[1m é\t.wav"
+    assert escaped('a  b\'s "c" \\n.wav') == 'a  b\'s "c" \\n.wav'

@@ -1,4 +1,4 @@
-"""`amt deploy`: deploy an exported model to a cloud service."""
+"""`amt deploy`: an exported model to Vertex AI, or the HTTP app to Cloud Run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from typing import Any
 from amt.commands.options import file_or_folder
 
 TEST_SEED = 0
+_ALLOWED_URIS_HELP = (
+    "comma-separated gs:// prefixes of recordings that requests may name (default: none)"
+)
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
     """Add the sub-command to the parser of `amt`."""
     parser = commands.add_parser(
         "deploy",
-        help="deploy an exported model to Vertex AI",
-        description="Deploy an exported model to a cloud service.",
+        help="deploy a model to Vertex AI, or the app to Cloud Run",
+        description="Deploy to Google Cloud: an exported model, or the HTTP app.",
     )
-    vertex = parser.add_subparsers(required=True).add_parser(
+    services = parser.add_subparsers(required=True)
+    _add_app(services)
+    vertex = services.add_parser(
         "vertex",
         help="deploy to an endpoint of Google Vertex AI",
         description="Upload an exported model, deploy it to a Vertex AI endpoint in the container "
@@ -30,11 +35,40 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "money until the model is undeployed; each step prints the command that undoes it. "
         "Details: amt/serving/README.md.",
     )
-    _add_options(vertex.add_argument)
-    vertex.set_defaults(run=_run)
+    _add_vertex_options(vertex.add_argument)
+    vertex.set_defaults(run=_deploy_vertex)
 
 
-def _add_options(option: Any) -> None:
+def _add_app(services: Any) -> None:
+    app = services.add_parser(
+        "app",
+        help="deploy the HTTP app to Cloud Run",
+        description="Deploy the app of `amt app` to Google Cloud Run by gcloud: a function built "
+        "from source; with --image as a container built from amt/serving/Dockerfile. Requests "
+        "need an identity token unless --public is given. Details: amt/app/README.md.",
+    )
+    option = app.add_argument
+    option("--project", required=True, metavar="ID", help="Google Cloud project")
+    option("--region", required=True, metavar="NAME", help="for example europe-west4")
+    option("--lake", required=True, metavar="URI", help="gs://BUCKET/PREFIX, the data lake")
+    option("--name", default="amt", metavar="NAME", help="of the service (default: %(default)s)")
+    option("--image", metavar="URI", help="container image (default: a function from source)")
+    option(
+        "--torch-index", metavar="URL", help="package index with PyTorch for CPUs, for a function"
+    )
+    option("--endpoint", metavar="NAME", help="endpoint of `amt deploy vertex` that transcribes")
+    option("--gemini", action="store_true", help="answer by Gemini on Vertex AI")
+    option("--public", action="store_true", help="admit requests without identity token")
+    option("--allowed-uris", type=_uris, default=(), metavar="LIST", help=_ALLOWED_URIS_HELP)
+    option("--memory", default="4Gi", metavar="SIZE", help="default: %(default)s")
+    option("--cpu", type=int, default=2, metavar="N", help="default: %(default)s")
+    option("--instances", type=int, default=1, metavar="N", help="at most (default: %(default)s)")
+    option("--service-account", metavar="EMAIL", help="account that the app runs as")
+    option("--dry-run", action="store_true", help="print the command and the source's files")
+    app.set_defaults(run=_deploy_app)
+
+
+def _add_vertex_options(option: Any) -> None:
     option("folder", type=file_or_folder, metavar="DIR", help="folder written by `amt export`")
     option("--project", required=True, metavar="ID", help="Google Cloud project")
     option("--region", required=True, metavar="NAME", help="for example europe-west4")
@@ -57,7 +91,7 @@ def _add_options(option: Any) -> None:
         type=_uris,
         default=(),
         metavar="LIST",
-        help="comma-separated gs:// prefixes of recordings that requests may name (default: none)",
+        help=_ALLOWED_URIS_HELP,
     )
     option("--dry-run", action="store_true", help="print the calls without making them")
 
@@ -66,7 +100,23 @@ def _uris(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _deploy_app(arguments: argparse.Namespace) -> int:
+    from amt.cloud.run import AppDeployment, deploy_app, requirements, shell_line
+
+    given = vars(arguments)
+    deployment = AppDeployment(**{field.name: given[field.name] for field in fields(AppDeployment)})
+    if arguments.dry_run:
+        if not deployment.image:
+            print("# SOURCE/main.py, SOURCE/amt/ and SOURCE/requirements.txt:")
+            print(requirements(deployment.torch_index).rstrip())
+        print(shell_line(deployment.command(Path("SOURCE"))))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="amt-app-") as folder:
+        deploy_app(deployment, Path(folder), lambda line: print(line, flush=True))
+    return 0
+
+
+def _deploy_vertex(arguments: argparse.Namespace) -> int:
     from amt.cloud.vertex import Deployment, deploy, planned_calls
 
     given = vars(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from amt.commands.options import (
@@ -12,6 +13,7 @@ from amt.commands.options import (
     comma_separated,
     file_or_folder,
     load_transcriber,
+    local_or_uri,
     make_output_folder,
 )
 
@@ -28,9 +30,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
     option(
         "inputs",
         nargs="+",
-        type=file_or_folder,
+        type=local_or_uri,
         metavar="FILE",
-        help="audio, films, MIDI, folders of them, patterns such as '*.mid'",
+        help="audio, films, MIDI, folders of them, patterns such as '*.mid', gs:// URIs",
     )
     add_output_option(parser, "descriptions")
     option(
@@ -57,10 +59,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from amt.page.describe import SUFFIXES, describe_job, is_recording
 
     jobs = plan_jobs(arguments.inputs, arguments.output, SUFFIXES)
-    has_audio = any(is_recording(job.source) for job in jobs)
+    has_audio = any(is_recording(Path(job.source)) for job in jobs)
     transcriber = load_transcriber(arguments) if has_audio else None
     player = load_player(arguments.piano)
     make_output_folder(arguments.output)
-    model = arguments.ckpt.name if arguments.ckpt else arguments.model
+    model = Path(arguments.ckpt).name if arguments.ckpt else arguments.model
     failed = run_jobs(jobs, arguments.format, describe_job(transcriber, model, player))
     return 1 if failed else 0

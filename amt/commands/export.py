@@ -22,7 +22,11 @@ def add(commands: Any, words: Sequence[str]) -> None:
     )
     option = parser.add_argument
     names = ", ".join(pretrained_names())
-    option("checkpoint", metavar="CKPT", help=f"a checkpoint, or a pretrained model: {names}")
+    option(
+        "checkpoint",
+        metavar="CKPT",
+        help=f"a checkpoint, gs:// too, or a pretrained model: {names}",
+    )
     add_output_option(parser, "exported")
     option("--licence", help="training data and permitted use, for the model card")
     parser.set_defaults(run=_run)
@@ -32,9 +36,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from amt.inference.export import export
     from amt.inference.model_card import model_info
     from amt.inference.pretrained import find_checkpoint
+    from amt.inference.remote import local_model_folder
 
     checkpoint = find_checkpoint(arguments.checkpoint)
-    export(checkpoint, arguments.output, model_info(checkpoint, arguments.licence))
+    with local_model_folder(arguments.output) as folder:
+        export(checkpoint, folder, model_info(checkpoint, arguments.licence))
     ckpt = shlex.quote(str(arguments.output))
     print(f"{arguments.output}: next, amt transcribe RECORDING --ckpt {ckpt}")
     return 0

@@ -26,10 +26,11 @@ def add_output_option(parser: argparse.ArgumentParser, folder: str) -> None:
     """Add --output, a folder for the results; the default is `folder`."""
     parser.add_argument(
         "--output",
-        type=file_or_folder,
+        type=local_or_uri,
         default=Path(folder),
         metavar="DIR",
-        help="folder for the results; existing results are replaced (default: %(default)s)",
+        help="folder for the results, or gs://BUCKET/FOLDER; existing results are replaced "
+        "(default: %(default)s)",
     )
 
 
@@ -46,8 +47,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"a pretrained model: {', '.join(names)} (default: %(default)s)",
     )
-    own = "your own model: a checkpoint (.ckpt, .safetensors) or a folder of `amt export`"
-    add_weights("--ckpt", type=file_or_folder, metavar="PATH", help=own)
+    own = "your own model: a checkpoint (.ckpt, .safetensors) or a folder of `amt export`; or gs://"
+    add_weights("--ckpt", type=local_or_uri, metavar="PATH", help=own)
     add("--device", default="auto", help="cpu, cuda, cuda:1 ... (default: a GPU if available)")
     add(
         "--precision",
@@ -88,6 +89,19 @@ def file_or_folder(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def local_or_uri(text: str) -> Path | str:
+    """A `type` for argparse: a path, ~ expanded, or a gs:// URI. A malformed URI is an error."""
+    from amt.cloud.objects import split_place
+
+    if "://" not in text:
+        return file_or_folder(text)
+    try:
+        split_place(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def threshold(text: str) -> float:
     """A `type` for argparse: a probability of an onset, as the server takes it."""
     if (value := float(text)) and 0.01 <= value < 1:
@@ -95,10 +109,15 @@ def threshold(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text}: expected 0.01 to below 1")
 
 
-def make_output_folder(folder: Path) -> None:
+def make_output_folder(folder: Path | str) -> None:
     """Make the folder of --output. Raises ValueError if it cannot be used: no file can be written,
-    or its name is that of a file.
+    its name is that of a file, or it is in a bucket that cannot be read.
     """
+    if isinstance(folder, str):
+        from amt.cloud.lake import open_lake
+
+        open_lake(folder).stat("results")  # Requests for an object show whether there is a bucket.
+        return
     if folder.is_file() or (not folder.exists() and folder.suffix.lower() in RESULT_SUFFIXES):
         advice = f"expected a folder for the results, such as --output {folder.stem}-results"
         raise ValueError(f"--output {folder} is the name of a file; {advice}")

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amt.commands.options import add_dataclass_options, build_dataclass, file_or_folder
+from amt.commands.options import add_dataclass_options, build_dataclass, local_or_uri
 
 SOURCES = ("synthetic", "maestro", "maps", "folder")
+FOLDER = "cache"
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -30,6 +31,8 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _add_source(sources: Any, name: str, source: type) -> None:
+    from amt.data.arrays import FRONT_ENDS
+
     about = inspect.cleandoc(source.__doc__ or name)
     parser = sources.add_parser(
         name,
@@ -41,10 +44,24 @@ def _add_source(sources: Any, name: str, source: type) -> None:
     option = parser.add_argument
     option(
         "--cache",
-        type=file_or_folder,
-        default=Path("cache"),
+        type=local_or_uri,
+        default=Path(FOLDER),
         metavar="DIR",
-        help="folder of all caches, data.cache in training (default: %(default)s)",
+        help="folder of all caches, data.cache in training (default: %(default)s); or "
+        f"gs://BUCKET/prepared, to which the set is copied when it is complete in {FOLDER}",
+    )
+    option(
+        "--arrays",
+        type=local_or_uri,
+        metavar="DIR",
+        help="also write X and Y of each piece, spectrogram and piano roll, as .npy files into a "
+        "folder or gs://BUCKET/FOLDER",
+    )
+    option(
+        "--features",
+        choices=list(FRONT_ENDS),
+        default="logfreq",
+        help="front end of the spectrograms of --arrays (default: %(default)s)",
     )
     option(
         "--workers", type=int, metavar="N", help="processes; 0: this one (default: one per core)"
@@ -58,19 +75,52 @@ def _add_source(sources: Any, name: str, source: type) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from amt.data.cache import cache_folder, prepare, read_manifest, verify
+    from amt.cloud.objects import is_bucket_uri
+    from amt.data.cache import cache_folder, prepare
     from amt.data.manifest import warn_of_leaks
 
     if arguments.workers is not None and arguments.workers < 0:
         raise ValueError(f"--workers {arguments.workers}: expected 0 or more processes")
     source = build_dataclass(arguments.parser, arguments, arguments.source)
-    folder = cache_folder(arguments.cache, source)
-    if not arguments.verify:
-        report = prepare(source, folder, arguments.workers)
-        print(report)
-        warn_of_leaks(report.entries)
-        return 0 if report.entries else 1
-    errors = verify(folder)
-    summary = f"{folder}: {len(read_manifest(folder))} pieces, all files unchanged"
-    print("\n".join(errors) or summary)
+    remote = is_bucket_uri(arguments.cache)
+    folder = cache_folder(FOLDER if remote else arguments.cache, source)
+    target = f"{arguments.cache.rstrip('/')}/{folder.name}" if remote else None
+    if arguments.verify:
+        return _verify(target or folder)
+    report = prepare(source, folder, arguments.workers)
+    print(report)
+    warn_of_leaks(report.entries)
+    if not report.entries:
+        return 1
+    if target:
+        _copy(folder, target)
+    if arguments.arrays:
+        _write_arrays(folder, arguments.arrays, arguments.features)
+    return 0
+
+
+def _copy(folder: Path, target: str) -> None:
+    from amt.data.upload import upload_set
+
+    copied = upload_set(folder, target)
+    command = f"python train.py data=prepared paths.prepared={target}"
+    print(f"{target}: {copied} files copied; next: {command}")
+
+
+def _write_arrays(folder: Path, place: str | Path, features: str) -> None:
+    from amt.data.arrays import write_arrays
+
+    count = write_arrays(folder, place, features)
+    print(f"{place}: X ({features}) and Y of {count} pieces")
+
+
+def _verify(place: str | Path) -> int:
+    from amt.data.manifest import read_manifest, verify
+    from amt.data.upload import read_uploaded_manifest, verify_uploaded
+
+    if isinstance(place, Path):
+        errors, count = verify(place), len(read_manifest(place))
+    else:
+        errors, count = verify_uploaded(place), len(read_uploaded_manifest(place))
+    print("\n".join(errors) or f"{place}: {count} pieces, all files unchanged")
     return 1 if errors else 0

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from amt.commands.options import file_or_folder
+from amt.commands.server_options import add_server_options, server_settings
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -21,33 +21,14 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "amt/serving/README.md lists them.",
         argument_default=argparse.SUPPRESS,
     )
-    option = parser.add_argument
-    option("--host", help="address to listen on (default: AMT_HOST, or 0.0.0.0, all addresses)")
-    option("--port", type=int, help="port to listen on (default: AIP_HTTP_PORT, or 8080)")
-    option("--model", help="pretrained model (default: AMT_MODEL, or base)")
-    option(
-        "--ckpt",
-        dest="storage_uri",
-        type=_local_or_uri,
-        metavar="PATH",
-        help="your own model: a checkpoint (.ckpt, .safetensors), a folder of `amt export`, or a "
-        "gs:// folder (default: AIP_STORAGE_URI)",
-    )
-    option("--device", help="cpu, cuda, ... (default: AMT_DEVICE, or a GPU if there is one)")
+    add_server_options(parser, port="AIP_HTTP_PORT, or 8080")
     parser.set_defaults(run=_run)
-
-
-def _local_or_uri(text: str) -> str:
-    return text if "://" in text else str(file_or_folder(text))
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from amt.serving.settings import Settings
 
-    given = {name: value for name, value in vars(arguments).items() if name != "run"}
-    if "model" in given and "storage_uri" not in given:
-        given["storage_uri"] = ""  # The option --model overrides the variable AIP_STORAGE_URI.
-    settings = Settings.from_environment(**given)
+    settings = Settings.from_environment(**server_settings(arguments))
     try:
         from amt.serving.server import serve
     except ModuleNotFoundError as error:

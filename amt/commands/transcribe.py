@@ -12,6 +12,7 @@ from amt.commands.options import (
     comma_separated,
     file_or_folder,
     load_transcriber,
+    local_or_uri,
     make_output_folder,
     threshold,
 )
@@ -37,9 +38,10 @@ def add(commands: Any, words: Sequence[str]) -> None:
     option(
         "inputs",
         nargs="+",
-        type=file_or_folder,
+        type=local_or_uri,
         metavar="AUDIO",
-        help="audio or film files, folders of them, patterns such as '*.mp3'",
+        help="audio or film files, folders of them, patterns such as '*.mp3', gs:// URIs of files "
+        "or folders",
     )
     add_output_option(parser, "transcriptions")
     option(
@@ -48,7 +50,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
         default=("mid",),
         metavar="LIST",
         help=f"one or more of {','.join(FORMATS)}, separated by commas (default: mid); "
-        "png is a piano roll, wav a synthesis of the notes",
+        "png is a piano roll, wav a synthesis of the notes; npy writes NAME_piano_roll.npy (uint8, "
+        "one row for each 1/50 s, 88 keys, velocities) and NAME_embedding.npy (float32, mean and "
+        "deviation of the network's features)",
     )
     add_model_options(parser)
     option(

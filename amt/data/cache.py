@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from amt.data.pieces import Piece, PieceError, Recording, Source, check_pieces
 from amt.data.workers import crash_safe_map, default_workers
 from amt.errors import FileWarning
 from amt.io.audio import SAMPLE_RATE
+from amt.io.locks import locked
 from amt.notes import MAX_PITCH, MIN_PITCH
 
 __all__ = [
@@ -105,7 +106,7 @@ def prepare(source: Source, root: Path | str, workers: int | None = None) -> Rep
     pieces = source.pieces()
     check_pieces(pieces)
     try:
-        with _locked(root):
+        with locked(root / ".lock"):  # One at a time in a cache.
             return _fill(root, pieces, workers, source.name)
     except OSError as error:
         raise CacheError(
@@ -240,7 +241,7 @@ def _drop_stale_manifest(root: Path, pieces: Sequence[Piece], kept: dict[str, En
     if not path.is_file():
         return []
     try:
-        listed = parse_entries(path)
+        listed = parse_entries(path.read_text(encoding="utf-8"))
     except (TypeError, ValueError):
         path.unlink()
         return []
@@ -253,19 +254,6 @@ def _remove_leftovers(root: Path) -> None:
     """Remove temporary files of a run that was killed while it wrote."""
     for path in root.glob("*/.*.part.np[yz]"):
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    """Allow one `prepare` at a time in a cache; others wait."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        # Windows has no fcntl; there two simultaneous runs on one cache are not prevented.
-        with suppress(ImportError):
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def cache_folder(cache: Path | str, source: Source) -> Path:

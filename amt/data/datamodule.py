@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -13,10 +12,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from amt.augment import Augmentation
+from amt.cloud.objects import is_bucket_uri
 from amt.data.cache import cache_folder, prepare
 from amt.data.dataset import IndexSampler, Segments, collate, cut
-from amt.data.manifest import Entry, open_recording, read_manifest, warn_of_leaks
+from amt.data.manifest import Entry, Root, open_recording, read_manifest, warn_of_leaks
 from amt.data.pieces import Source, SourceError, Split
+from amt.data.sources.prepared import Prepared
 from amt.data.targets import frame_mask, make_pedal_targets, make_targets
 from amt.features.frontends import FrontEnd
 from amt.io.audio import SAMPLE_RATE
@@ -29,7 +30,7 @@ class ValidationExcerpts(Dataset):
     """The first `samples` samples of every piece of a split, without any randomness."""
 
     def __init__(
-        self, caches: Sequence[Path], split: Split, samples: int, extend_sustain: bool
+        self, caches: Sequence[Root], split: Split, samples: int, extend_sustain: bool
     ) -> None:
         self.pieces = [(root, entry) for root in caches for entry in read_manifest(root, split)]
         self.samples = samples
@@ -47,9 +48,10 @@ class ValidationExcerpts(Dataset):
 class PianoDataModule(L.LightningDataModule):
     """Sources, their caches, and batches.
 
-    sources: by name; each is decoded into a folder below `cache` before anything is read. root,
-    rooms: unused here; the configuration of the sources refers to them. weights: how often a second
-    of a source is drawn, by name (default 1). repeat: draw the same segments every epoch.
+    sources: by name; each is decoded into a folder below `cache` before anything is read, unless it
+    is `Prepared`. root, rooms, streamed_gb: unused here; the configuration of the sources refers to
+    them. weights: how often a second of a source is drawn, by name (default 1). repeat: draw the
+    same segments every epoch.
 
     After `on_after_batch_transfer` a batch also has spec (B, C, T, F), the targets of
     `amt.data.targets` (B, T, 88), pedal (B, T, 1) and mask (B, T).
@@ -59,10 +61,11 @@ class PianoDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, Source | Prepared],
         cache: str,
         root: str | None = None,
         rooms: str | None = None,
+        streamed_gb: float | None = None,
         weights: Mapping[str, float] | None = None,
         batch_size: int = 8,
         segment_seconds: float = 5.12,
@@ -82,7 +85,7 @@ class PianoDataModule(L.LightningDataModule):
         # One frame of the usual front ends.
         _require(0.032, segment_seconds=segment_seconds, validation_seconds=validation_seconds)
         self.sources = dict(sources)
-        self.caches = [cache_folder(cache, source) for source in self.sources.values()]
+        self.caches = [_cache(cache, source) for source in self.sources.values()]
         unknown = set(weights or {}) - set(self.sources)
         if unknown:
             raise SourceError(
@@ -103,8 +106,9 @@ class PianoDataModule(L.LightningDataModule):
 
     def prepare_data(self) -> None:
         for source, root in zip(self.sources.values(), self.caches, strict=True):
-            report = prepare(source, root, self.prepare_workers)
-            if report.problems:
+            if isinstance(source, Prepared):
+                source.prepare()
+            elif (report := prepare(source, str(root), self.prepare_workers)).problems:
                 print(report)
         warn_of_leaks([entry for root in self.caches for entry in read_manifest(root)])
 
@@ -125,7 +129,7 @@ class PianoDataModule(L.LightningDataModule):
                     f"split of the pieces: data.sources.{next(iter(self.sources))}.* (conf/data)"
                 )
 
-    def entries(self, split: Split) -> list[tuple[Path, Entry]]:
+    def entries(self, split: Split) -> list[tuple[Root, Entry]]:
         """The cached pieces of a split, each with the folder of its cache."""
         return [(root, entry) for root in self.caches for entry in read_manifest(root, split)]
 
@@ -211,6 +215,18 @@ class PianoDataModule(L.LightningDataModule):
             persistent_workers=False,
             **options,
         )
+
+
+def _cache(folder: str, source: Source | Prepared) -> Root:
+    """Where the decoded pieces of a source are. Raises SourceError for a folder that is none."""
+    if isinstance(source, Prepared):
+        return source.cache
+    if is_bucket_uri(folder):
+        raise SourceError(
+            f"data.cache={folder}: expected a folder; a set on Cloud Storage is read by "
+            "data=prepared paths.prepared=gs://BUCKET/prepared/SET"
+        )
+    return cache_folder(folder, source)
 
 
 def _require(least: float, **numbers: float) -> None:

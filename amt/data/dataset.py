@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from amt.data.manifest import Entry, open_notes, read_audio, read_manifest
+from amt.data.manifest import Entry, Root, fetch, open_notes, read_audio, read_manifest
 from amt.data.pieces import Split
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import (
@@ -90,7 +89,7 @@ class Segments(Dataset):
 
     def __init__(
         self,
-        caches: Sequence[Path | str],
+        caches: Sequence[Root],
         split: Split,
         samples: int,
         seed: int,
@@ -106,7 +105,7 @@ class Segments(Dataset):
         self.pieces, chances = [], []
         for root, weight in zip(caches, weights, strict=True):
             entries = read_manifest(root, split)
-            self.pieces += [(Path(root), entry) for entry in entries]
+            self.pieces += [(root, entry) for entry in entries]
             chances += [entry.seconds * weight for entry in entries]
         if min(weights, default=0.0) < 0:
             raise ValueError(f"weights must not be negative, got {list(weights)}")
@@ -125,7 +124,12 @@ class Segments(Dataset):
         root, entry, start = self.locate(index)
         return cut(root, entry, start, self.samples, self.extend_sustain)
 
-    def locate(self, index: int) -> tuple[Path, Entry, int]:
+    def __getitems__(self, indices: list[int]) -> list[dict[str, np.ndarray | int]]:
+        """The segments of a batch, which a loader asks for; pieces are fetched at the same time."""
+        fetch(self.locate(index)[:2] for index in indices)
+        return [self[index] for index in indices]
+
+    def locate(self, index: int) -> tuple[Root, Entry, int]:
         """Cache, piece and start sample of segment `index`."""
         rng = np.random.default_rng([self.seed, index])
         drawn = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
@@ -134,7 +138,7 @@ class Segments(Dataset):
 
 
 def cut(
-    root: Path, entry: Entry, start: int, samples: int, extend_sustain: bool
+    root: Root, entry: Entry, start: int, samples: int, extend_sustain: bool
 ) -> dict[str, np.ndarray | int]:
     """The segment of `samples` samples of a cached piece from sample `start` on; see `Segments`."""
     audio = np.zeros(samples, dtype=np.float32)
@@ -153,7 +157,7 @@ def cut(
 
 
 @lru_cache(maxsize=_KEPT_TABLES)
-def note_table(root: Path, entry: Entry, extend_sustain: bool) -> NoteTable:
+def note_table(root: Root, entry: Entry, extend_sustain: bool) -> NoteTable:
     """The notes of a cached piece; recent ones are kept in memory."""
     return NoteTable.from_notes(open_notes(root, entry), extend_sustain)
 

@@ -20,6 +20,7 @@ FOLDERS = {
     "recordings": "a folder of audio with MIDI or note tables",
     "rooms": "a folder of impulse responses",
     "noises": "a folder of noise recordings",
+    "prepared": "a folder that `amt prepare` wrote, or gs://BUCKET/prepared/SET",
 }
 # Keys below `data` and `augment` whose values are folders; a piano may also be a file.
 PLACES = ("root", "rooms", "render", "impulse_responses", "noises")

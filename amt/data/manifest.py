@@ -16,10 +16,12 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from amt.data.pieces import Piece, Recording, Split
+from amt.data.streamed import StreamedSet, fetch_all
 from amt.errors import FileWarning
 from amt.io.atomic import atomic_write
 from amt.io.audio import SAMPLE_RATE
@@ -58,6 +60,10 @@ class Entry:
     fingerprint: str
 
 
+# A cache: its folder, or a set on Cloud Storage.
+Root = Path | str | StreamedSet
+
+
 def audio_path(root: Path | str, name: str) -> Path:
     """Path of the audio of the piece `name`."""
     return Path(root) / "audio" / f"{name}.npy"
@@ -68,28 +74,40 @@ def notes_path(root: Path | str, name: str) -> Path:
     return Path(root) / "notes" / f"{name}.npz"
 
 
-def read_manifest(root: Path | str, split: Split | None = None) -> list[Entry]:
+def read_manifest(root: Root, split: Split | None = None) -> list[Entry]:
     """The entries of a finished cache, of one split or of all, sorted by name.
 
-    Raises CacheError if there is no cache or if it is unfinished.
+    Raises CacheError if there is no cache or if it is unfinished; StorageError.
     """
-    path = Path(root) / MANIFEST
-    if not path.is_file():
-        if (Path(root) / JOURNAL).is_file():
-            raise CacheError(f"the cache {root} is not finished; run `amt prepare` to resume")
-        raise CacheError(f"there is no cache {root}; run `amt prepare` to create it")
-    try:
-        entries = parse_entries(path)
-    except (TypeError, ValueError) as error:
-        raise CacheError(
-            f"{path} is damaged or of another version ({error}); run `amt prepare` to rebuild it"
-        ) from error
+    entries = checked_entries(_manifest_text(root), root)
     return [entry for entry in entries if split in (None, entry.split)]
 
 
-def parse_entries(path: Path) -> list[Entry]:
-    """The entries of a manifest file; raises ValueError or TypeError for an invalid line."""
-    return [parse_entry(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def _manifest_text(root: Root) -> str:
+    if isinstance(root, StreamedSet):
+        return root.read_text(MANIFEST)
+    path = Path(root) / MANIFEST
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    if (Path(root) / JOURNAL).is_file():
+        raise CacheError(f"the cache {root} is not finished; run `amt prepare` to resume")
+    raise CacheError(f"there is no cache {root}; run `amt prepare` to create it")
+
+
+def checked_entries(text: str, root: Root) -> list[Entry]:
+    """The entries of the manifest of `root`. Raises CacheError for an invalid line."""
+    try:
+        return parse_entries(text)
+    except (TypeError, ValueError) as error:
+        raise CacheError(
+            f"{MANIFEST} of {root} is damaged or of another version ({error}); run `amt prepare` "
+            "to rebuild it"
+        ) from error
+
+
+def parse_entries(text: str) -> list[Entry]:
+    """The entries of a manifest; raises ValueError or TypeError for an invalid line."""
+    return [parse_entry(line) for line in text.splitlines()]
 
 
 def parse_entry(line: str) -> Entry:
@@ -159,31 +177,55 @@ def open_audio(root: Path | str, entry: Entry) -> np.ndarray:
     return audio
 
 
-def read_audio(root: Path | str, entry: Entry, start: int, samples: int) -> np.ndarray:
+def read_audio(root: Root, entry: Entry, start: int, samples: int) -> np.ndarray:
     """Samples `start` to `start + samples` of a piece, float32 in -1..1; fewer at its end.
 
     For a few seconds a plain read takes a fifth of the time of opening a memory map.
     """
-    path = audio_path(root, entry.name)
-    with path.open("rb", buffering=0) as file:
+    with _open(root, *audio_file(entry), buffering=0) as file:
         header = os.fstat(file.fileno()).st_size - 2 * entry.samples
         if header != _HEADER_BYTES:
-            raise _damaged(path, entry)
+            raise _damaged(f"{root}/{audio_file(entry)[0]}", entry)
         count = min(samples, entry.samples - start)
         audio = np.fromfile(file, np.int16, count, offset=header + 2 * start)
     return audio * np.float32(1 / FULL_SCALE)
 
 
-def open_notes(root: Path | str, entry: Entry) -> Notes:
+def open_notes(root: Root, entry: Entry) -> Notes:
     """The notes of a piece; offsets are key releases, the pedal is separate."""
-    with np.load(notes_path(root, entry.name), allow_pickle=False) as table:
+    with (
+        _open(root, *notes_file(entry)) as file,
+        np.load(file, allow_pickle=False) as table,
+    ):
         pedal = Pedal(**_read_columns(table, "pedal_", PEDAL_COLUMNS))
         return Notes(**_read_columns(table, "", COLUMNS), pedal=pedal)
 
 
-def open_recording(root: Path | str, entry: Entry) -> Recording:
+def open_recording(root: Root, entry: Entry) -> Recording:
     """The whole piece: float32 audio and its notes."""
     return Recording(read_audio(root, entry, 0, entry.samples), open_notes(root, entry))
+
+
+def audio_file(entry: Entry) -> tuple[str, str]:
+    """The audio of a piece: its path below the cache, and its SHA-256."""
+    return audio_path("", entry.name).as_posix(), entry.audio_sha256
+
+
+def notes_file(entry: Entry) -> tuple[str, str]:
+    """The notes of a piece: their path below the cache, and their SHA-256."""
+    return notes_path("", entry.name).as_posix(), entry.notes_sha256
+
+
+def fetch(pieces: Iterable[tuple[Root, Entry]]) -> None:
+    """Fetch the files of pieces on Cloud Storage at the same time, before they are read."""
+    streamed = [(root, entry) for root, entry in pieces if isinstance(root, StreamedSet)]
+    fetch_all((root, *f(entry)) for root, entry in streamed for f in (audio_file, notes_file))
+
+
+def _open(root: Root, name: str, sha256: str, buffering: int = -1) -> IO[bytes]:
+    if isinstance(root, StreamedSet):
+        return root.open(name, sha256, buffering)
+    return (Path(root) / name).open("rb", buffering)
 
 
 def is_stored(root: Path | str, entry: Entry) -> bool:
@@ -219,7 +261,7 @@ def _quantise(audio: np.ndarray, gain: float) -> np.ndarray:
     return quantised
 
 
-def _damaged(path: Path, entry: Entry) -> CacheError:
+def _damaged(path: Path | str, entry: Entry) -> CacheError:
     return CacheError(
         f"{path} does not have {entry.samples} samples of 16 bits; remove it and run `amt prepare`"
     )

@@ -6,13 +6,17 @@ import errno
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from amt.errors import escaped
+from amt.inference.embedding import NO_EMBEDDING
 from amt.inference.jobs import Job
+from amt.inference.remote import OutputError, local_files
 from amt.inference.transcriber import Options, Progress, Transcriber
-from amt.inference.writers import Player, write
+from amt.inference.writers import ARRAYS, Player, endings, write
 from amt.io.audio import AUDIO_SUFFIXES, AudioError
 
 # Errors of the output folder (disk full, quota, read-only), which every further file would meet.
@@ -32,7 +36,13 @@ def transcribe_jobs(
     player: Player,
     options: Options | None = None,
 ) -> int:
-    """Transcribe the recordings of all jobs with `run_jobs`; returns how many failed."""
+    """Transcribe the recordings of all jobs with `run_jobs`; returns how many failed.
+
+    Raises ValueError if `formats` contain an embedding and the model cannot give one.
+    """
+    options = replace(options or Options(), embedding=ARRAYS in formats)
+    if options.embedding and not transcriber.model.feature_width:
+        raise ValueError(f"--format {ARRAYS}: {NO_EMBEDDING}")
 
     def transcribe(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
@@ -40,7 +50,7 @@ def transcribe_jobs(
             report = bar_progress(bar, label)
             result = transcriber.run(require_file(source), options, report)
         for target in targets:
-            write(target, result.notes, result.seconds, player)
+            write(target, result.notes, result.seconds, player, result.embedding)
         return _report(len(result.notes), result.seconds, time.perf_counter() - begin)
 
     return run_jobs(jobs, formats, transcribe)
@@ -52,26 +62,30 @@ def run_jobs(jobs: Sequence[Job], formats: Sequence[str], function: JobFunction)
     A job that fails does not stop the others, unless the output folder cannot be written to.
     """
     recordings = {found for job in jobs if (found := _file_id(job.source))}
+    uris = {job.source for job in jobs if isinstance(job.source, str)}
     failed = 0
     for number, job in enumerate(jobs, start=1):
         try:
-            targets = [job.target.with_name(f"{job.target.name}.{suffix}") for suffix in formats]
-            _refuse_to_overwrite(recordings, job.source, targets)
-            report = function(job.source, targets, f"{number}/{len(jobs)} {job.source.name}")
+            _refuse_to_replace(uris, job, formats)
+            with local_files(job.source, job.target) as (source, target):
+                targets = [target.with_name(target.name + ending) for ending in endings(formats)]
+                _refuse_to_overwrite(recordings, source, targets)
+                report = function(source, targets, f"{number}/{len(jobs)} {source.name}")
         except Exception as error:  # One unusual file must not stop the others.
             failed += 1
-            tqdm.write(f"amt: {error_line(error, job.source)}", file=sys.stderr)
+            tqdm.write(escaped(f"amt: {error_line(error, job.source)}"), file=sys.stderr)
             if _is_output_error(error):
                 remaining = len(jobs) - number
                 if remaining:
                     tqdm.write(f"amt: stopped; not done: {remaining} more", file=sys.stderr)
                 return failed + remaining
         else:
-            tqdm.write(f"{job.source}: {report} -> {_target_names(targets)}")
+            line = f"{job.source}: {report} -> {_target_names(job.target, formats)}"
+            tqdm.write(escaped(line))
     return failed
 
 
-def error_line(error: Exception, source: Path) -> str:
+def error_line(error: Exception, source: Path | str) -> str:
     """An error as one line that names the file."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, OSError) and error.strerror and error.filename == str(source):
@@ -80,7 +94,8 @@ def error_line(error: Exception, source: Path) -> str:
         text = f"cannot write {error.filename or 'the result'}: {error.strerror}"
     elif not isinstance(error, ValueError):
         text = f"{type(error).__name__}: {text}"
-    return text if str(source) in text else f"{source}: {text}"
+    name = " ".join(str(source).split())
+    return text if name in text else f"{name}: {text}"
 
 
 def require_file(source: Path) -> Path:
@@ -145,8 +160,22 @@ def _refuse_to_overwrite(
         raise ValueError(f"{target} {reason}; choose another folder with --output")
 
 
-def _file_id(path: Path) -> tuple[int, int] | None:
+def _refuse_to_replace(recordings: set[str], job: Job, formats: Sequence[str]) -> None:
+    """Raises ValueError if a result in Cloud Storage is a recording, or may be another."""
+    if not isinstance(job.target, str):
+        return
+    source = job.source if isinstance(job.source, str) else ""
+    beside = source.rpartition("/")[0] == job.target.rpartition("/")[0]
+    for ending in endings(formats):
+        if f"{job.target}{ending}" in recordings or (beside and ending in AUDIO_SUFFIXES):
+            reason = "is one of the recordings, or lies beside them and may be one"
+            raise ValueError(f"{job.target}{ending} {reason}; choose another --output")
+
+
+def _file_id(path: Path | str) -> tuple[int, int] | None:
     """What is equal for two names of one file; None if there is no such file."""
+    if isinstance(path, str):
+        return None
     try:
         found = path.stat()
     except OSError:
@@ -154,13 +183,16 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _target_names(targets: Sequence[Path]) -> str:
-    return ", ".join([str(targets[0]), *(target.suffix for target in targets[1:])])
+def _target_names(target: Path | str, formats: Sequence[str]) -> str:
+    first, *rest = endings(formats)
+    return ", ".join([f"{target}{first}", *rest])
 
 
 def _is_output_error(error: BaseException | None) -> bool:
-    """Whether an error, or one that caused it, is among `_OUTPUT_ERRORS`."""
+    """Whether an error, or one that caused it, is an OutputError or among `_OUTPUT_ERRORS`."""
     while error is not None:
+        if isinstance(error, OutputError):
+            return True
         if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
             return True
         error = error.__cause__

@@ -88,6 +88,7 @@ def _description(
         "lowest_pitch": MIN_PITCH,
         "input": {onnx.INPUT: ["batch", "samples"]},
         "outputs": model.network.widths,
+        "features": model.network.feature_width,
         "decoder": dataclasses.asdict(decoder),
     }
 

@@ -8,65 +8,84 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from amt.errors import FileWarning
+from amt.inference.remote import remote_files, skipped_line
 from amt.io.audio import AUDIO_SUFFIXES
 from amt.io.folders import files_below, same_name
 
 # File names are limited to 255 bytes; a number and a suffix are added to these.
 _MAX_NAME_BYTES = 240
-_MAX_KINDS = 8
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to read, and the path of its results without a suffix."""
+    """A file to read, and the path of its results without a suffix; or their gs:// URIs."""
 
-    source: Path
-    target: Path
+    source: Path | str
+    target: Path | str
 
 
 def plan_jobs(
-    inputs: Sequence[Path], output: Path, suffixes: Sequence[str] = AUDIO_SUFFIXES
+    inputs: Sequence[Path | str],
+    output: Path | str,
+    suffixes: Sequence[str] = AUDIO_SUFFIXES,
 ) -> list[Job]:
     """A job for each file of `inputs`; no two write to the same path below `output`.
 
-    The results of a second file of the same name are called NAME_2, of a third NAME_3. Long names
-    are cut.
+    A text is a gs:// URI. The results of a second file of the same name are called NAME_2, of a
+    third NAME_3. Long names are cut.
     """
     taken: set[str] = set()
     jobs = []
     for source, relative in find_files(inputs, suffixes, output):
-        target = output / relative.with_name(_cut(relative.stem))
+        target = relative.with_name(_cut(relative.stem))
         stem, number = target.name, 1
         while same_name(str(target)) in taken:
             number += 1
             target = target.with_name(f"{stem}_{number}")
         taken.add(same_name(str(target)))
-        jobs.append(Job(source, target))
+        jobs.append(Job(source, _below(output, target)))
     return jobs
 
 
+def _below(folder: Path | str, path: PurePath) -> Path | str:
+    return folder / path if isinstance(folder, Path) else f"{folder.rstrip('/')}/{path.as_posix()}"
+
+
 def find_files(
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | str],
     suffixes: Sequence[str] = AUDIO_SUFFIXES,
-    without: Path | None = None,
-) -> Iterator[tuple[Path, Path]]:
+    without: Path | str | None = None,
+) -> Iterator[tuple[Path | str, PurePath]]:
     """Each file of `inputs` once, and its path relative to the folder that was given (or its name).
 
     Files are taken whatever their suffix; folders are searched for `suffixes`, except the folder
     `without` in them, and a FileWarning says what was skipped. Patterns such as *.mp3 are expanded.
     A folder without such files, or one that cannot be read, is returned itself, so that reading it
-    fails and is reported.
+    fails and is reported. Raises StorageError for a gs:// URI below which nothing is found.
     """
     seen: set[str] = set()
-    for given in [path for pattern in inputs for path in _expanded(pattern)]:
+    for given in inputs:
+        for source, relative in _files(given, suffixes, without):
+            real = source if isinstance(source, str) else os.path.realpath(source)
+            if real not in seen:
+                seen.add(real)
+                yield source, relative
+
+
+def _files(
+    pattern: Path | str, suffixes: Sequence[str], without: Path | str | None
+) -> Iterator[tuple[Path | str, PurePath]]:
+    """The files of one of the inputs, with their relative paths."""
+    if isinstance(pattern, str):
+        yield from remote_files(pattern, suffixes, without if isinstance(without, str) else None)
+        return
+    without = without if isinstance(without, Path) else None
+    for given in _expanded(pattern):
         found = _files_in(given, suffixes, without) if given.is_dir() else [given]
         for path in found or [given]:
-            if (real := os.path.realpath(path)) in seen:
-                continue
-            seen.add(real)
             # The current folder has no name.
             yield path, path.relative_to(given) if path != given else Path(path.name or "files")
 
@@ -92,7 +111,7 @@ def _files_in(folder: Path, suffixes: Sequence[str], without: Path | None) -> li
         else:
             skipped[suffix or "no suffix"] += 1
     if skipped:
-        warnings.warn(FileWarning(_skipped_line(folder, skipped)), stacklevel=2)
+        warnings.warn(FileWarning(skipped_line(folder, skipped)), stacklevel=2)
     return sorted(found)
 
 
@@ -101,16 +120,6 @@ def _is_inside(path: Path, without: Path, folder: Path) -> bool:
     excluded, parent, root = map(os.path.realpath, (without, path.parent, folder))
     inside = Path(excluded) != Path(root) and Path(excluded).is_relative_to(root)
     return inside and Path(parent).is_relative_to(excluded)
-
-
-def _skipped_line(folder: Path, skipped: Counter[str]) -> str:
-    kinds = ", ".join(f"{count} {kind}" for kind, count in skipped.most_common(_MAX_KINDS))
-    more = ", ..." if len(skipped) > _MAX_KINDS else ""
-    files = "1 file" if skipped.total() == 1 else f"{skipped.total()} files"
-    return (
-        f"{folder}: {files} skipped, not of a kind that is read ({kinds}{more}); to try one, "
-        "give its own path"
-    )
 
 
 def _cut(name: str) -> str:

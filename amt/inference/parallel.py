@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -28,13 +29,25 @@ def parallel_map(
     if min(threads, len(items)) < 2:
         yield from map(function, items)
         return
+    with one_thread_of_torch():
+        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            yield from pool.map(function, items)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_thread_of_torch() -> Iterator[None]:
+    """Let torch use one thread in this thread while the block lasts.
+
+    The setting is that of the process for all threads started in the block.
+    """
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    torch.set_num_threads(1)
     try:
-        yield from pool.map(function, items)
+        yield
     finally:
-        pool.shutdown(cancel_futures=True)
-        # set_num_threads in a worker thread also changes the setting of the process.
         torch.set_num_threads(before)
 
 

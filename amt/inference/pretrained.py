@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from amt.cloud.objects import is_bucket_uri
+from amt.inference.remote import fetch_model
 from amt.io.atomic import atomic_write
 from amt.io.folders import user_path
 from amt.models.checkpoint import WEIGHTS_SUFFIX, CheckpointError, read_settings
@@ -43,9 +45,11 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
 def find_checkpoint(given: str) -> Path:
     """The path `given`, ~ expanded; or, where nothing is there, the pretrained model of that name.
 
-    Raises CheckpointError if it has the form of a name and there is no such model, ValueError if it
-    is empty.
+    A gs:// URI is downloaded into a temporary folder. Raises CheckpointError if it has the form of
+    a name and there is no such model, ValueError if it is empty, StorageError.
     """
+    if is_bucket_uri(given):
+        return fetch_model(given)
     path = user_path(given)
     if path.exists() or path.suffix or len(path.parts) > 1:
         return path

@@ -19,9 +19,11 @@ from amt.errors import one_line
 from amt.features.frontends import num_frames
 from amt.inference.backends.exported import Backend, load_exported
 from amt.inference.backends.pytorch import PosteriorModel, PyTorchModel
+from amt.inference.embedding import FeatureStatistics
+from amt.inference.note_reporter import NoteReporter, OnNotes
 from amt.inference.optimize import optimize_for_inference
-from amt.inference.parallel import map_batches
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
+from amt.inference.windows import Window, Windowing, compute_early_window, compute_windows
 from amt.io.audio import MAX_PEAK, OnWarning, load, load_bytes, warn_of_file
 from amt.models.build import incompatible, load_network
 from amt.models.checkpoint import CheckpointError
@@ -40,13 +42,14 @@ class Options:
     ends: notes end where they stop sounding; or where their keys are released ("key"), and the
     notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
     replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
-    Raises ValueError for other `ends`.
+    embedding: also compute `Transcription.embedding`. Raises ValueError for other `ends`.
     """
 
     ends: Ends = "sound"
     onset_threshold: float | None = None
     threads: int | None = None
     max_seconds: float = math.inf
+    embedding: bool = False
 
     def __post_init__(self) -> None:
         if self.ends not in get_args(Ends):
@@ -55,44 +58,16 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Transcription:
-    """The notes of a recording, and its duration in seconds."""
+    """The notes of a recording, and its duration in seconds.
+
+    embedding: if asked for, (2 D,) in float32: mean and standard deviation over time of the
+    network's D features (`amt.inference.embedding`). None if the model cannot give features: a
+    folder that an older version of `amt export` wrote.
+    """
 
     notes: Notes
     seconds: float
-
-
-@dataclass(frozen=True)
-class Windowing:
-    """How a recording is divided into windows; durations in seconds.
-
-    Windows last at most `seconds` and overlap by twice `margin`. Posteriors in a margin are
-    discarded, so that every frame kept has at least that much context on both sides. With 1.5 s the
-    trained networks give the same notes as for the recording as a whole. `batch`: windows in one
-    batch; more than one does not help on a CPU. `threads`: batches computed in parallel on a CPU,
-    by default as many as torch has threads. Where memory runs out, both are halved.
-    """
-
-    seconds: float = 20.0
-    margin: float = 1.5
-    batch: int = 1
-    threads: int | None = None
-
-    def starts(
-        self, frames: int, frame_rate: float, workers: int = 1
-    ) -> tuple[list[int], int, int]:
-        """First frame of each window of `frames` frames, and length and margin of all in frames.
-
-        All windows have the same length; the last one is moved back to end with the recording.
-        Their number is a multiple of `workers`, unless margins would take up most of each window.
-        """
-        longest = min(frames, max(1, round(self.seconds * frame_rate)))
-        margin = min(round(self.margin * frame_rate), (longest - 1) // 2)
-        inner = frames - 2 * margin
-        count = math.ceil(inner / (longest - 2 * margin))
-        multiple = math.ceil(count / workers) * workers
-        count = max(count, min(multiple, inner // max(2 * margin, 1)))
-        step = math.ceil(inner / count)
-        return [*range(0, inner - step, step), inner - step], step + 2 * margin, margin
+    embedding: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,12 +151,16 @@ class Transcriber:
         progress: Progress | None = None,
         check: Callable[[], object] | None = None,
         on_warning: OnWarning = warn_of_file,
+        on_notes: OnNotes | None = None,
     ) -> Transcription:
         """Transcribe a recording. The Python interface, the commands and the server all use this.
 
         progress: called before the first window and after each. check: called after every block of
         audio read and before `progress`; an exception that it raises ends the transcription.
         on_warning: called with one line for what is wrong with the file; by default a FileWarning.
+        on_notes: called after each window with the new notes, as `NoteReporter` chooses them, and
+        the time before which all notes have been reported; with the last call, the duration. The
+        result is the same with and without it, and is to be preferred to the notes reported.
         Raises AudioError if the audio cannot be read, TooLongError if it exceeds
         `options.max_seconds`.
         """
@@ -196,12 +175,18 @@ class Transcriber:
                 progress(done, seconds)
 
         report(0.0)
-        posteriors = self.posteriors(audio, report, options.threads)
-        del audio  # Frees 230 MB per hour of audio before decoding needs memory.
         decoder = self.decoder
         if options.onset_threshold is not None:
             decoder = replace(decoder, onset_threshold=options.onset_threshold)
-        return Transcription(decoder.decode(posteriors, self.frame_rate, options.ends), seconds)
+        reporter = None
+        if on_notes:
+            reporter = NoteReporter(decoder, self.frame_rate, options.ends, on_notes)
+        posteriors, embedding = self._compute(audio, options, report, reporter)
+        del audio  # Frees 230 MB per hour of audio before decoding needs memory.
+        notes = decoder.decode(posteriors, self.frame_rate, options.ends)
+        if reporter:
+            reporter.finish(notes, seconds)
+        return Transcription(notes, seconds, embedding)
 
     def posteriors(
         self,
@@ -214,6 +199,16 @@ class Transcriber:
         T is the number of frames of the front end, at least 1. progress: called after each window
         with the seconds of audio done. Raises ValueError for audio of another shape.
         """
+        return self._compute(audio, Options(threads=threads), progress)[0]
+
+    def _compute(
+        self,
+        audio: np.ndarray,
+        options: Options,
+        progress: Callable[[float], object] | None = None,
+        reporter: NoteReporter | None = None,
+    ) -> tuple[dict[str, Tensor], np.ndarray | None]:
+        """`posteriors`, and the embedding if `options` ask for it."""
         if audio.ndim != 1:
             raise ValueError(f"expected samples (S,), got {audio.shape}; mix to mono first")
         frames = max(1, num_frames(len(audio), self.model.hop_length))
@@ -221,13 +216,19 @@ class Transcriber:
             name: torch.empty(frames, width, dtype=self.dtype)
             for name, width in self.model.widths.items()
         }
-        for window, first, last in self._windows(audio, frames, threads):
-            for name, values in window.items():
-                posteriors[name][first:last] = values[: last - first]
+        width = self.model.feature_width if options.embedding else 0
+        statistics = FeatureStatistics(width) if width else None
+        for window in self._windows(audio, frames, options, early=reporter is not None):
+            for name, values in posteriors.items():
+                values[window.first : window.end] = window.outputs[name]
+            if statistics and not window.early:
+                statistics.add(window)
+            if reporter and window.end < frames:
+                reporter.add(posteriors, window)
             if progress:
                 # The last frame may end after the last sample.
-                progress(min(last / self.frame_rate, len(audio) / self.sample_rate))
-        return posteriors
+                progress(min(window.last / self.frame_rate, len(audio) / self.sample_rate))
+        return posteriors, statistics.embedding() if statistics else None
 
     def _samples(
         self,
@@ -249,23 +250,16 @@ class Transcriber:
         return read(recording, self.sample_rate, max_seconds, check, on_warning=on_warning)
 
     def _windows(
-        self, audio: np.ndarray, frames: int, threads: int | None
-    ) -> Iterator[tuple[dict[str, Tensor], int, int]]:
-        """Posteriors of each window without its margins, and their frames [first, last)."""
+        self, audio: np.ndarray, frames: int, options: Options, early: bool
+    ) -> Iterator[Window]:
         workers = 1
         if self.device.type == "cpu":
-            workers = threads or self.windowing.threads or torch.get_num_threads()
-        starts, length, margin = self.windowing.starts(frames, self.frame_rate, workers)
-        computed = map_batches(
-            lambda batch: self.model(audio, batch, length), starts, self.windowing.batch, workers
+            workers = options.threads or self.windowing.threads or torch.get_num_threads()
+        if early:
+            yield from compute_early_window(self.model, audio, frames, self.windowing)
+        yield from compute_windows(
+            self.model, audio, frames, self.windowing, workers, options.embedding
         )
-        first = 0
-        for batch, outputs in computed:
-            for row, start in enumerate(batch):
-                last = frames if start + length == frames else start + length - margin
-                rows = {name: values[row, first - start :] for name, values in outputs.items()}
-                yield rows, first, last
-                first = last
 
 
 def _load_pytorch(

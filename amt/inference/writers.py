@@ -1,13 +1,15 @@
-"""Write a transcription to a file: MIDI, JSON, CSV, TSV, a piano-roll image or audio."""
+"""Write a transcription to a file: MIDI, JSON, CSV, TSV, a piano-roll image, audio or arrays."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from amt.inference.arrays import piano_roll_array
+from amt.io.atomic import atomic_write
 from amt.io.audio import save
 from amt.io.midi import write_midi
 from amt.io.note_tables import write_csv, write_json, write_table
@@ -17,12 +19,42 @@ from amt.notes import Notes
 Player = Callable[[Notes], np.ndarray]
 
 
-def write(path: Path, notes: Notes, seconds: float, player: Player) -> None:
-    """Write the notes of a recording of `seconds` in the format of the suffix, one of `FORMATS`.
+# The format of which a recording gets two files, with these ends of their names.
+ARRAYS = "npy"
+PIANO_ROLL, EMBEDDING = "_piano_roll.npy", "_embedding.npy"
 
-    The file is written completely or not at all. Raises OSError, MidiError or AudioError.
+
+def endings(formats: Sequence[str]) -> list[str]:
+    """What is added to the name of a recording for its files in `formats`, each one of `FORMATS`
+    or a suffix without its dot."""
+    parts = [[PIANO_ROLL, EMBEDDING] if name == ARRAYS else [f".{name}"] for name in formats]
+    return [ending for part in parts for ending in part]
+
+
+def write(
+    path: Path,
+    notes: Notes,
+    seconds: float,
+    player: Player,
+    embedding: np.ndarray | None = None,
+) -> None:
+    """Write a transcription of `seconds` in the format that the end of the path's name says.
+
+    It is one of `endings(FORMATS)`. embedding: what a path that ends in `EMBEDDING` will hold. The
+    file is written completely or not at all. Raises OSError, MidiError or AudioError.
     """
-    _WRITERS[path.suffix.removeprefix(".")](path, notes, seconds, player)
+    if path.name.endswith(PIANO_ROLL):
+        _write_array(path, piano_roll_array(notes, seconds))
+    elif path.name.endswith(EMBEDDING):
+        assert embedding is not None
+        _write_array(path, embedding)
+    else:
+        _WRITERS[path.suffix.removeprefix(".")](path, notes, seconds, player)
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    with atomic_write(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
 
 
 def load_player(piano: Path | None, seed: int | None = None) -> Player:
@@ -82,4 +114,4 @@ _WRITERS = {
     "png": _write_png,
     "wav": _write_wav,
 }
-FORMATS = tuple(_WRITERS)
+FORMATS = (*_WRITERS, ARRAYS)

@@ -22,7 +22,9 @@ import soundfile
 from amt.errors import FileWarning, stand_in
 from amt.io.atomic import as_file, atomic_write
 from amt.io.audio_errors import AudioError, TooLongError
+from amt.io.audio_remarks import damage, remarks
 from amt.io.decode import Decoded, OnBlock, Target, decode_stream
+from amt.io.film_clock import MAX_GAP_SECONDS
 from amt.io.sndfile import error_text
 from amt.io.streams import Stream, find_streams
 
@@ -42,6 +44,8 @@ SAMPLE_RATE = 16000
 # Samples beyond it were not scaled to -1..1 when they were converted from integers. A recording in
 # floating point may exceed 1, but not by 40 dB.
 MAX_PEAK = 100.0
+# Of recordings below -60 dB the models find fewer notes, below -90 dB none.
+MIN_PEAK = 1e-3
 # Names of files that may hold audio, films too. In order of preference, if a recording exists in
 # several formats: lossless before lossy.
 # fmt: off
@@ -64,6 +68,16 @@ _FORMATS = {
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
 
+# What is found under the names of audio.
+_NOT_AUDIO = {
+    b"MThd": "a MIDI file: `amt synth` makes audio of it",
+    b"%PDF": "a PDF document",
+    b"PK\3\4": "a zip archive; unpack it first",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    bytes(100): "empty: it begins with zeros, and there is no audio in it",
+}
+
 OnWarning = Callable[[str], object]
 
 
@@ -83,12 +97,11 @@ def load(
     """Decode an audio file to mono float32 (S,) at `sample_rate`, all streams joined in it.
 
     Mono is the mean of the channels, unless they cancel (see `amt.io.mono`). Of a damaged file what
-    can be decoded is returned; `strict` makes that an error. Samples beyond `MAX_PEAK` are scaled
-    down to -1..1. on_block: called after each block; an
+    can be decoded is returned, and samples that are no numbers as 0; `strict` makes that an error.
+    Samples beyond `MAX_PEAK` are scaled down to -1..1. on_block: called after each block; an
     exception that it raises ends the decoding. on_warning: called with one line for what is wrong
-    with the file; by default a FileWarning. Raises AudioError if the file is missing, empty, not
-    audio or has samples that are not finite, and TooLongError once more than `max_seconds` are
-    decoded, whatever the header says.
+    with the file; by default a FileWarning. Raises AudioError if the file is missing, empty or not
+    audio, and TooLongError once more than `max_seconds` are decoded, whatever the header says.
     """
     path = Path(path)
     try:
@@ -99,9 +112,12 @@ def load(
         raise TooLongError(f"cannot decode {path}: {reason}") from error
     except AudioError as error:
         raise AudioError(f"cannot decode {path}: {_not_audio(path) or error}") from error
-    _report(path, parts, sample_rate, strict, on_warning)
+    if strict and (fault := damage(parts, sample_rate)):
+        raise AudioError(f"cannot decode {path}: {fault}")
+    for remark in remarks(parts, sample_rate):
+        on_warning(f"{path}{remark}")
     audio = parts[0].audio if len(parts) == 1 else np.concatenate([part.audio for part in parts])
-    return _scaled(path, audio, on_warning)
+    return _levelled(path, audio, on_warning)
 
 
 def load_bytes(
@@ -189,6 +205,8 @@ def _decode_all(path: Path, target: Target) -> list[Decoded]:
     done = 0
     with path.open("rb", buffering=1 << 16) as file:
         for stream in _find_streams(file):
+            if parts:
+                done += _fill_to_film_end(parts, target)
             rest = replace(target, max_seconds=target.max_seconds - done / target.sample_rate)
             try:
                 parts.append(decode_stream(path, file, stream, rest))
@@ -203,6 +221,17 @@ def _decode_all(path: Path, target: Target) -> list[Decoded]:
     return parts
 
 
+def _fill_to_film_end(parts: list[Decoded], target: Target) -> int:
+    """Add silence to sound that ends before its film, as another follows; returns its samples."""
+    last = parts[-1]
+    missing = round(last.film_end * target.sample_rate) - len(last.audio)
+    if not 0 < missing <= MAX_GAP_SECONDS * target.sample_rate:
+        return 0
+    silence = np.zeros(missing, dtype=np.float32)
+    parts[-1] = replace(last, audio=np.concatenate([last.audio, silence]))
+    return missing
+
+
 def _not_audio(path: Path) -> str:
     """What is in place of the audio: MIDI, or what a download left; empty if something else."""
     if not path.is_file():  # Opening a pipe would wait for its other end.
@@ -212,18 +241,29 @@ def _not_audio(path: Path) -> str:
             start = file.read(100)
     except OSError:
         return ""
-    found = "a MIDI file: `amt synth` makes audio of it" if start[:4] == b"MThd" else ""
-    found = found or stand_in(start)
+    known = next((name for mark, name in _NOT_AUDIO.items() if start.startswith(mark)), "")
+    found = known or stand_in(start) or ("a text file" if _is_text(start) else "")
     return found and f"it is {found}"
 
 
-def _scaled(path: Path, audio: np.ndarray, on_warning: OnWarning) -> np.ndarray:
+def _is_text(start: bytes) -> bool:
+    # A character may be cut at the end.
+    text = start.decode("utf-8", errors="ignore")
+    whole = 0 <= len(start) - len(text.encode()) < 4
+    return bool(text) and whole and all(sign.isprintable() or sign.isspace() for sign in text)
+
+
+def _levelled(path: Path, audio: np.ndarray, on_warning: OnWarning) -> np.ndarray:
     """The samples, scaled down to -1..1 in place if their range is that of integers."""
     # np.abs would copy the audio.
     peak = max(float(audio.max()), -float(audio.min()))
     if peak > MAX_PEAK:
         on_warning(f"{path}: its samples reach {peak:.0f}, expected -1..1; scaled down to that")
         audio /= peak
+    if 0 < peak < MIN_PEAK:
+        level = 20 * math.log10(peak)
+        advice = f"raise it: ffmpeg -i FILE -af volume={-level - 1:.0f}dB OUT.wav"
+        on_warning(f"{path}: its peak is {level:.0f} dB, too quiet for all notes; {advice}")
     return audio
 
 
@@ -232,23 +272,3 @@ def _find_streams(file: IO[bytes]) -> list[Stream]:
         return find_streams(file)
     except OSError as error:
         raise AudioError(error.strerror or str(error)) from error
-
-
-def _report(
-    path: Path, parts: list[Decoded], sample_rate: int, strict: bool, on_warning: OnWarning
-) -> None:
-    """Warn of what is wrong with a file; raises AudioError for damage if `strict`."""
-    damage = next((part.damage for part in parts if part.damage), "")
-    seconds = sum(len(part.audio) for part in parts) / sample_rate
-    cancelled = sum(part.cancelled for part in parts)
-    tracks = max(part.tracks for part in parts)
-    if damage and strict:
-        raise AudioError(f"cannot decode {path}: broken after {seconds:.1f} s ({damage})")
-    if damage:
-        on_warning(f"{path} is damaged ({damage}); {seconds:.1f} s of it could be decoded")
-    if cancelled:
-        reason = f"its channels cancel each other for {cancelled:.1f} s (one is inverted?)"
-        on_warning(f"{path}: {reason}; they were mixed in phase")
-    if tracks > 1:
-        advice = "for the second: ffmpeg -i FILE -map 0:a:1 OUT.wav"
-        on_warning(f"{path}: it has {tracks} tracks of sound, the first is read; {advice}")

@@ -1,8 +1,9 @@
 """Where streams begin that were joined in one file, such as the links of an Ogg chain.
 
 Radio recordings, resumed recorders and `cat a.mp3 b.mp3` make such files. Decoders read the first
-stream alone, so each is decoded as a file of its own. mp3 is in `amt.io.mp3`; raw aac, ac3 and
-MPEG transport streams have no header, and ffmpeg reads them through.
+stream alone, so each is decoded as a file of its own. mp3 is in `amt.io.mp3`, files of different
+formats are in `amt.io.joined`; raw aac, ac3 and MPEG transport streams have no header, and ffmpeg
+reads them through.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from amt.io.audio_errors import AudioError
 MAX_STREAMS = 1000
 _BLOCK = 1 << 20
 _MAX_OGG_PAGE = 1 << 16
-# Bytes that show which container a file is.
+# Bytes that show which container a file is, and the size of an Ogg page.
 HEAD = 64
+OGG_HEAD = 27 + 255
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,37 @@ CONTAINERS = (
 )
 
 
+# What WavPack, Monkey's Audio, TAK, TTA, DSD, Musepack and AMR begin with. The first three may hold
+# the header of the WAV file that they were made from.
+_OTHERS = (b"wvpk", b"MAC ", b"tBaK", b"TTA1", b"TTA2", b"DSD ", b"MPCK", b"#!AMR")
+_AC3 = b"\x0b\x77"
+
+
 def container_at(head: bytes) -> Container | None:
     """The container whose header `head` begins with; None if it is another."""
     return next((one for one in CONTAINERS if one.header.match(head)), None)
 
 
-def stream_starts(file: IO[bytes], container: Container, begin: int) -> list[int]:
-    """Offsets of all streams from `begin` on, the first included. Raises AudioError if too many."""
+def is_mpeg_film(head: bytes) -> bool:
+    """Whether it is an MPEG programme stream, or transport stream (packets of 188 or 192 bytes)."""
+    transport = head[188:189] == b"G" == head[:1] or head[196:197] == b"G" == head[4:5]
+    return transport or head.startswith(b"\0\0\1\xba")
+
+
+def is_for_ffmpeg(head: bytes) -> bool:
+    """Whether ffmpeg alone reads what `head`, of 200 bytes, begins."""
+    return head.startswith((*_OTHERS, _AC3)) or is_mpeg_film(head)
+
+
+def begins_file(head: bytes) -> bool:
+    """Whether a file of a format with a long header begins with `head`."""
+    return container_at(head) is not None or head.startswith(_OTHERS)
+
+
+def stream_starts(file: IO[bytes], container: Container, begin: int, end: int) -> list[int]:
+    """Offsets of all streams in [begin, end), the first included. Raises AudioError if too many."""
     starts: list[int] = []
-    for place in _find(file, container.mark, begin):
+    for place in find_mark(file, container.mark, begin, end):
         start = place - container.offset
         if start < begin or not container.header.match(_bytes_at(file, start, HEAD)):
             continue
@@ -78,15 +102,19 @@ def stream_starts(file: IO[bytes], container: Container, begin: int) -> list[int
     if container.name == "ogg":
         starts = [start for start in starts if not _is_ogg_head_page_before(file, start, starts)]
     if len(starts) > MAX_STREAMS:
-        raise AudioError(f"over {MAX_STREAMS} streams are joined in it; split it first")
+        raise too_many()
     return starts
 
 
-def first_container(file: IO[bytes], most: int) -> tuple[int, Container] | None:
-    """Offset and kind of the first header within the first `most` bytes: junk may stand before."""
-    file.seek(0)
-    data = file.read(most)
-    found = [(m.start(), one) for one in CONTAINERS if (m := one.header.search(data))]
+def too_many() -> AudioError:
+    """The error for over MAX_STREAMS streams."""
+    return AudioError(f"over {MAX_STREAMS} streams are joined in it; split it first")
+
+
+def first_container(file: IO[bytes], begin: int, most: int) -> tuple[int, Container] | None:
+    """Offset and kind of the first header within `most` bytes: junk may stand before it."""
+    data = _bytes_at(file, begin, most)
+    found = [(begin + m.start(), one) for one in CONTAINERS if (m := one.header.search(data))]
     return min(found, key=lambda one: one[0], default=None)
 
 
@@ -98,11 +126,11 @@ def is_cut_ogg(file: IO[bytes], begin: int, end: int) -> bool:
     return last >= 0 and _ogg_page_end(file, start + last) > end
 
 
-def _find(file: IO[bytes], mark: bytes, begin: int) -> Iterator[int]:
-    """Offsets of `mark` in a file, from `begin` on."""
+def find_mark(file: IO[bytes], mark: bytes, begin: int, end: int) -> Iterator[int]:
+    """Offsets of `mark` in [begin, end) of a file."""
     file.seek(begin)
     tail, base = b"", begin
-    while block := file.read(_BLOCK):
+    while block := file.read(min(_BLOCK, end - base - len(tail))):
         data = tail + block
         place = data.find(mark)
         while place >= 0:
@@ -124,6 +152,10 @@ def _is_ogg_head_page_before(file: IO[bytes], start: int, starts: list[int]) -> 
 
 
 def _ogg_page_end(file: IO[bytes], start: int) -> int:
-    header = _bytes_at(file, start, 27 + 255)
-    segments = header[26] if len(header) > 26 else 0
-    return start + 27 + segments + sum(header[27 : 27 + segments])
+    return start + ogg_page_size(_bytes_at(file, start, OGG_HEAD))
+
+
+def ogg_page_size(head: bytes) -> int:
+    """Bytes of the Ogg page that begins with `head`, of which OGG_HEAD are enough."""
+    segments = head[26] if len(head) > 26 else 0
+    return 27 + segments + sum(head[27 : 27 + segments])

@@ -13,7 +13,8 @@ import numpy as np
 import soxr
 
 from amt.io.audio_errors import AudioError, DamagedError, TooLongError, UnknownFormatError
-from amt.io.ffmpeg import Gap, is_installed, open_ffmpeg
+from amt.io.ffmpeg import is_installed, open_ffmpeg
+from amt.io.film_clock import Gap
 from amt.io.mono import MonoMix
 from amt.io.sndfile import LENGTH_TOLERANCE, open_sndfile
 from amt.io.spliced import SplicedFile
@@ -21,6 +22,8 @@ from amt.io.streams import Stream
 
 # Hz; others are errors of a header, and would take hours or gigabytes to resample.
 _MIN_RATE, _MAX_RATE = 1000, 10_000_000
+# Resampling of larger numbers may overflow.
+_MAX_SAMPLE = 1e37
 
 Blocks = Iterator[np.ndarray]
 OnBlock = Callable[[], object] | None
@@ -39,20 +42,25 @@ class Target:
 class Decoded:
     """Samples (S,). damage: why some are missing, empty if none are. cancelled: as in `MonoMix`.
 
-    tracks: of sound in the file, side by side; the first is decoded.
+    tracks: of sound in the file, side by side; the first is decoded. broken: samples that are no
+    numbers, replaced by 0, and the second of the first one. restart, film_end: as in `FilmClock`.
     """
 
     audio: np.ndarray
     damage: str = ""
     cancelled: float = 0.0
     tracks: int = 1
+    broken: int = 0
+    first_broken: float = 0.0
+    restart: float | None = None
+    film_end: float = 0.0
 
 
 def decode_stream(path: Path, file: IO[bytes], stream: Stream, target: Target) -> Decoded:
     """Decode one stream of an open file, completely if one of the decoders can.
 
-    Raises AudioError if neither can read it or its samples are not finite, TooLongError if it is
-    longer than the target.
+    Raises AudioError if neither can read it or no sample is a number, TooLongError if it is longer
+    than the target.
     """
     first, reason = None, ""
     try:
@@ -87,9 +95,15 @@ def _by_ffmpeg(path: Path, stream: Stream, target: Target) -> Decoded:
     with open_ffmpeg(path, stream.part, stream.with_film) as ffmpeg:
         skip = round(stream.skip_seconds * ffmpeg.rate)
         decoded = _collect(ffmpeg.rate, ffmpeg.blocks, skip, target)
-        audio = _insert_silence(decoded.audio, ffmpeg.gaps, target)
-        damage = decoded.damage or stream.damage
-        return replace(decoded, audio=audio, damage=damage, tracks=ffmpeg.tracks)
+        clock = ffmpeg.clock(stream.has_start)
+        return replace(
+            decoded,
+            audio=_insert_silence(decoded.audio, clock.gaps, target),
+            damage=clock.error or decoded.damage or stream.damage,
+            tracks=ffmpeg.tracks,
+            restart=clock.restart,
+            film_end=clock.end,
+        )
 
 
 @contextmanager
@@ -108,11 +122,14 @@ def _collect(rate: int, blocks: Blocks, skip: int, target: Target) -> Decoded:
         expected = f"expected {_MIN_RATE} to {_MAX_RATE}"
         raise AudioError(f"its sample rate is {rate} Hz; {expected}")
     damage: list[str] = []
-    mix = MonoMix(rate)
+    mix, numbers = MonoMix(rate), _Numbers()
     kept = _without_start(_until_damage(blocks, damage, target.on_block), skip)
-    mono = _checked(mix.mix(kept), rate, target.max_seconds)
+    mono = _limited(mix.mix(numbers.only(kept)), rate, target.max_seconds)
     audio = _join(_resample(mono, rate, target.sample_rate))
-    return Decoded(audio, "".join(damage), mix.cancelled)
+    if numbers.broken and numbers.broken == numbers.total:
+        raise AudioError("its samples are not numbers")
+    first = numbers.first / rate
+    return Decoded(audio, "".join(damage), mix.cancelled, 1, numbers.broken, first)
 
 
 def _until_damage(blocks: Blocks, damage: list[str], on_block: OnBlock) -> Blocks:
@@ -133,13 +150,35 @@ def _without_start(blocks: Blocks, skip: int) -> Blocks:
         yield block[dropped:] if dropped else block
 
 
-def _checked(blocks: Blocks, rate: int, max_seconds: float) -> Blocks:
-    """Mono blocks. Raises AudioError for samples that are not finite, TooLongError for too many."""
+@dataclass
+class _Numbers:
+    """Replaces samples that are no numbers by 0.
+
+    total: samples per channel so far. broken: those of them where a channel had none. first: the
+    first of those.
+    """
+
+    total: int = 0
+    broken: int = 0
+    first: int = 0
+
+    def only(self, blocks: Blocks) -> Blocks:
+        """The blocks (n, C) with all samples finite."""
+        for block in blocks:
+            good = np.abs(block) < _MAX_SAMPLE  # False for NaN.
+            if not good.all():
+                rows = np.flatnonzero(~good.all(axis=1))
+                self.first = self.first if self.broken else self.total + int(rows[0])
+                self.broken += len(rows)
+                block = np.where(good, block, np.float32(0))
+            self.total += len(block)
+            yield block
+
+
+def _limited(blocks: Blocks, rate: int, max_seconds: float) -> Blocks:
+    """Mono blocks. Raises TooLongError if they are longer than that."""
     done = 0
     for mono in blocks:
-        if not np.isfinite(mono).all():
-            second = (done + int(np.argmin(np.isfinite(mono)))) / rate
-            raise AudioError(f"a sample at {second:.1f} s is not a number")
         done += len(mono)
         if done > max_seconds * rate:
             raise TooLongError

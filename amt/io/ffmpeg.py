@@ -1,8 +1,7 @@
 """Decode one stream by ffmpeg, if it is installed: m4a, wma, webm, films, and damaged files.
 
 Sound that starts later than its film, or whose time stamps have gaps, keeps the film's clock:
-beside the samples ffmpeg writes the time stamp of each frame, and `gaps` tells where silence is
-missing.
+beside the samples ffmpeg writes the time stamp of each frame; see `amt.io.film_clock`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -23,6 +22,7 @@ from typing import IO
 import numpy as np
 
 from amt.io.audio_errors import DamagedError, UnknownFormatError
+from amt.io.film_clock import FilmClock, read_clock
 from amt.io.spliced import Range
 
 # Formats that ffmpeg may detect. Playlists are left out, since they would open other files.
@@ -36,18 +36,16 @@ _STALL_SECONDS = 25
 _MAX_ALLOCATION = 400_000_000  # Bytes at once; broken headers ask for gigabytes.
 # Samples, of all channels together, in a block.
 _BLOCK = 1 << 16
-# Time stamps are rounded to milliseconds, and of browsers not regular; a note may be 50 ms off. At
-# the start wma decoders drop up to 93 ms.
-_GAP_SECONDS = 0.05
-_START_SECONDS = 0.1
-# Gaps that together exceed this are an error of the time stamps.
-_MAX_GAP_SECONDS = 3600.0
-
+_NO_DECODER = "this ffmpeg cannot decode its sound"
 # What ffmpeg means by some of its messages.
 _REASONS = {
     "moov atom not found": "its index is missing, which mp4 and m4a files have at the end",
     "End of file": "it is cut off",
     "matches no streams": "there is no sound in it",
+    "Invalid sample rate": "its header gives no valid sample rate",
+    "channels not set": "its header gives no number of channels",
+    "no decoder found": _NO_DECODER,
+    "not found for input stream": _NO_DECODER,
 }
 
 # A message begins with the part of ffmpeg that writes it, if any, and its level.
@@ -57,22 +55,21 @@ _SOUND_TRACK = re.compile(r"\[info\]\s+Stream #0:\d[^ ]*: Audio: ")
 Blocks = Iterator[np.ndarray]
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Silence of `seconds` that belongs after the first `after` seconds of decoded sound."""
-
-    after: float
-    seconds: float
-
-
 @dataclass
 class Ffmpeg:
-    """A running ffmpeg. gaps: complete after the last block. messages: the file of its messages."""
+    """A running ffmpeg. stamps, messages: the files of its time stamps and messages."""
 
     rate: int
     blocks: Blocks
-    gaps: list[Gap]
+    stamps: Path
     messages: IO[bytes]
+
+    def clock(self, has_start: bool) -> FilmClock:
+        """The clock of the film, after the last block. has_start: as in `read_clock`."""
+        if not self.stamps.exists():
+            return FilmClock()
+        with self.stamps.open() as lines:
+            return read_clock(lines, has_start)
 
     @property
     def tracks(self) -> int:
@@ -101,12 +98,10 @@ def open_ffmpeg(path: Path, part: Range | None, with_film: bool) -> Iterator[Ffm
             try:
                 header = _read(process, 24)
                 if len(header) < 24:
-                    raise UnknownFormatError(_error(process, messages) or "ffmpeg gave no sound")
+                    raise UnknownFormatError(_refusal(_error(process, messages)))
                 _, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
                 _read(process, offset - 24)
-                found: list[Gap] = []
-                blocks = _blocks(process, messages, channels, stamps, found)
-                yield Ffmpeg(rate, blocks, found, messages)
+                yield Ffmpeg(rate, _blocks(process, messages, channels), stamps, messages)
             finally:
                 process.kill()
 
@@ -139,25 +134,16 @@ def _command(path: Path, part: Range | None, with_film: bool, stamps: Path) -> l
 
 
 def _film(with_film: bool) -> tuple[str, ...]:
-    return ("-map", "0:v:0?", "-c:v", "copy") if with_film else ()
+    # V: not the picture of a cover.
+    return ("-map", "0:V:0?", "-c:v", "copy") if with_film else ()
 
 
-def _blocks(
-    process: subprocess.Popen[bytes],
-    messages: IO[bytes],
-    channels: int,
-    stamps: Path,
-    found: list[Gap],
-) -> Blocks:
+def _blocks(process: subprocess.Popen[bytes], messages: IO[bytes], channels: int) -> Blocks:
     while data := _read(process, _BLOCK * 4 * channels):
         whole_frames = len(data) // (4 * channels) * channels
         block = np.frombuffer(data, dtype=">f4", count=whole_frames).astype(np.float32)
         yield block.reshape(-1, channels)
-    error = _error(process, messages)
-    if stamps.exists():
-        with stamps.open() as lines:
-            error = _find_gaps(lines, found) or error
-    if error:
+    if error := _error(process, messages):
         raise DamagedError(error)
 
 
@@ -192,6 +178,12 @@ def _error(process: subprocess.Popen[bytes], messages: IO[bytes]) -> str:
     return " ".join(re.sub(r"\[[^\]]*\]", "", error).split())
 
 
+def _refusal(error: str) -> str:
+    """Why there is no sound, in plain words: those of ffmpeg are about its guesses at a format."""
+    known = error in _REASONS.values() or error.startswith("ffmpeg ")
+    return error if known else "nothing in it can be decoded as sound"
+
+
 def _lines(messages: IO[bytes]) -> list[str]:
     messages.seek(0)
     return messages.read(1 << 20).decode(errors="replace").splitlines()
@@ -203,28 +195,3 @@ def _is_error(line: str) -> bool:
     if not found or found["level"] == "info" or "monoton" in line:
         return False
     return found["level"] != "warning" or "corrupt" in line
-
-
-def _find_gaps(lines: Iterable[str], found: list[Gap]) -> str:
-    """Append the gaps between the time stamps of frames; returns an error if they jump too far.
-
-    lines: of ffmpeg's framecrc, for each frame: stream, two time stamps, duration, size, checksum.
-    """
-    rate, decoded, shift, left, error = 1, 0, 0, _MAX_GAP_SECONDS, ""
-    for line in lines:
-        if line.startswith("#tb 0:"):
-            rate = int(line.split("/")[1])
-        if not line.startswith("0,"):
-            continue
-        time, duration = (int(field) for field in line.split(",")[2:4])
-        missing = (time - decoded - shift) / rate
-        least = _GAP_SECONDS if decoded else _START_SECONDS
-        if missing > left:
-            error = f"its time stamps jump by {missing:.0f} s, which are left out"
-        elif missing > least:
-            found.append(Gap(decoded / rate, missing))
-            left -= missing
-        if abs(missing) > least or not decoded:
-            shift = time - decoded
-        decoded += duration
-    return error

@@ -45,13 +45,14 @@ def read_midi(path: Path | str, strict: bool = False) -> Notes:
     """
     try:
         events = parse(Path(path).read_bytes())
-        if strict and events.faults:
-            raise MidiError(events.faults[0])
+        if strict and (events.faults or events.successive):
+            raise MidiError([*events.faults, _type_2(events.successive)][0])
     except OSError as error:
         raise MidiError(f"cannot read {path}: {error.strerror}") from error
     except MidiError as error:
         raise MidiError(f"cannot read {path}: {error}") from error
-    _warn(path, events.faults, remarks(events))
+    type_2 = [_type_2(events.successive)] if events.successive else []
+    _warn(path, events.faults, [*type_2, *remarks(events)])
     notes, pedal = notes_and_pedal(events)
     return Notes(
         events.seconds(notes.onset),
@@ -61,6 +62,10 @@ def read_midi(path: Path | str, strict: bool = False) -> Notes:
         Pedal(events.seconds(pedal.tick), pedal.controller, pedal.value, pedal.channel),
         notes.channel,
     )
+
+
+def _type_2(tracks: int) -> str:
+    return f"a MIDI file of type 2: its {tracks} tracks were read one after another"
 
 
 def _warn(path: Path | str, faults: list[str], others: list[str]) -> None:

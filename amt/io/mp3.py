@@ -20,14 +20,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from amt.io.mpeg_frame import FrameHeader, Info, frame_header, info_frame, read_info
+from amt.io.adts import is_adts
+from amt.io.containers import HEAD, begins_file
+from amt.io.mpeg_frame import (
+    FrameHeader,
+    Info,
+    frame_header,
+    info_frame,
+    is_frame_at,
+    read_info,
+)
 from amt.io.spliced import Range
+from amt.io.tags import after_tags
 
 # Samples.
 ENCODER_DELAY = 576
 FILTER_BANK_DELAY = 481
-# Frames that must follow each other at the start, and where frames were lost.
-_SURE = 4
 # Bytes that are searched for a frame within a stream, and for the first one.
 _MAX_JUNK = 1 << 20
 _MAX_LEAD = 1 << 16
@@ -89,7 +97,7 @@ class Mpeg:
 def mpeg_streams(file: IO[bytes], begin: int, end: int) -> list[Mpeg]:
     """All streams of MPEG audio in [begin, end); none if that is something else.
 
-    A stream ends where another first frame follows, or another sample rate or layer.
+    A stream ends where another first frame follows, another sample rate, layer, or format.
     """
     streams: list[Mpeg] = []
     for position, header, lost in _frames(file, begin, end):
@@ -110,7 +118,7 @@ def mpeg_streams(file: IO[bytes], begin: int, end: int) -> list[Mpeg]:
 def _frames(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[int, FrameHeader, bool]]:
     """Offset and header of each whole frame, and whether bytes before it are damaged frames."""
     clean = after_tags(file, begin, end)
-    position = _search(file, clean, min(end, clean + _MAX_LEAD), end)
+    position = first_frame(file, clean, min(end, clean + _MAX_LEAD), end)
     last, lost = None, False
     while position is not None:
         header = frame_header(_read(file, position, 4))
@@ -119,27 +127,17 @@ def _frames(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[int, FrameH
             last, lost, position = header, False, position + header.size
             continue
         clean = after_tags(file, position, end)
-        position = _search(file, clean, min(end, clean + _MAX_JUNK), end)
+        if last and is_other_format(file, clean, end):
+            return
+        position = first_frame(file, clean, min(end, clean + _MAX_JUNK), end)
         last, lost = None, position != clean
 
 
-def _search(file: IO[bytes], begin: int, stop: int, end: int) -> int | None:
+def first_frame(file: IO[bytes], begin: int, stop: int, end: int) -> int | None:
     """Offset of the first frame in [begin, stop), which some others or the end must follow."""
     data = _read(file, begin, stop - begin)
     places = (begin + match.start() for match in _FRAME_START.finditer(data))
-    return next((place for place in places if _is_sure(file, place, end)), None)
-
-
-def _is_sure(file: IO[bytes], position: int, end: int) -> bool:
-    first = None
-    for _ in range(_SURE):
-        if first and position == end:
-            return True
-        header = frame_header(_read(file, position, 4))
-        if header is None or not header.continues(first or header):
-            return False
-        first, position = first or header, position + header.size
-    return position <= end
+    return next((place for place in places if is_frame_at(file, place, end)), None)
 
 
 def _is_cut(file: IO[bytes], stream: Mpeg, end: int) -> bool:
@@ -148,48 +146,13 @@ def _is_cut(file: IO[bytes], stream: Mpeg, end: int) -> bool:
     header = frame_header(_read(file, position, 4))
     if header and header.continues(stream.first) and position + header.size > end:
         return True
-    return end - after_tags(file, position, end) > _MAX_JUNK
+    clean = after_tags(file, position, end)
+    return end - clean > _MAX_JUNK and not is_other_format(file, clean, end)
 
 
-def after_tags(file: IO[bytes], position: int, end: int) -> int:
-    """The offset after all tags and zeros that begin at `position`."""
-    while position < end:
-        size = _tag_size(_read(file, position, 32)) or _zeros(file, position)
-        if not size:
-            size = _lyrics_size(_read(file, position, _MAX_LEAD))
-        if not size:
-            return position
-        position = min(end, position + size)
-    return position
-
-
-def _tag_size(head: bytes) -> int:
-    """The size of the ID3 or APE tag that begins with `head`, 0 if that is none."""
-    if head.startswith(b"ID3") and len(head) >= 10:
-        size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        return size + (20 if head[5] & 0x10 else 10)
-    if head.startswith(b"APETAGEX") and len(head) == 32:
-        size, flags = int.from_bytes(head[12:16], "little"), head[23]
-        # A header stands before all items, a footer after them; the size leaves out the header.
-        return 32 + size if flags & 0x20 else 32
-    return 227 if head.startswith(b"TAG+") else 128 if head.startswith(b"TAG") else 0
-
-
-def _lyrics_size(head: bytes) -> int:
-    """The size of a Lyrics3 tag, 0 if there is none."""
-    match = re.match(rb"LYRICSBEGIN.*?(?:LYRICSEND|LYRICS200)", head, re.DOTALL)
-    return match.end() if match else 0
-
-
-def _zeros(file: IO[bytes], position: int) -> int:
-    """The number of zero bytes at `position`; up to 3 may belong to what follows."""
-    count = 0
-    while block := _read(file, position + count, _MAX_JUNK):
-        rest = len(block.lstrip(b"\0"))
-        count += len(block) - rest
-        if rest:
-            break
-    return count if count > 3 else 0
+def is_other_format(file: IO[bytes], position: int, end: int) -> bool:
+    """Whether a file of another format begins at `position`, joined to this one."""
+    return begins_file(_read(file, position, HEAD)) or is_adts(file, position, end)
 
 
 def _read(file: IO[bytes], position: int, size: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import IO
 
 # kbit/s by whether it is MPEG version 1, and layer.
 _BIT_RATES = {
@@ -20,6 +21,8 @@ _BIT_RATES = {
 }
 _SAMPLE_RATES = (44100, 48000, 32000)
 _SAME_STREAM = 0xFFFE0C00  # Synchronisation, version, layer, sample rate.
+# Frames that must follow each other at the start, and where frames were lost.
+_SURE = 4
 # What a frame needs to hold an Info header.
 _MIN_INFO_FRAME = 200
 
@@ -67,6 +70,20 @@ def frame_header(data: bytes) -> FrameHeader | None:
     else:
         size = (72 if layer == 3 and not mpeg1 else 144) * bit_rate // sample_rate + padding
     return FrameHeader(bits, mpeg1, layer, sample_rate, size)
+
+
+def is_frame_at(file: IO[bytes], position: int, end: int) -> bool:
+    """Whether a frame begins at `position`, which some others or the end must follow."""
+    first = None
+    for _ in range(_SURE):
+        if first and position == end:
+            return True
+        file.seek(position)
+        header = frame_header(file.read(4))
+        if header is None or not header.continues(first or header):
+            return False
+        first, position = first or header, position + header.size
+    return position <= end
 
 
 @dataclass(frozen=True)

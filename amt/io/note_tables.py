@@ -68,13 +68,17 @@ def read_json(path: Path | str) -> Notes:
     Raises ValueError that names the file if it is something else.
     """
     try:
-        document = json.loads(_text(path))
-        pedal = Pedal(*_columns(document.get("pedal", []), PEDAL_COLUMNS))
-        onset, offset, pitch, velocity = _columns(document["notes"], COLUMNS)
-        return Notes(onset, offset, pitch, velocity, pedal)
+        return notes_of(json.loads(_text(path)))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         expected = f'"notes", each with {", ".join(COLUMNS)}'
         raise ValueError(f"{path}: not a note table ({expected}): {one_line(error)}") from error
+
+
+def notes_of(document: Mapping[str, Any]) -> Notes:
+    """The notes and pedal movements of a `note_document`. Raises ValueError or KeyError."""
+    pedal = Pedal(*_columns(document.get("pedal", []), PEDAL_COLUMNS))
+    onset, offset, pitch, velocity = _columns(document["notes"], COLUMNS)
+    return Notes(onset, offset, pitch, velocity, pedal)
 
 
 def read_maps_text(path: Path) -> Notes:

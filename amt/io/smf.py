@@ -10,7 +10,7 @@ Format: "Standard MIDI Files 1.0" (MIDI Manufacturers Association, 1996).
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -44,6 +44,7 @@ class Events:
     ends: (tracks,) last tick of each track. tempo_tick, tempo_seconds, tick_seconds: (Q,) tempo
     changes: their tick, their time in seconds, and seconds a tick from there on; the first is at
     tick 0. faults: one line for each part of the file that is damaged; messages may be missing.
+    successive: the number of tracks if they follow one another (type 2), else 0.
     """
 
     tick: np.ndarray
@@ -56,6 +57,7 @@ class Events:
     tempo_seconds: np.ndarray
     tick_seconds: np.ndarray
     faults: list[str]
+    successive: int = 0
 
     def seconds(self, tick: np.ndarray) -> np.ndarray:
         """Convert ticks to seconds by the tempo map."""
@@ -95,11 +97,11 @@ def parse(data: bytes) -> Events:
         raise MidiError(faults[0])
     starts = [0] * len(tracks)
     if header.kind == 2 and len(tracks) > 1:
-        faults.append(f"a MIDI file of type 2, whose {len(tracks)} tracks follow one another")
         starts = list(accumulate((track.end for track in tracks[:-1]), initial=0))
     if starts and starts[-1] + tracks[-1].end >= MAX_TICK:
         raise MidiError(f"it is over {MAX_TICK} ticks long")
-    return _merge(tracks, starts, header.division, faults)
+    events = _merge(tracks, starts, header.division, faults)
+    return replace(events, successive=len(tracks)) if any(starts) else events
 
 
 def _merge(tracks: list[_Track], starts: list[int], division: int, faults: list[str]) -> Events:

@@ -6,14 +6,27 @@ import os
 from dataclasses import dataclass
 from typing import IO
 
-from amt.io.containers import HEAD, container_at, first_container, is_cut_ogg, stream_starts
-from amt.io.mp3 import Mpeg, after_tags, mpeg_streams
+from amt.io.adts import adts_delay, adts_end, is_adts
+from amt.io.containers import (
+    MAX_STREAMS,
+    begins_file,
+    container_at,
+    first_container,
+    is_cut_ogg,
+    is_for_ffmpeg,
+    is_mpeg_film,
+    stream_starts,
+    too_many,
+)
+from amt.io.joined import next_format, stream_at
+from amt.io.mp3 import Mpeg, is_other_format, mpeg_streams
 from amt.io.repairs import mpeg_within_wav, repaired_caf, repaired_wav
 from amt.io.spliced import Range
+from amt.io.tags import after_tags, is_id3_wrong
 
 # Where the header may stand in a file that begins with something else, such as a web server's.
 _MAX_LEAD = 1 << 16
-_ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_FILMS = ("matroska", "mp4", "asf", "flv", "avi")
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,8 @@ class Stream:
     another header; None, the bytes as they are. skip_samples, skip_seconds: delay of the codec to
     remove from what libsndfile, or ffmpeg, decodes. damage: what is known to be wrong.
     is_counted: it was read frame by frame, so that ffmpeg could not decode more of it. with_film:
-    it may stand beside a film that begins earlier, in a format where ffmpeg has to read both.
+    ffmpeg has to read a film beside it, which may begin earlier or end later. has_start: as in
+    `read_clock`.
     """
 
     part: Range | None = None
@@ -34,27 +48,43 @@ class Stream:
     damage: str = ""
     is_counted: bool = False
     with_film: bool = False
+    has_start: bool = True
 
 
 def find_streams(file: IO[bytes]) -> list[Stream]:
     """The streams of an open file, at least one. Raises AudioError if they are too many."""
     size = file.seek(0, os.SEEK_END)
-    begin = after_tags(file, 0, size)
-    container = container_at(_read(file, begin, HEAD))
+    streams, begin = _of_one_format(file, 0, size)
+    while begin < size:
+        found, begin = _of_one_format(file, begin, size)
+        streams += found
+        if len(streams) > MAX_STREAMS:
+            raise too_many()
+    return streams
+
+
+def _of_one_format(file: IO[bytes], begin: int, end: int) -> tuple[list[Stream], int]:
+    """The streams at `begin`, up to where another format begins, which is also returned."""
+    start = after_tags(file, begin, end)
+    head = _read(file, start, 200)
+    container = container_at(head)
+    if container is None and is_adts(file, start, end):
+        stop = stream_at(file, adts_end(file, start, end), end) or end
+        return [_headless(head, None if (begin, stop) == (0, end) else (start, stop))], stop
+    if container is None and not is_for_ffmpeg(head):
+        if mpeg := mpeg_streams(file, begin, end):
+            stop = after_tags(file, mpeg[-1].ranges[-1][1], end)
+            stop = stop if is_other_format(file, stop, end) else end
+            wrong_tag = is_id3_wrong(file, begin, end)
+            return [_mpeg_stream(one, wrong_tag) for one in mpeg], stop
+        start, container = first_container(file, begin, _MAX_LEAD) or (start, None)
     if container is None:
-        mpeg = mpeg_streams(file, 0, size)
-        if mpeg:
-            return [_mpeg_stream(one) for one in mpeg]
-        begin, container = first_container(file, _MAX_LEAD) or (0, None)
-    if container is None:
-        return [_headless(_read(file, begin, 200))]
-    starts = stream_starts(file, container, begin)
-    ranges = zip(starts, [*starts[1:], size], strict=True)
-    return [
-        stream
-        for part in ranges
-        for stream in _streams(file, container.name, part, part == (0, size))
-    ]
+        return [_headless(head, (start, end) if begin else None)], end
+    stop, following = next_format(file, container, start, end)
+    starts = stream_starts(file, container, start, stop)
+    ranges = zip(starts, [*starts[1:], stop], strict=True)
+    streams = [_streams(file, container.name, part, part == (0, end)) for part in ranges]
+    return [one for several in streams for one in several], following
 
 
 def _streams(file: IO[bytes], container: str, part: Range, is_whole: bool) -> list[Stream]:
@@ -78,11 +108,12 @@ def _stream(file: IO[bytes], container: str, part: Range, is_whole: bool) -> Str
         damage = "its end is missing"
     if is_whole:
         return Stream(None, pieces, damage=damage)
-    return Stream(part, pieces or [part], damage=damage)
+    film = container in _FILMS
+    return Stream(part, pieces or [part], damage=damage, with_film=film)
 
 
-def _mpeg_stream(mpeg: Mpeg) -> Stream:
-    damage = ""
+def _mpeg_stream(mpeg: Mpeg, wrong_tag: bool = False) -> Stream:
+    damage = "its ID3 tag is shorter than stated" if wrong_tag else ""
     if mpeg.missing_seconds:
         damage = f"its header says {mpeg.seconds + mpeg.missing_seconds:.1f} s"
     elif mpeg.lost is not None:
@@ -91,19 +122,18 @@ def _mpeg_stream(mpeg: Mpeg) -> Stream:
     return Stream(part, mpeg.pieces(), mpeg.skip, damage=damage, is_counted=True)
 
 
-def _headless(head: bytes) -> Stream:
-    """A file of another kind; of raw streams the delay of the codec is known.
+def _headless(head: bytes, part: Range | None) -> Stream:
+    """A file of another kind, or a part of one; of raw streams the delay of the codec is known.
 
     An aac encoder delays by one frame of 1024 samples at least, as ffmpeg's does; ac3 by 256.
     """
-    if head[:1] == b"\xff" and len(head) > 2 and head[1] & 0xF6 == 0xF0:
-        index = head[2] >> 2 & 15
-        return Stream(skip_seconds=1024 / _ADTS_RATES[index] if index < len(_ADTS_RATES) else 0.0)
+    delay = adts_delay(head)
     if head.startswith(b"\x0b\x77") and len(head) > 4:
-        return Stream(skip_seconds=256 / (48000, 44100, 32000, 48000)[head[4] >> 6])
-    # MPEG programme streams, and transport streams with packets of 188 and 192 bytes.
-    film = head.startswith(b"\0\0\1\xba") or head[188:189] == b"G" == head[:1]
-    return Stream(with_film=film or head[196:197] == b"G" == head[4:5])
+        delay = 256 / (48000, 44100, 32000, 48000)[head[4] >> 6]
+    pieces: list[bytes | Range] | None = [part] if part else None
+    film = is_mpeg_film(head)
+    has_start = film or begins_file(head)
+    return Stream(part, pieces, skip_seconds=delay, with_film=film, has_start=has_start)
 
 
 def _read(file: IO[bytes], position: int, size: int) -> bytes:

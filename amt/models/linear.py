@@ -35,15 +35,18 @@ class LinearKeys(nn.Module):
             raise ValueError(f"window={window}: expected an odd number of bins")
         self.window = window
         self.rise = rise
-        self.num_features = shape.channels * shape.num_bins * (2 if rise else 1)
+        self.feature_width = shape.channels * shape.num_bins * (2 if rise else 1)
         self.classifiers = nn.ModuleDict(
-            {name: nn.Linear(self.num_features, NUM_KEYS) for name in outputs}
+            {name: nn.Linear(self.feature_width, NUM_KEYS) for name in outputs}
         )
         # The number of columns of each output.
         self.widths = dict.fromkeys(outputs, NUM_KEYS)
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
-        features = self.features(spec)
+        return self.outputs(spec, self.features(spec))
+
+    def outputs(self, spec: Tensor, features: Tensor) -> dict[str, Tensor]:
+        """The logits, from `features(spec)`; they need nothing else of `spec`."""
         return {name: linear(features).float() for name, linear in self.classifiers.items()}
 
     def features(self, spec: Tensor) -> Tensor:

@@ -65,13 +65,21 @@ class Network(nn.Module):
         self.pedal_name = PEDAL  # TorchScript can read attributes of a module, but no globals.
         # The number of columns of each output.
         self.widths = dict.fromkeys(self.names, NUM_KEYS) | ({PEDAL: 1} if pedal else {})
+        self.feature_width = trunk.dim
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
-        trunk = self.trunk(spec)
+        return self.outputs(spec, self.features(spec))
+
+    def features(self, spec: Tensor) -> Tensor:
+        """The trunk's features (B, D, T, G), before any module that reads the whole window."""
+        return self.trunk(spec)
+
+    def outputs(self, spec: Tensor, trunk: Tensor) -> dict[str, Tensor]:
+        """The logits, from `features(spec)`."""
         if self.global_context is not None:
             trunk = trunk + self.global_context(trunk).to(trunk.dtype)
-        features = self.temporal(trunk)
-        logits = self.heads(features)
+        sequences = self.temporal(trunk)
+        logits = self.heads(sequences)
         if self.skip_heads is not None:
             logits = logits + self.skip_heads(trunk)
         # From the input's shape, since the ONNX exporter treats other tensors' shapes as constants.
@@ -83,5 +91,5 @@ class Network(nn.Module):
         if self.velocity_head is not None:
             outputs["velocity"] = outputs["velocity"] + self.velocity_head(spec, trunk).float()
         if self.pedal_head is not None:
-            outputs[self.pedal_name] = self.pedal_head(features).float()
+            outputs[self.pedal_name] = self.pedal_head(sequences).float()
         return outputs

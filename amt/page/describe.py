@@ -53,15 +53,34 @@ def describe(
     seconds = len(audio) / SAMPLE_RATE if audio is not None else notes.end
     images, descriptors = descriptor_images(audio) if audio is not None else ({}, {})
     document = {
-        **note_document(notes, seconds),
-        "origin": origin,
-        "notice": _notice(notes, audio),
-        "analysis": asdict(analyse_notes(notes)),
+        **notes_document(notes, seconds, origin, audio is not None),
         "descriptors": descriptors,
     }
-    sounding_until = np.round(extend_sustain(notes).offset, 3).tolist()
-    page_data = {"images": images, "sounding_until": sounding_until}
+    page_data = {"images": images, "sounding_until": sounding_until(notes)}
     return Description(document, page_data, _audio_files(notes, audio, player))
+
+
+def notes_document(
+    notes: Notes, seconds: float, origin: str, has_recording: bool
+) -> dict[str, Any]:
+    """The part of a description that follows from the notes; `seconds` is the piece's duration."""
+    return {
+        **note_document(notes, seconds),
+        "origin": origin,
+        "notice": _notice(notes, has_recording),
+        "analysis": asdict(analyse_notes(notes)),
+    }
+
+
+def sounding_until(notes: Notes) -> list[float]:
+    """The offset of each note in seconds, extended by the pedal."""
+    return np.round(extend_sustain(notes).offset, 3).tolist()
+
+
+def played(notes: Notes, audio: np.ndarray | None, player: Player) -> bytes:
+    """The notes as an MP3 file, as long and as loud as their recording, if there is one."""
+    samples = player(notes)
+    return mp3(samples if audio is None else match_duration_and_level(samples, audio))
 
 
 def write_description(path: Path, description: Description, title: str) -> None:
@@ -117,19 +136,16 @@ def _audio_files(notes: Notes, audio: np.ndarray | None, player: Player) -> dict
     """MP3 files of the recording, if there is one, and of the notes, if there are any."""
     files = {} if audio is None else {"recording": mp3(audio)}
     if len(notes):
-        played = player(notes)
-        if audio is not None:
-            played = match_duration_and_level(played, audio)
-        files["transcription"] = mp3(played)
+        files["transcription"] = played(notes, audio, player)
     return files
 
 
-def _notice(notes: Notes, audio: np.ndarray | None) -> str:
+def _notice(notes: Notes, has_recording: bool) -> str:
     """Explains at the top of the page what is missing; empty if nothing is."""
-    if not len(notes) and audio is None:
+    if not len(notes) and not has_recording:
         return "The file contains no piano notes. There is nothing to show."
     if not len(notes):
         return "No notes were detected in this recording. Only its audio is shown."
-    if audio is None:
+    if not has_recording:
         return "There is no recording of these notes: the player uses a synthesized piano."
     return ""

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -19,19 +20,9 @@ from typing import Any
 
 from amt import __version__
 
-# Parts of the script, in the order in which they use each other.
-SCRIPTS = (
-    "data",
-    "colours",
-    "timeline",
-    "drawing",
-    "plots",
-    "piano_roll",
-    "summary",
-    "statistics",
-    "player",
-    "main",
-)
+# Each module imports by one statement for each file, which may have several lines.
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
 def page(title: str, document: Mapping[str, Any], audio: Mapping[str, bytes]) -> str:
@@ -40,16 +31,41 @@ def page(title: str, document: Mapping[str, Any], audio: Mapping[str, bytes]) ->
     title: any text. document: data for the script, in types that JSON has. audio: MP3 files
     named `recording` and `transcription`, each optional.
     """
-    style, script = asset("page.css"), "\n".join(asset(f"{name}.js") for name in SCRIPTS)
+    style, script = asset("page.css"), script_of("describe.js")
     return Template(asset("page.html")).substitute(
         title=html.escape(title),
         version=html.escape(__version__),
         policy=html.escape(_policy(style, script)),
         style=style,
         script=script,
+        piece=piece_markup(),
+        player=asset("player.html"),
         document=embedded(document),
         audio="\n".join(_audio_element(name, data) for name, data in audio.items()),
     )
+
+
+def piece_markup(tools: str = "") -> str:
+    """Markup of the plots and lists of a piece. tools: put between the piano roll and its text."""
+    return Template(asset("piece.html")).substitute(tools=tools)
+
+
+def script_of(name: str) -> str:
+    """A module of `assets` and all that it imports as one script, each after what it imports.
+
+    Their names at the top level are distinct, so that they can share one scope.
+    """
+    parts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = asset(name)
+        for imported in _IMPORT.findall(text):
+            if imported not in parts:
+                add(imported)
+        parts[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+
+    add(name)
+    return "\n".join(parts.values())
 
 
 def embedded(document: Mapping[str, Any]) -> str:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, File, Query, Request, Response, UploadFile
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
 
 from amt import __version__
 from amt.cloud.storage import StorageError
 from amt.inference.transcriber import Options
-from amt.io.audio import AudioError, TooLongError
+from amt.io.audio import AudioError
 from amt.io.midi import midi_bytes
+from amt.serving.errors import AsciiJsonResponse, add_error_handlers, audio_status, with_timeout
 from amt.serving.logging import log
-from amt.serving.middleware import CLIENT_CLOSED_REQUEST, RequestMiddleware
+from amt.serving.middleware import RequestMiddleware, Routes
 from amt.serving.model import load_model
 from amt.serving.requests import (
     InstanceError,
@@ -33,22 +31,11 @@ from amt.serving.requests import (
     read_instance,
     read_request,
 )
-from amt.serving.responses import DEFAULT_ROLL_RATE, prediction
+from amt.serving.responses import prediction
 from amt.serving.schemas import ERRORS, PREDICT_SCHEMA, Prediction, Predictions
 from amt.serving.service import Load, Service
-from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings, variable_name
+from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings
 from amt.serving.start_page import start_page
-
-T = TypeVar("T")
-
-
-class AsciiJsonResponse(Response):
-    """JSON in ASCII: a lone surrogate, which JSON strings may hold, cannot be encoded in UTF-8."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def create_app(
@@ -67,9 +54,18 @@ def create_app(
     app = FastAPI(title="amt", version=__version__, lifespan=lifespan, description=_DESCRIPTION)
     app.state.service = service
     _add_routes(app, service)
-    _add_error_handlers(app)
-    app.add_middleware(RequestMiddleware, settings=settings, metrics=service.metrics)
+    add_error_handlers(app)
+    app.add_middleware(
+        RequestMiddleware, settings=settings, metrics=service.metrics, routes=routes(settings)
+    )
     return app
+
+
+def routes(settings: Settings) -> Routes:
+    """The routes that are counted, and the limits of their bodies."""
+    limits = {settings.predict_route: "max_body_bytes", TRANSCRIBE_ROUTE: "max_upload_bytes"}
+    known = {*limits, settings.health_route, METRICS_ROUTE}
+    return Routes(lambda path: path if path in known else "other", limits, "audio_uri")
 
 
 _DESCRIPTION = "Automatic piano transcription: audio files in, notes out."
@@ -112,7 +108,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
             for instance in parsed.instances
         ]
         del parsed  # Each task frees its base64 text once it is decoded.
-        predictions = await _with_timeout(settings, request, asyncio.gather(*tasks))
+        predictions = await with_timeout(settings, request, asyncio.gather(*tasks))
         errors = sum("error" in one for one in predictions)
         request.state.context.fields |= {"instances": len(predictions), "errors": errors}
         return AsciiJsonResponse({"predictions": predictions})
@@ -136,10 +132,10 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         data = await file.read()
         try:
             task = _transcribe_upload(service, request, data, options, format)
-            return await _with_timeout(settings, request, task)
+            return await with_timeout(settings, request, task)
         except AudioError as error:
             service.metrics.recordings.labels("refused").inc()
-            raise HTTPException(_http_status(error), str(error)) from error
+            raise HTTPException(audio_status(error), str(error)) from error
 
 
 async def _read_predict_request(request: Request, settings: Settings) -> PredictRequest:
@@ -161,7 +157,7 @@ async def _transcribe_upload(
         headers = {"content-disposition": 'attachment; filename="transcription.mid"'}
         return Response(content, media_type="audio/midi", headers=headers)
     model = service.ready().model
-    document = await asyncio.to_thread(prediction, result, model, ["notes"], DEFAULT_ROLL_RATE)
+    document = await asyncio.to_thread(prediction, result, model, ["notes"])
     return AsciiJsonResponse(document)
 
 
@@ -181,7 +177,7 @@ async def _predict_instance(
     except StorageError as error:
         return _instance_error(service, error.status, str(error))
     except AudioError as error:
-        return _instance_error(service, _http_status(error), str(error))
+        return _instance_error(service, audio_status(error), str(error))
     except Exception as error:  # An unexpected error must not fail the other instances.
         context = request.state.context
         log(logging.ERROR, "an instance failed", error, request_id=context.id)
@@ -197,61 +193,3 @@ def _instance_error(service: Service, status: int, text: str) -> dict[str, Any]:
     """Takes the place of a prediction; `status` is what a request of its own would get."""
     service.metrics.recordings.labels("failed" if status == 500 else "refused").inc()
     return {"error": printable(text), "status": status}
-
-
-def _http_status(error: AudioError) -> int:
-    return 413 if isinstance(error, TooLongError) else 422
-
-
-async def _with_timeout(
-    settings: Settings, request: Request, work: Coroutine[Any, Any, T] | asyncio.Future[T]
-) -> T:
-    """The result of `work`; it is cancelled when it takes too long or the client disconnects."""
-    working = asyncio.ensure_future(work)
-    # The body has been received, so the only message that can follow is http.disconnect.
-    disconnected = asyncio.ensure_future(request.receive())
-    seconds = settings.timeout_seconds
-    try:
-        both = {working, disconnected}
-        await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        if disconnected.done():
-            raise HTTPException(CLIENT_CLOSED_REQUEST, "the client has disconnected")
-        limit = f"{seconds:g} s ({variable_name('timeout_seconds')})"
-        text = f"no answer within {limit}; send a shorter recording, or try again later"
-        raise HTTPException(503, text, {"retry-after": "30"})
-    finally:
-        working.cancel()
-        disconnected.cancel()
-
-
-def _add_error_handlers(app: FastAPI) -> None:
-    """Every error response is one sentence, and the id of the request in the log."""
-
-    def respond(request: Request, status: int, text: str, headers: Any = None) -> AsciiJsonResponse:
-        content = {"error": text, "request_id": request.state.context.id}
-        return AsciiJsonResponse(content, status, headers)
-
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> AsciiJsonResponse:
-        return respond(request, error.status_code, printable(str(error.detail)), error.headers)
-
-    @app.exception_handler(405)
-    async def method(request: Request, error: HTTPException) -> Response:
-        headers = {"allow": ", ".join(_allowed_methods(app, request.scope["path"]))}
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=headers)
-        return respond(request, 405, f"{request.method}: expected {headers['allow']}", headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def validation(request: Request, error: RequestValidationError) -> AsciiJsonResponse:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        return respond(request, 400, printable(f"{field}: {first['msg']}"))
-
-
-def _allowed_methods(app: FastAPI, path: str) -> list[str]:
-    """The methods of all routes of a path. Starlette's own 405 has those of the first route."""
-    routes = [route for route in app.routes if isinstance(route, Route) and route.path == path]
-    return sorted({"OPTIONS"}.union(*(route.methods or () for route in routes)))

@@ -15,7 +15,8 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amt.serving.logging import log
 from amt.serving.metrics import Metrics
-from amt.serving.settings import METRICS_ROUTE, TRANSCRIBE_ROUTE, Settings, variable_name
+from amt.serving.settings import Settings, variable_name
 
 _ID_HEADER = b"x-request-id"
 _VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -33,23 +34,34 @@ _VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _DISCARD_BYTES, _DISCARD_SECONDS = 100_000_000, 10.0
 # Retry-After is an exponential moving average of how long requests took, at first a guess.
 _FIRST_SECONDS, _SMOOTHING = 5.0, 0.2
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 # Status in log and metrics of a request whose client disconnected before the response (as nginx).
 CLIENT_CLOSED_REQUEST = 499
 
 
-class RequestMiddleware:
-    """Applies the limits of `Settings` to POST requests; logs and counts all requests."""
+@dataclass(frozen=True)
+class Routes:
+    """The routes of an application, as they are counted and limited.
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    label: the name of a path in log and metrics; "other" for unknown ones, since clients could
+    create labels without end. body_limits: by label, the field of `Settings` with the largest body
+    of a request that has one. stored_field: the field of a request that names a recording in Cloud
+    Storage instead of sending it.
+    """
+
+    label: Callable[[str], str]
+    body_limits: Mapping[str, str]
+    stored_field: str
+
+
+class RequestMiddleware:
+    """Applies the limits of `Settings` to requests with a body; logs and counts all requests."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, routes: Routes) -> None:
         self.app = app
         self.metrics = metrics
         self.settings = settings
-        # Route to the field of `Settings` that limits its body.
-        self._body_limits = {
-            settings.predict_route: "max_body_bytes",
-            TRANSCRIBE_ROUTE: "max_upload_bytes",
-        }
-        self._routes = {*self._body_limits, settings.health_route, METRICS_ROUTE}
+        self.routes = routes
         self._in_progress = 0
         self._average_seconds = _FIRST_SECONDS
 
@@ -57,16 +69,18 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        context = RequestContext(scope, self._routes)
+        context = RequestContext(scope, self.routes.label(scope["path"]))
         scope.setdefault("state", {})["context"] = context
-        limit = self._body_limits.get(scope["path"]) if scope["method"] == "POST" else None
+        has_body = scope["method"] in ("POST", "PUT")
+        limit = self.routes.body_limits.get(context.route) if has_body else None
+        timed_send = self._with_send_timeout(context.track(send))
         try:
             if limit is None:
-                await self.app(scope, receive, context.track(send))
+                await self.app(scope, receive, timed_send)
             elif self._in_progress >= self.settings.max_requests:
-                await self._reject(context, receive, context.track(send))
+                await self._reject(context, receive, timed_send)
             else:
-                await self._run_limited(context, scope, receive, context.track(send), limit)
+                await self._run_limited(context, scope, receive, timed_send, limit)
         except ClientDisconnect:
             pass  # While sending the request or reading the response.
         except Exception as error:
@@ -75,7 +89,7 @@ class RequestMiddleware:
                 text = (
                     f"internal server error; the server's log has details of request {context.id}"
                 )
-                await _send_error(context.track(send), 500, text, context.id, {})
+                await send_error(context.track(send), 500, text, context.id, {})
         finally:
             self._record(context)
 
@@ -85,8 +99,8 @@ class RequestMiddleware:
         self._in_progress += 1
         self.metrics.requests_in_progress.set(self._in_progress)
         try:
-            body = _LimitedBody(scope, receive, self.settings, limit)
-            await self.app(scope, body.receive, self._with_send_timeout(send))
+            body = _LimitedBody(scope, receive, self.settings, limit, self.routes.stored_field)
+            await self.app(scope, body.receive, send)
         finally:
             self._in_progress -= 1
             self.metrics.requests_in_progress.set(self._in_progress)
@@ -109,9 +123,9 @@ class RequestMiddleware:
     async def _reject(self, context: RequestContext, receive: Receive, send: Send) -> None:
         """429; Retry-After is the time in which the requests in progress should be finished."""
         seconds = max(1, math.ceil(self._average_seconds))
-        await _discard(receive)
+        await discard(receive)
         text = f"{self._in_progress} requests are in progress already; try again in {seconds} s"
-        await _send_error(send, 429, text, context.id, {"retry-after": str(seconds)})
+        await send_error(send, 429, text, context.id, {"retry-after": str(seconds)})
 
     def _record(self, context: RequestContext) -> None:
         seconds = time.monotonic() - context.begin
@@ -129,12 +143,12 @@ class RequestMiddleware:
 class RequestContext:
     """What is logged and counted of one request; route handlers add to `fields`."""
 
-    def __init__(self, scope: Scope, routes: set[str]) -> None:
+    def __init__(self, scope: Scope, route: str) -> None:
         given = next((value for name, value in scope["headers"] if name == _ID_HEADER), b"")
         self.id = given.decode() if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
-        # Other paths and methods are counted together: clients could create labels without end.
-        self.route = scope["path"] if scope["path"] in routes else "other"
-        self.method = scope["method"] if scope["method"] in ("GET", "POST") else "other"
+        self.route = route
+        # Other methods are counted together: clients could create labels without end.
+        self.method = scope["method"] if scope["method"] in _METHODS else "other"
         self.begin = time.monotonic()
         self.status = CLIENT_CLOSED_REQUEST
         self.fields: dict[str, Any] = {}
@@ -155,9 +169,12 @@ class RequestContext:
 class _LimitedBody:
     """Receives a request body; raises HTTPException 413 if it is too large, 408 if too slow."""
 
-    def __init__(self, scope: Scope, receive: Receive, settings: Settings, limit: str) -> None:
-        """limit: the field of `Settings` with the largest size."""
+    def __init__(
+        self, scope: Scope, receive: Receive, settings: Settings, limit: str, stored_field: str
+    ) -> None:
+        """limit: the field of `Settings` with the largest size. stored_field: as in `Routes`."""
         self._receive = receive
+        self._stored_field = stored_field
         self._limit = limit
         self._max_bytes: int = getattr(settings, limit)
         self._seconds = settings.body_seconds
@@ -186,14 +203,14 @@ class _LimitedBody:
 
     async def _reject(self) -> None:
         if not self._complete:
-            await _discard(self._receive)
+            await discard(self._receive)
         self._complete = True
         reason = f"the body is larger than {self._max_bytes:,} bytes ({variable_name(self._limit)})"
         advice = "send a shorter or compressed recording (flac, mp3), or put it into Cloud Storage "
-        raise HTTPException(413, f"{reason}; {advice}and name it by audio_uri")
+        raise HTTPException(413, f"{reason}; {advice}and name it by {self._stored_field}")
 
 
-async def _discard(receive: Receive) -> None:
+async def discard(receive: Receive) -> None:
     """Read and discard the rest of a body, up to the limits above."""
     size = 0
     try:
@@ -207,9 +224,10 @@ async def _discard(receive: Receive) -> None:
         return
 
 
-async def _send_error(
+async def send_error(
     send: Send, status: int, text: str, request_id: str, headers: Mapping[str, str]
 ) -> None:
+    """Send an error response, as `amt.serving.errors` does for the routes."""
     content = json.dumps({"error": text, "request_id": request_id}).encode()
     lines = {"content-type": "application/json", "content-length": str(len(content)), **headers}
     pairs = [(name.encode(), value.encode()) for name, value in lines.items()]

@@ -8,9 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from amt.inference.transcriber import Options
+from amt.inference.note_reporter import OnNotes
+from amt.inference.transcriber import Options, Progress
 from amt.notes import Notes
 from amt.serving.model import Model
 
@@ -19,13 +21,14 @@ from amt.serving.model import Model
 class Result:
     """The notes of a recording, its duration, and the time that the transcription took.
 
-    warnings: what is wrong with the file, one line each.
+    warnings: what is wrong with the file, one line each. embedding: as in `Transcription`.
     """
 
     notes: Notes
     seconds: float
     elapsed_seconds: float
     warnings: tuple[str, ...] = ()
+    embedding: np.ndarray | None = None
 
 
 class TranscriptionPool:
@@ -47,19 +50,27 @@ class TranscriptionPool:
             self.threads, "transcribe", initializer=torch.set_num_threads, initargs=(1,)
         )
 
-    async def transcribe(self, data: bytes, options: Options) -> Result:
+    async def transcribe(
+        self,
+        data: bytes,
+        options: Options,
+        progress: Progress | None = None,
+        on_notes: OnNotes | None = None,
+    ) -> Result:
         """Decode and transcribe the content of an audio file.
 
-        Raises AudioError if it cannot be decoded or is too long. When the caller is cancelled, a
-        waiting recording is dropped; a running transcription stops after the current block of audio
-        or the current window.
+        progress, on_notes: as for `Transcriber.run`, called in a thread of the pool. Raises
+        AudioError if it cannot be decoded or is too long. When the caller is cancelled, a waiting
+        recording is dropped; a running transcription stops after the current block of audio or the
+        current window.
         """
         cancelled = threading.Event()
         self.in_progress += 1
         try:
             loop = asyncio.get_running_loop()
+            listeners = (progress, on_notes)
             return await loop.run_in_executor(
-                self._executor, self._transcribe, data, options, cancelled
+                self._executor, self._transcribe, data, options, cancelled, listeners
             )
         except asyncio.CancelledError:
             cancelled.set()
@@ -71,7 +82,13 @@ class TranscriptionPool:
         """Wait for running transcriptions and end the threads."""
         self._executor.shutdown()
 
-    def _transcribe(self, data: bytes, options: Options, cancelled: threading.Event) -> Result:
+    def _transcribe(
+        self,
+        data: bytes,
+        options: Options,
+        cancelled: threading.Event,
+        listeners: tuple[Progress | None, OnNotes | None],
+    ) -> Result:
         begin = time.perf_counter()
 
         def check() -> None:
@@ -81,8 +98,15 @@ class TranscriptionPool:
         threads = max(1, self.threads // max(1, self.in_progress))
         options = replace(options, threads=threads, max_seconds=self.max_seconds)
         found: list[str] = []
+        progress, on_notes = listeners
         transcription = self.model.transcriber.run(
-            data, options, check=check, on_warning=found.append
+            data, options, progress, check, found.append, on_notes
         )
         elapsed = time.perf_counter() - begin
-        return Result(transcription.notes, transcription.seconds, elapsed, tuple(found))
+        return Result(
+            transcription.notes,
+            transcription.seconds,
+            elapsed,
+            tuple(found),
+            transcription.embedding,
+        )

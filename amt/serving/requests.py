@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from amt.cloud.storage import AllowedPrefixes, read_object
+from amt.inference.arrays import DEFAULT_ROLL_RATE
 from amt.inference.transcriber import Options
-from amt.serving.responses import DEFAULT_ROLL_RATE
 from amt.serving.settings import Settings
 
-Format = Literal["notes", "midi", "piano_roll"]
+Format = Literal["notes", "midi", "piano_roll", "embedding"]
 # Below 0.01 a network finds hundreds of notes a second in noise.
 Threshold = Annotated[float, Field(ge=0.01, lt=1)]
 
@@ -66,7 +66,7 @@ _ROLL_RATE_HELP = "frames per second of the piano roll"
 class Parameters(_Strict):
     """Options for all instances of a request."""
 
-    format: Annotated[list[Format], Field(min_length=1, max_length=3)] = ["notes"]
+    format: Annotated[list[Format], Field(min_length=1, max_length=4)] = ["notes"]
     extend_sustain: Annotated[bool, Field(description=_SUSTAIN_HELP)] = True
     onset_threshold: Annotated[Threshold | None, Field(description=_THRESHOLD_HELP)] = None
     roll_rate: Annotated[float, Field(gt=0, le=100, description=_ROLL_RATE_HELP)] = (
@@ -75,7 +75,11 @@ class Parameters(_Strict):
 
     def options(self) -> Options:
         """The options of the transcription."""
-        return Options("sound" if self.extend_sustain else "key", self.onset_threshold)
+        return Options(
+            "sound" if self.extend_sustain else "key",
+            self.onset_threshold,
+            embedding="embedding" in self.format,
+        )
 
 
 class PredictRequest(_Nullable):
@@ -108,9 +112,9 @@ def read_instance(instance: Any, settings: Settings) -> bytes | Callable[[], byt
     """
     parsed = _parse_instance(instance)
     if parsed.audio is not None:
-        return _decode_base64(parsed.audio.b64, "audio.b64")
+        return decode_base64(parsed.audio.b64, "audio.b64")
     if parsed.b64 is not None:
-        return _decode_base64(parsed.b64, "b64")
+        return decode_base64(parsed.b64, "b64")
     assert parsed.audio_uri is not None
     AllowedPrefixes(settings.allowed_uris).check(parsed.audio_uri)
     return partial(
@@ -148,7 +152,7 @@ def printable(text: str) -> str:
     return line
 
 
-def _decode_base64(text: str, field: str) -> bytes:
+def decode_base64(text: str, field: str) -> bytes:
     """The bytes of base64, also in a data: URL, as browsers write it. Raises InstanceError."""
     if text.startswith("data:"):
         text = text.partition(",")[2]

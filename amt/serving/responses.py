@@ -1,25 +1,25 @@
-"""Build the prediction of one recording: notes, MIDI file, piano roll and summary."""
+"""Build the prediction of one recording: notes, MIDI, piano roll, embedding and summary."""
 
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from amt.analysis.pitch import pitch_name
+from amt.inference.arrays import DEFAULT_ROLL_RATE, piano_roll_array
 from amt.io.midi import midi_bytes
 from amt.io.note_tables import note_document
-from amt.notes import MIN_PITCH, NUM_KEYS, Notes
+from amt.notes import MIN_PITCH, Notes
 from amt.serving.model import Model
 from amt.serving.pool import Result
 
-DEFAULT_ROLL_RATE = 50.0  # frames per second
 
-
-def prediction(result: Result, model: Model, formats: Sequence[str], rate: float) -> dict[str, Any]:
+def prediction(
+    result: Result, model: Model, formats: Sequence[str], rate: float = DEFAULT_ROLL_RATE
+) -> dict[str, Any]:
     """The prediction of one recording, ready for JSON; `formats` are keys of `_FORMATS`.
 
     rate: frames per second of a piano roll.
@@ -54,15 +54,9 @@ def piano_roll(notes: Notes, seconds: float, rate: float) -> dict[str, Any]:
 
     Each run is [pitch, first frame, number of frames, velocity]; runs of one pitch do not overlap.
     """
-    first = np.floor(notes.onset * rate).astype(int)
-    last = np.maximum(np.ceil(notes.offset * rate).astype(int), first + 1)
-    frames = max(1, math.ceil(seconds * rate), int(last.max(initial=0)))
+    array = piano_roll_array(notes, seconds, rate).astype(np.int16).T
     # A silent frame before and after, so that differences show the start and end of every run.
-    roll = np.zeros((NUM_KEYS, frames + 2), dtype=np.int16)
-    for key, start, stop, velocity in zip(
-        notes.pitch - MIN_PITCH, first, last, notes.velocity, strict=True
-    ):
-        roll[key, start + 1 : stop + 1] = velocity
+    roll = np.pad(array, ((0, 0), (1, 1)))
     key, frame = np.nonzero(np.diff(roll, axis=1))
     # Each change of value ends a run, starts one, or both.
     starts = roll[key, frame + 1] > 0
@@ -70,7 +64,7 @@ def piano_roll(notes: Notes, seconds: float, rate: float) -> dict[str, Any]:
     key, frame = key[starts], frame[starts]
     columns = (key + MIN_PITCH, frame, length, roll[key, frame + 1])
     runs = np.stack(columns, axis=1).tolist()
-    return {"frame_rate": rate, "frames": frames, "runs": runs}
+    return {"frame_rate": rate, "frames": array.shape[1], "runs": runs}
 
 
 def _notes(result: Result, _rate: float) -> dict[str, Any]:
@@ -86,8 +80,16 @@ def _piano_roll(result: Result, rate: float) -> dict[str, Any]:
     return {"piano_roll": piano_roll(result.notes, result.seconds, rate)}
 
 
+def _embedding(result: Result, _rate: float) -> dict[str, Any]:
+    """In the digits that give the same number in float32; null if the model has no features."""
+    if result.embedding is None:
+        return {"embedding": None}
+    values = [float(str(value)) for value in result.embedding]
+    return {"embedding": {"dimension": len(values), "values": values}}
+
+
 def _pitch(pitch: int) -> dict[str, Any]:
     return {"pitch": pitch, "name": pitch_name(pitch)}
 
 
-_FORMATS = {"notes": _notes, "midi": _midi, "piano_roll": _piano_roll}
+_FORMATS = {"notes": _notes, "midi": _midi, "piano_roll": _piano_roll, "embedding": _embedding}

@@ -34,6 +34,13 @@ class PianoRoll(BaseModel):
     runs: list[list[int]]
 
 
+class Embedding(BaseModel):
+    """Mean, then standard deviation over time of each feature of the network, in float32."""
+
+    dimension: int
+    values: list[float]
+
+
 class NamedPitch(BaseModel):
     """A MIDI number and its name; 60 is C4."""
 
@@ -81,6 +88,7 @@ class Prediction(BaseModel):
     pedal: list[PedalEvent] | None = None
     midi: EncodedFile | None = None
     piano_roll: PianoRoll | None = None
+    embedding: Embedding | None = None
     summary: Summary
     model: ModelInfo
     warnings: list[str] | None = None

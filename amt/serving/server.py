@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import socket
+from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from amt.serving.app import create_app
 from amt.serving.logging import log_to_stdout
@@ -15,29 +18,61 @@ _GRACE_SECONDS = 5
 
 
 def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code of `run`."""
+    log_to_stdout()
+    return run(lambda fail: create_app(settings, on_failure=fail), settings)
+
+
+def run(
+    create: Callable[[Callable[[], None]], ASGIApp],
+    settings: Settings,
+    on_start: Callable[[], object] = lambda: None,
+    on_stop: Callable[[], object] = lambda: None,
+    proxy_headers: bool = True,
+) -> int:
     """Serve until SIGTERM or SIGINT, then finish the requests in progress.
 
-    Returns the exit code: 1 if the port is taken or the model cannot be loaded.
+    create: the application; it is given a function that ends the process with an error. on_start:
+    called once it listens. on_stop: called before it waits for the requests in progress.
+    proxy_headers: believe what a proxy on this machine says of address and scheme of the client.
+    Returns the exit code: 1 if the port is taken or the application has failed.
     """
-    log_to_stdout()
     failed = False
 
-    def stop() -> None:
+    def fail() -> None:
         nonlocal failed
         failed = server.should_exit = True
 
     config = uvicorn.Config(
-        create_app(settings, on_failure=stop),
+        create(fail),
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=proxy_headers,
         timeout_graceful_shutdown=round(settings.timeout_seconds) + _GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
+    server.on_start, server.on_stop = on_start, on_stop
     # After the shutdown uvicorn raises the signal again, which would end the process with an error.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server.run()
     return 1 if failed or not server.started else 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which has no hooks for these two moments: lifespan is before and after them."""
+
+    on_start: Callable[[], object]
+    on_stop: Callable[[], object]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.on_stop()
+        await super().shutdown(sockets)

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 
-from amt.inference.transcriber import Options
+from amt.inference.note_reporter import OnNotes
+from amt.inference.transcriber import Options, Progress
 from amt.serving.logging import log
 from amt.serving.metrics import Metrics
 from amt.serving.model import Model
@@ -66,9 +67,15 @@ class Service:
             data = await loop.run_in_executor(self._download_threads, download)
             return await self.transcribe(data, options)
 
-    async def transcribe(self, data: bytes, options: Options) -> Result:
+    async def transcribe(
+        self,
+        data: bytes,
+        options: Options,
+        progress: Progress | None = None,
+        on_notes: OnNotes | None = None,
+    ) -> Result:
         """Transcribe the content of an audio file and update the metrics. Raises AudioError."""
-        result = await self.ready().transcribe(data, options)
+        result = await self.ready().transcribe(data, options, progress, on_notes)
         self.metrics.recordings.labels("transcribed").inc()
         self.metrics.audio_seconds.inc(result.seconds)
         self.metrics.transcription_seconds.inc(result.elapsed_seconds)

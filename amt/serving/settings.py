@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,7 +36,7 @@ class Settings:
     Raises ValueError for an invalid value: one line that names the environment variable.
     """
 
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     port: int = 8080
     health_route: str = "/health"
     predict_route: str = "/predict"
@@ -78,25 +78,34 @@ class Settings:
             raise ValueError(f"{both} are both {self.predict_route}: expected two paths")
 
     def _check_numbers(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            minimum = 0 if field.name == "threads" else 1
-            if isinstance(value, int | float) and not minimum <= value < float("inf"):
-                expected = f"expected a number from {minimum} on"
-                raise ValueError(f"{variable_name(field.name)}={value}: {expected}")
+        check_numbers(self, may_be_zero=("threads",))
         if self.port > 65535:
             raise ValueError(f"{variable_name('port')}={self.port}: expected a port up to 65535")
 
     @staticmethod
     def from_environment(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
         """The settings in environment variables; `overrides` win. Raises ValueError."""
-        names = {field.name: variable_name(field.name) for field in fields(Settings)}
-        found = {
-            field.name: _parse(names[field.name], environment[names[field.name]], field.type)
-            for field in fields(Settings)
-            if environment.get(names[field.name], "").strip()
-        }
-        return Settings(**{**found, **overrides})
+        return Settings(**{**read_variables(Settings, environment), **overrides})
+
+
+def read_variables(settings: type, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a dataclass that are set by environment variables. Raises ValueError."""
+    names = {field.name: variable_name(field.name) for field in fields(settings)}
+    return {
+        field.name: _parse(names[field.name], environment[names[field.name]], field.type)
+        for field in fields(settings)
+        if environment.get(names[field.name], "").strip()
+    }
+
+
+def check_numbers(settings: Any, may_be_zero: Collection[str]) -> None:
+    """Raise ValueError if a number is below 1, or 0 where that has a meaning, or not finite."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        minimum = 0 if field.name in may_be_zero else 1
+        if isinstance(value, int | float) and not minimum <= value < float("inf"):
+            expected = f"expected a number from {minimum} on"
+            raise ValueError(f"{variable_name(field.name)}={value}: {expected}")
 
 
 def variable_name(field: str) -> str:

@@ -13,7 +13,10 @@ from amt.training.module import TranscriptionModule
 # What shapes a run. Folders may have moved and the number of workers may differ.
 COMPARED = ("data", "features", "model", "loss", "optimizer", "schedule", "seed")
 COMPARED_TRAINER = ("max_epochs", "max_steps", "limit_train_batches", "accumulate_grad_batches")
-IGNORED = ("cache", "root", "loader_workers", "prepare_workers")
+IGNORED = (
+    "cache", "root", "place", "streamed", "streamed_gb", "max_gb", "loader_workers",
+    "prepare_workers",
+)  # fmt: skip
 OPTIONAL_FOLDERS = ("rooms", "impulse_responses", "noises")
 # Parts whose output is zero before training: `init=` accepts weights that lack them.
 ZERO_AT_START = ("network.global_context.", "network.skip_heads.", "network.velocity_head.")

@@ -32,7 +32,8 @@ from amt.inference.backends.onnx import load as load_onnx
 from amt.inference.export import export
 from amt.inference.model_card import model_info
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
-from amt.inference.transcriber import Transcriber, Windowing
+from amt.inference.transcriber import Transcriber
+from amt.inference.windows import Windowing
 from amt.io.audio import load
 from amt.models.trunk import HarmonicTrunk
 

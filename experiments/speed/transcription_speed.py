@@ -26,7 +26,8 @@ from amt.decoding.build import build_decoder
 from amt.device import fastest_precision
 from amt.inference.backends.pytorch import PyTorchModel
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
-from amt.inference.transcriber import Transcriber, Windowing
+from amt.inference.transcriber import Transcriber
+from amt.inference.windows import Windowing
 from amt.io.audio import load
 from amt.models.build import load_network
 

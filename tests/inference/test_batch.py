@@ -17,6 +17,7 @@ import torch
 from amt.inference import batch
 from amt.inference.batch import error_line, transcribe_jobs
 from amt.inference.jobs import plan_jobs
+from amt.inference.note_reporter import NoteReporter
 from amt.inference.transcriber import Options, Transcriber
 from amt.io.audio import save
 from amt.io.midi import read_midi
@@ -29,19 +30,21 @@ CLOCK = SimpleNamespace(sample_rate=16000, hop_length=1600)
 class OneNote(Transcriber):
     """Finds one note in all audio, but fails for audio of 0.5 s."""
 
-    def posteriors(
+    def _compute(
         self,
         audio: np.ndarray,
+        options: Options,
         progress: Callable[[float], object] | None = None,
-        threads: int | None = None,
-    ) -> dict[str, torch.Tensor]:
+        reporter: NoteReporter | None = None,
+    ) -> tuple[dict[str, torch.Tensor], np.ndarray | None]:
         if len(audio) == 8000:
             raise RuntimeError("out of\n memory")
         assert progress is not None
         progress(len(audio) / self.sample_rate)
         onset = torch.zeros(20, 88)
         onset[5, 39] = 1
-        return {"onset": onset, "offset": onset.roll(5, 0), "frame": onset, "velocity": onset / 2}
+        found = {"onset": onset, "offset": onset.roll(5, 0), "frame": onset, "velocity": onset / 2}
+        return found, np.ones(4, dtype=np.float32) if options.embedding else None
 
 
 def silent(notes: Notes) -> np.ndarray:
@@ -61,14 +64,14 @@ def run(inputs: list[Path], output: Path, formats: tuple[str, ...] = ("mid",)) -
 class OneNoteWithPedal(OneNote):
     """The note's key is released early, while the pedal is down."""
 
-    def posteriors(self, audio: np.ndarray, *arguments: Any) -> dict[str, torch.Tensor]:
-        found = super().posteriors(audio, *arguments)
+    def _compute(self, *arguments: Any) -> tuple[dict[str, torch.Tensor], np.ndarray | None]:
+        found, embedding = super()._compute(*arguments)
         pedal = torch.zeros(20, 1)
         pedal[4:12] = 1
         frame = torch.zeros(20, 88)
         frame[5:12, 39] = 1
-        return {**found, "offset": 0 * frame, "frame": frame, "pedal": pedal,
-                "release": found["onset"].roll(2, 0)}  # fmt: skip
+        changed = {"offset": 0 * frame, "frame": frame, "release": found["onset"].roll(2, 0)}
+        return {**found, **changed, "pedal": pedal}, embedding
 
 
 def test_both_kinds_of_note_ends(tmp_path: Path) -> None:
@@ -223,6 +226,8 @@ def test_errors_become_one_line() -> None:
     path = Path("a.wav")
     assert error_line(ValueError("cannot decode a.wav:\n  odd"), path) == "cannot decode a.wav: odd"
     assert error_line(ValueError("odd"), path) == "a.wav: odd"
+    odd = Path("a\nb.wav")
+    assert error_line(ValueError(f"cannot decode {odd}: odd"), odd) == "cannot decode a b.wav: odd"
     assert error_line(KeyError("x"), path) == "a.wav: KeyError: 'x'"
     full = OSError(errno.ENOSPC, "No space left on device", "/out/a.mid")
     missing = FileNotFoundError(errno.ENOENT, "No such file", "a.wav")

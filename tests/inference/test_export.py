@@ -23,7 +23,8 @@ from amt.inference.backends.exported import EXPORT_FILES
 from amt.inference.backends.exported import MODEL_FILES as NAMES
 from amt.inference.export import TOLERANCE, export
 from amt.inference.model_card import model_info
-from amt.inference.transcriber import Transcriber, Windowing
+from amt.inference.transcriber import Transcriber
+from amt.inference.windows import Windowing
 from amt.models.build import build_model, load_network
 from amt.models.checkpoint import CheckpointError, with_network_prefix
 from amt.notes import Notes

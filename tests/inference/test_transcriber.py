@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_model import CNN, LSTM, small_checkpoint
 
 from amt.cli import main
 from amt.errors import DeviceWarning
 from amt.inference.pretrained import pretrained_checkpoint
-from amt.inference.transcriber import Options, Transcriber, Windowing
+from amt.inference.transcriber import Options, Transcriber
+from amt.inference.windows import Windowing
 from amt.io.audio import TooLongError, load, save
 from amt.io.midi import read_midi, write_midi
 from amt.notes import COLUMNS, PEDAL_COLUMNS, SUSTAIN, Notes, Pedal
@@ -89,25 +88,6 @@ def test_half_precision_is_the_default_and_changes_next_to_nothing(cnn: Transcri
     assert half["onset"].dtype == torch.float16
     for name, values in cnn.posteriors(audio).items():
         assert torch.allclose(values, half[name].float(), atol=6e-4)
-
-
-@given(
-    frames=st.integers(1, 5000),
-    seconds=st.floats(0.01, 60),
-    margin=st.floats(0, 10),
-    frame_rate=st.sampled_from([31.25, 50.0, 100.0]),
-    workers=st.integers(1, 9),
-)
-@settings(deadline=None)
-def test_windows_cover_every_frame_once(
-    frames: int, seconds: float, margin: float, frame_rate: float, workers: int
-) -> None:
-    starts, length, kept_back = Windowing(seconds, margin).starts(frames, frame_rate, workers)
-    assert starts[0] == 0 and starts[-1] + length == frames
-    assert length <= max(1, round(seconds * frame_rate))
-    assert all(0 <= start <= frames - length for start in starts)
-    following = pairwise(starts)
-    assert all(0 < after - before <= length - 2 * kept_back for before, after in following)
 
 
 def test_the_work_at_once_does_not_grow_with_the_recording(
@@ -235,18 +215,6 @@ def test_the_onset_threshold_replaces_the_decoders(cnn: Transcriber) -> None:
     lower, higher = (cnn.run(audio, Options(onset_threshold=t)).notes for t in (0.2, 0.7))
     assert len(higher) < len(default.notes) < len(lower)
     assert cnn.decoder.onset_threshold == 0.45
-
-
-@pytest.mark.parametrize("seconds", [30.0, 60.0, 90.0, 600.0])
-def test_workers_share_the_windows_evenly(seconds: float) -> None:
-    frames = round(seconds * 31.25)
-    starts, length, _ = Windowing().starts(frames, 31.25, workers=2)
-    assert len(starts) % 2 == 0
-    assert len(starts) * length < 1.3 * frames
-
-
-def test_a_few_seconds_are_one_window() -> None:
-    assert Windowing().starts(round(5 * 31.25), 31.25, workers=8)[0] == [0]
 
 
 def test_windows_in_parallel_give_the_same(cnn: Transcriber) -> None:

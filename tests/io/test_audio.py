@@ -6,6 +6,7 @@ import struct
 import subprocess
 import tempfile
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -187,13 +188,48 @@ def test_a_warning_about_bytes_names_no_file(tmp_path: Path) -> None:
         load_bytes(data[: len(data) // 2], strict=True)
 
 
-def test_samples_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
-    for value in (np.nan, np.inf):
-        samples = tone(10)
-        samples[8 * SAMPLE_RATE] = value
-        soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
-        with pytest.raises(AudioError, match=r"a\.wav: a sample at 8\.0 s is not a number"):
-            load(tmp_path / "a.wav")
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_that_are_no_numbers_are_silence(tmp_path: Path, channels: int) -> None:
+    samples = tone(10)[:, None].repeat(channels, axis=1).astype(np.float32)
+    expected = samples.mean(axis=1)
+    for index, value in ((8 * SAMPLE_RATE, np.nan), (8 * SAMPLE_RATE + 1, -np.inf), (-1, 3e38)):
+        samples[index, 0] = value
+        expected[index] = samples[index, 1:].sum() / channels
+    soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+    text = r"a\.wav: 3 samples are no numbers, the first at 8\.0 s"
+    with pytest.warns(FileWarning, match=f"{text}, taken as silence$"):
+        np.testing.assert_allclose(load(tmp_path / "a.wav"), expected, atol=1e-6)
+    with pytest.raises(AudioError, match=f"{text}$"):
+        load(tmp_path / "a.wav", strict=True)
+    soundfile.write(tmp_path / "a.wav", samples * np.nan, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"a\.wav: its samples are not numbers$"):
+        load(tmp_path / "a.wav")
+
+
+def test_where_samples_are_no_numbers_in_a_second_stream(tmp_path: Path) -> None:
+    samples = tone(1)
+    save(tmp_path / "a.wav", samples)
+    samples[SAMPLE_RATE // 2] = np.nan
+    soundfile.write(tmp_path / "b.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+    both = (tmp_path / "a.wav").read_bytes() + (tmp_path / "b.wav").read_bytes()
+    (tmp_path / "both.wav").write_bytes(both)
+    with pytest.warns(FileWarning, match=r"both\.wav: 1 sample is no number, the first at 1\.5 s"):
+        assert len(load(tmp_path / "both.wav")) == 2 * SAMPLE_RATE
+
+
+def test_a_recording_that_is_too_quiet_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, 2e-5 * tone(1), SAMPLE_RATE, subtype="FLOAT")
+    text = (
+        r"a\.wav: its peak is -100 dB, too quiet for all notes; raise it: .* volume=99dB OUT\.wav$"
+    )
+    with pytest.warns(FileWarning, match=text):
+        np.testing.assert_allclose(load(path), 2e-5 * tone(1), rtol=1e-5)
+    for samples in (0.003 * tone(1), np.zeros(100)):
+        soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            load(path)
 
 
 def test_the_error_for_other_files_is_one_line_that_names_the_file(
@@ -208,8 +244,8 @@ def test_the_error_for_other_files_is_one_line_that_names_the_file(
     data = b"fmt " + struct.pack("<LHHLLHH", 16, 1, 0, SAMPLE_RATE, 32000, 2, 16)
     (tmp_path / "odd.wav").write_bytes(b"RIFF\xff\0\0\0WAVE" + data + b"data\xff\0\0\0")
     expected = {
-        "text.mp3": "expected audio|install ffmpeg",
-        "short.mp3": "expected audio|install ffmpeg",
+        "text.mp3": "it is a text file",
+        "short.mp3": "it is a text file",
         "noise.raw": "expected audio|install ffmpeg",
         "odd.wav": "expected audio|install ffmpeg",
         "nothing.wav": "the file is empty",
@@ -229,6 +265,11 @@ def test_the_error_for_other_files_is_one_line_that_names_the_file(
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
         (b"<!doctype html><html>" + b"<p>Quota exceeded</p>" * 200, "a web page"),
+        (b"%PDF-1.4\n" + bytes(range(256)) * 9, "a PDF document"),
+        (b"PK\3\4" + bytes(range(256)) * 9, "a zip archive; unpack it first"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "a picture"),
+        (bytes(9999), "empty: it begins with zeros"),
+        (("Grüße\n" * 99).encode(), "a text file"),
         (b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0", "a MIDI file"),
     ],
 )

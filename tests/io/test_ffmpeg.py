@@ -14,49 +14,10 @@ from sound_files import ffmpeg as run_ffmpeg
 from amt.errors import FileWarning
 from amt.io import ffmpeg
 from amt.io.audio import SAMPLE_RATE, AudioError, TooLongError, load
-from amt.io.ffmpeg import Gap
 
 SOUND = chirps(1.2)
 FILM = ("-f", "lavfi", "-i", "testsrc=duration=2:size=32x32:rate=5")
-
-
-def stamps(*frames: tuple[int, int], rate: int = 1000) -> list[str]:
-    """What ffmpeg writes for frames of a time stamp and a duration each."""
-    lines = ["#software: test", f"#tb 0: 1/{rate}", "#tb 1: 1/90000"]
-    return lines + [f"0, {time}, {time}, {duration}, 8, 0x0" for time, duration in frames]
-
-
-@pytest.mark.parametrize(
-    ("frames", "gaps"),
-    [
-        ([(0, 100), (100, 100)], []),
-        ([(30, 100), (130, 100)], []),
-        # A decoder's delay at the start is no gap, and none later.
-        ([(90, 100), (190, 100), (290, 100)], []),
-        ([(900, 100), (1000, 100)], [Gap(0, 0.9)]),
-        ([(0, 100), (100, 100), (2200, 100), (2300, 100)], [Gap(0.2, 2.0)]),
-        ([(1000, 100), (1400, 100)], [Gap(0, 1.0), Gap(0.1, 0.3)]),
-        # Small gaps add up.
-        ([(0, 100), (130, 100), (260, 100), (390, 100)], [Gap(0.2, 0.06)]),
-        # Time stamps are rounded, or start again where files were joined.
-        ([(0, 100), (103, 100), (199, 100), (301, 100)], []),
-        ([(0, 100), (100, 100), (0, 100), (100, 100), (500, 100)], [Gap(0.4, 0.3)]),
-        ([], []),
-    ],
-)
-def test_gaps_between_time_stamps(frames: list[tuple[int, int]], gaps: list[Gap]) -> None:
-    found: list[Gap] = []
-    assert ffmpeg._find_gaps(stamps(*frames), found) == ""
-    assert [(gap.after, round(gap.seconds, 6)) for gap in found] == [
-        (gap.after, gap.seconds) for gap in gaps
-    ]
-
-
-def test_time_stamps_that_jump_by_hours_are_an_error() -> None:
-    found: list[Gap] = []
-    frames = [(0, 100), (10**8, 100), (10**8 + 100, 100), (10**8 + 500, 100)]
-    assert "jump by 100000 s" in ffmpeg._find_gaps(stamps(*frames), found)
-    assert found == [Gap(0.3, 0.3)]
+FILM_25 = ("-f", "lavfi", "-i", "testsrc=duration=2:size=32x32:rate=25")
 
 
 @needs_ffmpeg
@@ -66,6 +27,22 @@ def test_sound_that_starts_after_its_film(tmp_path: Path, kind: str) -> None:
     film = tmp_path / f"film.{kind}"
     run_ffmpeg(*FILM, "-itsoffset", 1.5, "-i", source, "-map", "0:v", "-map", "1:a", film)
     assert abs(delay(load(film), SOUND) - 1500) < 12
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["mkv", "mp4", "flv", "mpg", "ts"])
+def test_joined_films_keep_the_clock_of_each(tmp_path: Path, kind: str) -> None:
+    """The film lasts 2 s, its sound from 0.5 to 1.7 s."""
+    source, film = write(tmp_path / "a.wav", SOUND), tmp_path / f"film.{kind}"
+    run_ffmpeg(*FILM_25, "-itsoffset", 0.5, "-i", source, "-map", "0:v", "-map", "1:a", film)
+    film.write_bytes(2 * film.read_bytes())
+    if kind in ("mpg", "ts"):
+        with pytest.warns(FileWarning, match=r"stamps start again at 1\.[67] s \(joined films\?\)"):
+            assert abs(delay(load(film)[: 2 * SAMPLE_RATE], SOUND) - 500) < 30
+        return
+    audio = load(film)
+    assert abs(delay(audio[: 2 * SAMPLE_RATE], SOUND) - 500) < 30
+    assert abs(delay(audio[2 * SAMPLE_RATE :], SOUND) - 500) < 80
 
 
 @needs_ffmpeg
@@ -117,6 +94,21 @@ def test_a_film_without_sound_says_so(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("lost", [300, 5000, 20_000])
+def test_flac_without_its_beginning_starts_with_its_first_whole_frame(
+    tmp_path: Path, lost: int
+) -> None:
+    """Frames of 4608 samples, 0.104 s, so that one that is lost is longer than codecs delay."""
+    source = write(tmp_path / "a.wav", chirps(2) + np.random.default_rng(0).normal(0, 0.01, 88200))
+    path = tmp_path / "a.flac"
+    run_ffmpeg("-i", source, "-frame_size", 4608, path)
+    path.write_bytes(path.read_bytes()[lost:])
+    run_ffmpeg("-i", path, tmp_path / "b.wav")
+    with pytest.warns(FileWarning, match=r"a\.flac is damaged"):
+        np.testing.assert_allclose(load(path), load(tmp_path / "b.wav"), atol=1e-4)
+
+
+@needs_ffmpeg
 def test_flac_that_is_damaged_within_is_read_past_it_by_ffmpeg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +124,7 @@ def test_flac_that_is_damaged_within_is_read_past_it_by_ffmpeg(
 
 
 def test_an_ffmpeg_that_stalls_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.xyz").write_text("nothing that libsndfile reads")
+    (tmp_path / "a.xyz").write_bytes(b"\1nothing that libsndfile reads")
     stalled = [sys.executable, "-c", "import time; time.sleep(60)"]
     monkeypatch.setattr(ffmpeg, "_command", lambda *_: stalled)
     monkeypatch.setattr(ffmpeg, "_STALL_SECONDS", 0.2)
@@ -181,7 +173,7 @@ def test_an_ffmpeg_that_does_not_run_is_the_reason(
 ) -> None:
     (tmp_path / "ffmpeg").write_text(program)
     (tmp_path / "ffmpeg").chmod(0o755)
-    (tmp_path / "a.xyz").write_text("nothing that libsndfile reads")
+    (tmp_path / "a.xyz").write_bytes(b"\1nothing that libsndfile reads")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     expected = rf"^cannot decode .*a\.xyz: ffmpeg does not run \(.*{reason}.*\); install it again"
     with pytest.raises(AudioError, match=expected):

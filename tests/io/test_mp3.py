@@ -86,6 +86,33 @@ def test_tags_and_junk_are_no_damage(
     assert capfd.readouterr().err == ""
 
 
+TITLE = b"TIT2" + (5).to_bytes(4, "big") + b"\0\0\3Name"
+
+
+@pytest.mark.parametrize("size", [b"\0\0\x10\0", b"\x7f\x7f\x7f\x7f"])
+@pytest.mark.parametrize("content", [b"", TITLE, TITLE + bytes(300)])
+@pytest.mark.parametrize("version", [3, 4])
+def test_an_id3_tag_that_is_shorter_than_it_states(
+    tmp_path: Path, version: int, content: bytes, size: bytes
+) -> None:
+    path, first, frames = mp3(tmp_path)
+    whole = load(path)
+    path.write_bytes(b"ID3" + bytes([version, 0, 0]) + size + content + first + frames)
+    with pytest.warns(FileWarning, match=r"a\.mp3 is damaged \(its ID3 tag is shorter than stated"):
+        np.testing.assert_array_equal(load(path), whole)
+    with pytest.raises(AudioError, match="its ID3 tag is shorter"):
+        load(path, strict=True)
+
+
+def test_an_id3_tag_that_holds_an_mp3_file(tmp_path: Path) -> None:
+    path, first, frames = mp3(tmp_path)
+    whole, sound = load(path), b"\0\0\0\0" + first + frames
+    content = b"GEOB" + len(sound).to_bytes(4, "big") + b"\0\0" + sound
+    size = bytes(len(content) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\3\0\0" + size + content + first + frames)
+    np.testing.assert_array_equal(load(path, strict=True), whole)
+
+
 @pytest.mark.parametrize("between", ["nothing", "id3v1", "id3v2", "ape", "zeros"])
 def test_joined_mp3_files(tmp_path: Path, between: str) -> None:
     path, first, frames = mp3(tmp_path)

@@ -29,8 +29,8 @@ def test_a_configuration_gives_the_network() -> None:
 def test_features_have_the_width_that_the_matrices_expect(rise: bool) -> None:
     network = LinearKeys(SpectrogramShape(2, 264, 3), rise=rise)
     spec = torch.randn(1, 2, 1, 264)
-    assert network.features(spec).shape == (1, 1, network.num_features)
-    assert network.num_features == (1056 if rise else 528)
+    assert network.features(spec).shape == (1, 1, network.feature_width)
+    assert network.feature_width == (1056 if rise else 528)
 
 
 def test_loudness_and_slow_filters_do_not_matter() -> None:

@@ -6,111 +6,135 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import PROGRAM, Browser, browser
+from axe_playwright_python.sync_playwright import Axe
+from chromium import (
+    PHONE,
+    chromium,
+    new_page,
+    position,
+    wait_for,
+    wait_past,
+)
 from descriptions import TITLE, sine_player, tune, with_recording
+from playwright.sync_api import Browser, expect
 
 from amt.notes import Notes
 from amt.page.describe import describe, write_description
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="Chromium is not installed")
-
-NOW = "Number(document.getElementById('seek').value)"
-PLAYING = "document.getElementById('play').classList.contains('playing')"
-AUDIO = "document.querySelector('input[name=audio]:checked').value"
-PRESSED = "document.querySelectorAll('[aria-pressed=true]').length"
 # Whether each plot has more than two colours.
-PAINTED = """[...document.querySelectorAll('.frame canvas')].every((canvas) => {
+PAINTED = """() => [...document.querySelectorAll('.frame canvas')].every((canvas) => {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   return new Set(new Uint32Array(data.buffer)).size > 2;
 })"""
+TWO_FRAMES = "() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+IS_NARROW = "() => document.documentElement.scrollWidth <= innerWidth"
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser, Path]]:
-    folder = tmp_path_factory.mktemp("browser")
-    with browser(folder / "profile") as chromium:
-        yield chromium, folder
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
-def settle(page: Browser) -> None:
-    page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "tune.html"
+    write_description(path, with_recording(tune(16)), TITLE)
+    return path
 
 
-def wait_for(page: Browser, condition: str) -> None:
-    """Wait until the condition holds; fail after a minute."""
-    page.run(
-        f"""new Promise((done, fail) => {{
-          const end = performance.now() + 60000;
-          const look = () => {condition} ? done()
-            : performance.now() > end ? fail(new Error('never: ' + {condition!r}))
-            : setTimeout(look, 20);
-          look();
-        }})"""
-    )
+def test_a_page_draws_plays_and_reacts_to_keys(browser: Browser, written: Path) -> None:
+    with new_page(browser) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(written.as_uri())
+        page.evaluate(TWO_FRAMES)
+        assert page.locator("h1").inner_text() == TITLE
+        assert page.locator(".frame canvas").count() >= 9
+        assert page.evaluate(PAINTED)
+        for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+        assert position(page) == pytest.approx(5.0)
+        page.keyboard.press("s")
+        expect(page.locator("#only-transcription")).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press(" ")
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()
+        wait_past(page, 5.3)
+        page.keyboard.press("s")
+        wait_past(page, 5.6)
+        page.keyboard.press(" ")
+        expect(page.get_by_role("button", name="Play")).to_be_visible()
+        page.keyboard.press("n")
+        page.locator("#melodic button").first.click()
+        pressed = page.locator(".motifs [aria-pressed=true]")
+        expect(pressed).to_have_count(1)
+        first = position(page)
+        page.keyboard.press("n")
+        assert position(page) > first
+        for key in ("+", "-", "0", "Escape"):
+            page.keyboard.press(key)
+        expect(pressed).to_have_count(0)
+        page.keyboard.press("End")
+        assert position(page) == pytest.approx(
+            float(page.locator("#seek").get_attribute("max") or 0)
+        )
+        page.evaluate(TWO_FRAMES)
+        assert {url.split(":")[0] for url in asked} == {"file", "blob"}
 
 
-def test_a_page_draws_plays_and_reacts_to_keys(opened: tuple[Browser, Path]) -> None:
-    page, folder = opened
-    write_description(folder / "tune.html", with_recording(tune(16)), TITLE)
-    page.open(folder / "tune.html")
-    settle(page)
-    assert page.run("document.querySelector('h1').textContent") == TITLE
-    assert page.run("document.querySelectorAll('.frame canvas').length") >= 9
-    assert page.run(PAINTED)
-    page.press("ArrowRight", 39)
-    page.press("ArrowRight", 39)
-    page.press("ArrowLeft", 37)
-    assert page.run(NOW) == pytest.approx(5.0)
-    page.press("s")
-    assert page.run(AUDIO) == "transcription"
-    page.press(" ", 32)
-    wait_for(page, PLAYING)
-    wait_for(page, f"{NOW} > 5.3")
-    page.press("s")
-    assert page.run(AUDIO) == "recording"
-    wait_for(page, f"{NOW} > 5.6")
-    page.press(" ", 32)
-    wait_for(page, f"!{PLAYING}")
-    page.press("n")
-    page.run("document.querySelector('#melodic button').click()")
-    assert page.run(PRESSED) == 1
-    first = page.run(NOW)
-    page.press("n")
-    assert page.run(NOW) > first
-    for key in "+-0":
-        page.press(key)
-    page.press("Escape", 27)
-    assert page.run(PRESSED) == 0
-    page.press("End", 35)
-    assert page.run(NOW) == pytest.approx(page.run("Number(document.getElementById('seek').max)"))
-    settle(page)
-    assert page.complaints() == []
-    assert {url.split(":")[0] for url in page.requests()} == {"file", "blob"}
+def test_recording_and_transcription_are_mixed_slowed_and_repeated(
+    browser: Browser, written: Path
+) -> None:
+    with new_page(browser) as page:
+        page.goto(written.as_uri())
+        page.locator("#crossfade").fill("50")
+        page.locator("#speed").select_option("0.5")
+        page.locator("h1").click()  # a focused control keeps its own keys
+        for key in ("0", "ArrowRight", "["):
+            page.keyboard.press(key)
+        page.evaluate("document.getElementById('seek').value = 5.5")
+        page.locator("#seek").dispatch_event("input")
+        page.keyboard.press("]")
+        expect(page.locator("#loop-range")).to_have_text("0:05.0 to 0:05.5")
+        page.locator("#play").click()
+        wait_past(page, 5.4)
+        wait_for(page, "Number(document.getElementById('seek').value) < 5.2")
+        page.locator("#loop").click()
+        expect(page.locator("#loop-ends")).to_be_hidden()
+        wait_past(page, 5.6)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_on_a_phone_nothing_scrolls_sideways(opened: tuple[Browser, Path], dark: bool) -> None:
-    page, folder = opened
-    write_description(
-        folder / "tune.html", with_recording(tune(16)), "A tune with a rather long name" * 3
-    )
-    page.open(folder / "tune.html", 375, 700, dark)
-    settle(page)
-    assert page.run("document.documentElement.scrollWidth <= innerWidth")
-    assert page.run(PAINTED)
-    assert page.complaints() == []
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_scrolls_sideways(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    path = tmp_path / "tune.html"
+    write_description(path, with_recording(tune(16)), "A tune with a rather long name" * 3)
+    with new_page(browser, color_scheme=scheme, **PHONE) as page:
+        page.goto(path.as_uri())
+        page.evaluate(TWO_FRAMES)
+        assert page.evaluate(IS_NARROW)
+        assert page.evaluate(PAINTED)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_accessible(browser: Browser, written: Path, scheme: str) -> None:
+    with new_page(browser, color_scheme=scheme, bypass_csp=True) as page:
+        page.goto(written.as_uri())
+        found = Axe().run(page)
+        assert not found.violations_count, found.generate_report()
 
 
 @pytest.mark.parametrize("notes", [Notes.empty(), Notes([0], [0], [60], [64]), tune(1)])
 @pytest.mark.parametrize("has_audio", [False, True])
-def test_tiny_pieces_are_shown(opened: tuple[Browser, Path], notes: Notes, has_audio: bool) -> None:
-    page, folder = opened
+def test_tiny_pieces_are_shown(
+    browser: Browser, notes: Notes, has_audio: bool, tmp_path: Path
+) -> None:
     audio = sine_player(notes)[:16000] if has_audio else None
-    write_description(folder / "odd.html", describe(notes, audio, sine_player), "odd")
-    page.open(folder / "odd.html")
-    page.press(" ", 32)
-    page.press("ArrowRight", 39)
-    settle(page)
-    sections = page.run("document.querySelectorAll('main section').length")
-    assert sections == 3 * (len(notes) > 0) + has_audio
-    assert page.complaints() == []
+    write_description(tmp_path / "odd.html", describe(notes, audio, sine_player), "odd")
+    with new_page(browser) as page:
+        page.goto((tmp_path / "odd.html").as_uri())
+        page.keyboard.press(" ")
+        page.keyboard.press("ArrowRight")
+        page.evaluate(TWO_FRAMES)
+        has_notes = len(notes) > 0
+        expected = 3 * has_notes + (has_notes or has_audio) + has_audio
+        assert page.locator("main section:visible").count() == expected

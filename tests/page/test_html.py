@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from descriptions import TITLE
 
-from amt.page.html import SCRIPTS, asset, embedded, page
+from amt.page.html import embedded, page
 
 
 class Elements(HTMLParser):
@@ -76,12 +76,21 @@ def test_the_policy_has_the_digests_of_script_and_style() -> None:
 
 
 def test_all_scripts_are_used_and_short() -> None:
-    folder = resources.files("amt.page").joinpath("assets")
-    assert {f"{name}.js" for name in SCRIPTS} == {
-        path.name for path in folder.iterdir() if path.name.endswith(".js")
-    }
-    for name in SCRIPTS:
-        assert len(asset(f"{name}.js").splitlines()) < 300
+    script = MADE.all("script")[-1][1]
+    for path in resources.files("amt.page").joinpath("assets").iterdir():
+        if path.name.endswith(".js"):
+            text = path.read_text("utf-8")
+            assert text.splitlines()[0] in script, f"{path.name} is not imported"
+            assert len(text.splitlines()) < 300
+
+
+def test_the_modules_become_one_script() -> None:
+    """Each name is defined once, and before it is used at the top level."""
+    script = MADE.all("script")[-1][1]
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    defined = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", script, re.MULTILINE)
+    assert len(defined) == len(set(defined)) > 100
+    assert script.index("export const piece".removeprefix("export ")) < script.index("startPage();")
 
 
 def test_ids_in_the_script_exist_once() -> None:

@@ -29,6 +29,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SERVING = PROJECT["dependency-groups"]["serving"]
 ENVIRONMENT = "/opt/amt"
 MAX_MEGABYTES = 300  # without torch and its dependencies
+APP = [one for one in PROJECT["dependency-groups"]["app"] if isinstance(one, str)] + SERVING
 NOT_FOR_SERVING = ("lightning", "hydra", "wandb", "matplotlib", "sklearn", "scipy", "librosa")
 
 
@@ -105,6 +106,7 @@ def test_dockerignore_admits_exactly_what_is_copied() -> None:
 def test_container_requirements_are_a_subset_of_the_package() -> None:
     package = [*PROJECT["project"]["dependencies"], *names_of_extra("serve")]
     assert set(SERVING) - {"onnxruntime>=1.20"} <= set(package)
+    assert set(APP) - set(SERVING) <= {*package, *names_of_extra("app")}
     assert not names(SERVING) & set(NOT_FOR_SERVING)
 
 
@@ -112,15 +114,16 @@ def names_of_extra(extra: str) -> list[str]:
     return PROJECT["project"]["optional-dependencies"][extra]
 
 
-def test_serving_runs_with_only_the_packages_of_the_container() -> None:
-    kept = closure(SERVING)
+def runs_with_only(requirements: Iterable[str], script: str) -> str:
+    """What a script prints where only these packages can be imported."""
+    kept = closure(requirements)
     hidden = {
         package
         for package, distributions in packages_distributions().items()
         if not {canonicalize_name(name) for name in distributions} & kept
     }
-    assert {"lightning", "scipy", "nnAudio", "matplotlib"} <= hidden
-    script = f"""
+    assert {"lightning", "nnAudio", "sklearn"} <= hidden
+    before = f"""
 import sys
 hidden = {hidden - {"amt"} - set(sys.builtin_module_names)!r}
 class Hide:
@@ -128,6 +131,20 @@ class Hide:
         if name.partition(".")[0] in hidden:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Hide())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", before + script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert not done.returncode, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_serving_runs_with_only_the_packages_of_the_container() -> None:
+    script = """
 import amt.cli
 import amt.serving.server
 import amt.cloud.storage
@@ -137,10 +154,32 @@ from amt.serving.model import load_model
 from amt.io.midi import midi_bytes
 print(load_model(Settings()).name)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.stdout == "base\n", done.stderr[-2000:]
+    assert runs_with_only(SERVING, script) == "base\n"
+
+
+def test_the_app_runs_with_only_the_packages_of_its_container(tmp_path: Path) -> None:
+    script = f"""
+import io, time
+import google.genai
+import numpy as np
+import soundfile
+from amt.app.application import create_app
+from amt.app.settings import AppSettings
+from amt.serving.settings import Settings
+from amt.serving.model import load_model
+import amt.app.server
+from amt.answers.gemini import answer
+from amt.answers.piece import Piece
+from amt.evaluation.plots import piano_roll_figure
+from amt.inference.transcriber import Options
+from amt.inference.writers import load_player
+from amt.page.describe import describe
+create_app(AppSettings(lake={str(tmp_path)!r}))
+done = load_model(Settings()).transcriber.run(np.zeros(32000, np.float32), Options("key"))
+describe(done.notes, np.zeros(32000, np.float32), load_player(None))
+print(answer("How long?", Piece(done.notes, done.seconds), None).source)
+"""
+    assert runs_with_only(APP, script) == "offline\n"
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from served import clip, encoded, server
 
 from amt.inference.backends.pytorch import PyTorchModel
 from amt.inference.transcriber import Options
-from amt.serving.app import create_app
+from amt.serving.app import create_app, routes
 from amt.serving.metrics import Metrics
 from amt.serving.middleware import RequestMiddleware
 from amt.serving.model import load_model
@@ -104,7 +104,8 @@ def test_retry_after_is_the_time_that_requests_take(monkeypatch: pytest.MonkeyPa
         for _ in range(31):
             await server(scope_of(), receive, send)
 
-    server = RequestMiddleware(takes_forty_seconds, Settings(max_requests=1), Metrics())
+    settings = Settings(max_requests=1)
+    server = RequestMiddleware(takes_forty_seconds, settings, Metrics(), routes(settings))
     asyncio.run(many())
     assert refused[0]["status"] == 429 and (b"retry-after", b"40") in refused[0]["headers"]
 
@@ -254,8 +255,8 @@ def test_an_unexpected_error_gets_500_and_is_logged(caplog: pytest.LogCaptureFix
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(
-        RequestMiddleware(broken, Settings(), Metrics())(scope_of("/", "GET"), receive, send)
-    )
+    settings = Settings()
+    middleware = RequestMiddleware(broken, settings, Metrics(), routes(settings))
+    asyncio.run(middleware(scope_of("/", "GET"), receive, send))
     assert sent[0]["status"] == 500 and b"ZeroDivision" not in sent[1]["body"]
     assert "ZeroDivisionError" in caplog.text

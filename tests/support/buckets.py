@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 import pytest
-from gcp_storage_emulator.server import create_server
+from gcp_storage_emulator.server import RequestHandler, create_server
 
 BUCKET = "takes"
 
@@ -16,14 +17,23 @@ BUCKET = "takes"
 @contextmanager
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Cloud Storage in memory with one empty bucket, configured for the client; its address."""
-    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)
-    server.start()
-    address = f"http://127.0.0.1:{server._api._httpd.server_port}"
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
-    try:
+    # Its own loop would take half a second to end.
+    storage = create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)._storage
+    with serving(HTTPServer(("127.0.0.1", 0), partial(RequestHandler, storage))) as address:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
         yield address
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[str]:
+    """Run a server in a thread while the block lasts; its address."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager
@@ -39,11 +49,5 @@ def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tupl
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", paths
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        yield address, paths

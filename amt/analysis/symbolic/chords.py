@@ -6,12 +6,14 @@ duration of each pitch class in a beat. Changes of chord have a cost (Sheh and E
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amt.analysis.pitch import OCTAVE, pitch_class_seconds
-from amt.analysis.symbolic.key import MAJOR_TONICS
+from amt.analysis.spelling import spell_root
+from amt.analysis.symbolic.key import KeySpan, key_at
 from amt.analysis.symbolic.viterbi import runs, viterbi_path
 from amt.notes import Notes
 
@@ -27,7 +29,7 @@ QUALITIES = {
     "m7b5": (0, 3, 6, 10),
     "dim7": (0, 3, 6, 9),
 }
-NAMES = tuple(root + quality for quality in QUALITIES for root in MAJOR_TONICS)
+CHORDS = tuple((root, quality) for quality in QUALITIES for root in range(OCTAVE))
 # Similarity below which a beat has no chord.
 MIN_SIMILARITY = 0.7
 CHANGE_COST = 0.15
@@ -44,23 +46,46 @@ class Chord:
     name: str
 
 
-def estimate_chords(notes: Notes, beats: np.ndarray) -> list[Chord]:
-    """Chords in order, given beats (N,) in seconds; beats without a chord are left out."""
+def estimate_chords(notes: Notes, beats: np.ndarray, keys: Sequence[KeySpan] = ()) -> list[Chord]:
+    """Chords in order, given beats (N,) in seconds; beats without a chord are left out.
+
+    keys: over time; each chord is spelled by the key at its beginning.
+    """
     if len(beats) < 2:
         return []
     similarity = _similarity(notes, beats)
     none = np.full((len(similarity), 1), MIN_SIMILARITY)
-    states = len(NAMES) + 1
+    states = len(CHORDS) + 1
     path = viterbi_path(np.hstack([similarity, none]), CHANGE_COST * (1 - np.eye(states)))
     return [
-        Chord(float(beats[first]), float(beats[stop]), NAMES[path[first]])
+        Chord(start, float(beats[stop]), chord_name(root, quality, key_at(keys, start)))
         for first, stop in runs(path)
-        if path[first] < len(NAMES)
+        if path[first] < len(CHORDS)
+        for start, (root, quality) in [(float(beats[first]), CHORDS[path[first]])]
     ]
 
 
+def identify_chord(pitches: Iterable[int], key: str | None) -> str | None:
+    """Name of the chord whose notes are exactly these MIDI pitches; None if there is none.
+
+    Where several chords have the same notes (Caug, Eaug), the one whose root is lowest.
+    """
+    ordered = [int(pitch) for pitch in sorted(pitches)]
+    classes = {pitch % OCTAVE for pitch in ordered}
+    for root in dict.fromkeys(pitch % OCTAVE for pitch in ordered):
+        for quality, intervals in QUALITIES.items():
+            if {(root + interval) % OCTAVE for interval in intervals} == classes:
+                return chord_name(root, quality, key)
+    return None
+
+
+def chord_name(root: int, quality: str, key: str | None) -> str:
+    """Name of a chord, its root a pitch class, spelled by the key: G#m in B major."""
+    return spell_root(root, QUALITIES[quality], key) + quality
+
+
 def _similarity(notes: Notes, beats: np.ndarray) -> np.ndarray:
-    """Cosine similarity of each beat with each of NAMES, plus ROOT_IN_BASS: (N - 1, C)."""
+    """Cosine similarity of each beat with each of CHORDS, plus ROOT_IN_BASS: (N - 1, C)."""
     templates = np.zeros((len(QUALITIES), OCTAVE))
     for row, classes in enumerate(QUALITIES.values()):
         templates[row, list(classes)] = len(classes) ** -0.5

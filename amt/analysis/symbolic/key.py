@@ -16,11 +16,13 @@ begins and ends, so these parts are added to the whole piece.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amt.analysis.pitch import OCTAVE, pitch_class_seconds
+from amt.analysis.spelling import spell_key
 from amt.analysis.symbolic.viterbi import runs, viterbi_path
 from amt.notes import Notes
 
@@ -51,10 +53,6 @@ PROFILES = {
 PROFILE = "albrecht"
 OPENING_SECONDS = 20.0
 ENDING_SECONDS = 5.0
-
-# The more common of two enharmonic spellings.
-MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-MINOR_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 
 # Notes with fewer pitch classes fit too many keys.
 MIN_PITCH_CLASSES = 5
@@ -116,20 +114,29 @@ def key_ranking(notes: Notes, profile: str = PROFILE) -> list[Key]:
 def key_changes(notes: Notes, profile: str = PROFILE) -> list[KeySpan]:
     """The keys of a piece in order, from its first onset to its last offset.
 
+    Their names have the sharps or flats of the piece's key: D# minor in F# major.
+
     Windows of WINDOW_SECONDS are correlated with the profiles by the durations of their pitch
     classes. A change of key has a cost, so that a passing chord is no modulation. Empty where
     `estimate_key` finds no key.
     """
-    if estimate_key(notes, profile) is None:
+    main = estimate_key(notes, profile)
+    if main is None:
         return []
     begin, end = float(notes.onset[0]), notes.end
     edges = np.linspace(begin, end, max(int((end - begin) / WINDOW_SECONDS), 1) + 1)
     scores = correlations(pitch_class_seconds(notes, edges), profile)
     path = viterbi_path(scores, CHANGE_COST * (1 - np.eye(scores.shape[1])))
     return [
-        KeySpan(float(edges[first]), float(edges[stop]), key_name(int(path[first])))
+        KeySpan(float(edges[first]), float(edges[stop]), key_name(int(path[first]), main.name))
         for first, stop in runs(path)
     ]
+
+
+def key_at(keys: Sequence[KeySpan], time: float) -> str | None:
+    """Name of the key at a time in seconds: before the first and after the last span, theirs."""
+    begun = [span.key for span in keys if span.start <= time]
+    return begun[-1] if begun else keys[0].key if keys else None
 
 
 def correlations(weights: np.ndarray, profile: str = PROFILE) -> np.ndarray:
@@ -141,10 +148,12 @@ def correlations(weights: np.ndarray, profile: str = PROFILE) -> np.ndarray:
     return _standardised(weights.astype(float)) @ _standardised(profiles.astype(float)).T
 
 
-def key_name(index: int) -> str:
-    """Name of a column of `correlations`: 0 is C major, 12 is C minor."""
-    tonics, mode = (MINOR_TONICS, "minor") if index >= OCTAVE else (MAJOR_TONICS, "major")
-    return f"{tonics[index % OCTAVE]} {mode}"
+def key_name(index: int, main_key: str | None = None) -> str:
+    """Name of a column of `correlations`: 0 is C major, 12 is C minor.
+
+    main_key: of the piece, whose sharps or flats are preferred.
+    """
+    return spell_key(index % OCTAVE, "minor" if index >= OCTAVE else "major", main_key)
 
 
 def _prefers_pitch_classes(counts: np.ndarray) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amt.analysis.pitch import OCTAVE, PITCH_CLASSES, pitch_name
+from amt.analysis.pitch import OCTAVE, PITCH_CLASSES
+from amt.analysis.spelling import spell_pitch
 from amt.analysis.symbolic.skyline import skyline
 from amt.notes import Notes, has_sustain, sustain_presses
 
@@ -88,15 +89,18 @@ def interval_counts(notes: Notes) -> dict[str, int]:
     return {str(step): int(times) for step, times in zip(interval, count, strict=True)}
 
 
-def pitch_range(notes: Notes) -> Range | None:
-    """Range and most common pitch; None without notes."""
+def pitch_range(notes: Notes, key: str | None = None) -> Range | None:
+    """Range and most common pitch, spelled by the key; None without notes."""
     if not len(notes):
         return None
     low, high = int(notes.pitch.min()), int(notes.pitch.max())
     counts = np.bincount(notes.pitch)
     sounding = np.bincount(notes.pitch, notes.offset - notes.onset)
     common = int(np.lexsort((-sounding, -counts))[0])
-    return Range(_pitch(low), _pitch(high), high - low, _pitch(common), int(counts[common]))
+    lowest, highest, most_common = (
+        Pitch(spell_pitch(pitch, key), pitch) for pitch in (low, high, common)
+    )
+    return Range(lowest, highest, high - low, most_common, int(counts[common]))
 
 
 def note_density(notes: Notes) -> Density | None:
@@ -140,7 +144,3 @@ def pedal_usage(notes: Notes) -> Pedalling | None:
         float(np.median(duration)) if len(duration) else 0.0,
         float((inside[:, 1] - inside[:, 0]).sum() / (stop - start)),
     )
-
-
-def _pitch(pitch: int) -> Pitch:
-    return Pitch(pitch_name(pitch), pitch)

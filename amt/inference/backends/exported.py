@@ -96,7 +96,8 @@ def _load_onnx(
         raise ValueError("backend onnx: computes in float32 on the cpu; use backend torchscript")
     path = _verified_file(folder, description, "onnx")
     sample_rate, hop_length = description["sample_rate"], description["hop_length"]
-    return onnx.load(path, sample_rate, hop_length, description["outputs"])
+    feature_width = description.get("features", 0)  # 0: written by an older version
+    return onnx.load(path, sample_rate, hop_length, description["outputs"], feature_width)
 
 
 def _verified_file(folder: Path, description: Mapping[str, Any], backend: str) -> Path:

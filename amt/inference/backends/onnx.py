@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from amt.errors import one_line
 from amt.features.frontends import num_frames
 from amt.features.transforms import FilterBank, Octave
-from amt.inference.backends.pytorch import CONTEXT_SECONDS
+from amt.inference.backends.pytorch import CONTEXT_SECONDS, FEATURES, frame_features
 from amt.inference.backends.waveform_model import WaveformToPosteriors
 from amt.models.checkpoint import CheckpointError
 from amt.models.trunk import PairedConv2d
@@ -35,18 +35,22 @@ INPUT = "audio"
 
 
 def save(model: WaveformToPosteriors, path: Path) -> None:
-    """Write a model for any batch size and length. Raises CheckpointError if onnx is missing."""
+    """Write a model for any batch size and length. Raises CheckpointError if onnx is missing.
+
+    The last output is `FEATURES`, (B, T, D). It costs next to nothing: the mean over keys of what
+    the graph computes anyway.
+    """
     try:
         import onnx
     except ImportError as error:
         raise _missing(path, "onnx") from error
-    names = list(model.network.widths)
+    names = [*model.network.widths, FEATURES]
     axes = {INPUT: {0: "batch", 1: "samples"}}
     axes |= {name: {0: "batch", 1: "frames"} for name in names}
     example = torch.randn(2, 16 * model.front_end.hop_length)
     with _ignored_warnings(), torch.no_grad():
         torch.onnx.export(
-            _for_onnx(model),
+            _WithFeatures(_for_onnx(model)),
             (example,),
             path,
             input_names=[INPUT],
@@ -66,17 +70,23 @@ class OnnxModel:
     sample_rate: int
     hop_length: int
     widths: Mapping[str, int]
+    feature_width: int = 0
 
     @property
     def device(self) -> torch.device:
         return torch.device("cpu")
 
-    def __call__(self, audio: np.ndarray, starts: Sequence[int], length: int) -> dict[str, Tensor]:
-        rows = [self._window(audio, start, length) for start in starts]
-        return {name: torch.stack([row[name] for row in rows]) for name in self.widths}
+    def __call__(
+        self, audio: np.ndarray, starts: Sequence[int], length: int, features: bool = False
+    ) -> dict[str, Tensor]:
+        names = [*self.widths, FEATURES] if features and self.feature_width else [*self.widths]
+        rows = [self._window(audio, start, length, names) for start in starts]
+        return {name: torch.stack([row[name] for row in rows]) for name in names}
 
-    def _window(self, audio: np.ndarray, start: int, length: int) -> dict[str, Tensor]:
-        """Posteriors (length, columns) of one window, computed with `CONTEXT_SECONDS` on each side.
+    def _window(
+        self, audio: np.ndarray, start: int, length: int, names: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """Outputs (length, columns) of one window, computed with `CONTEXT_SECONDS` on each side.
 
         Where the recording ends inside that context, the context ends too. Zeros in its place would
         give the network frames of silence, where in training it met the border of the spectrogram.
@@ -86,11 +96,11 @@ class OnnxModel:
         first, last = max(0, start - context), min(frames, start + length + context)
         cut = audio[first * self.hop_length : last * self.hop_length].astype(np.float32)
         cut = np.pad(cut, (0, max(0, 1 - len(cut))))
-        outputs = self.session.run(list(self.widths), {INPUT: cut[None]})
+        outputs = self.session.run(names, {INPUT: cut[None]})
         inside = slice(start - first, start - first + length)
         return {
             name: torch.from_numpy(values[0, inside])
-            for name, values in zip(self.widths, outputs, strict=True)
+            for name, values in zip(names, outputs, strict=True)
         }
 
 
@@ -101,9 +111,15 @@ def compute(path: Path, clips: Sequence[Tensor], names: Sequence[str]) -> list[d
     return [dict(zip(names, map(torch.from_numpy, found), strict=True)) for found in outputs]
 
 
-def load(path: Path, sample_rate: int, hop_length: int, widths: Mapping[str, int]) -> OnnxModel:
+def load(
+    path: Path,
+    sample_rate: int,
+    hop_length: int,
+    widths: Mapping[str, int],
+    feature_width: int = 0,
+) -> OnnxModel:
     """The model file `path`. Raises CheckpointError if onnxruntime is missing or cannot read it."""
-    return OnnxModel(_session(path), sample_rate, hop_length, widths)
+    return OnnxModel(_session(path), sample_rate, hop_length, widths, feature_width)
 
 
 def _session(path: Path) -> Any:
@@ -166,6 +182,21 @@ class _RealTransform(nn.Module):
 
 def _magnitude(real: Tensor, imag: Tensor) -> Tensor:
     return (real.square() + imag.square()).sqrt()
+
+
+class _WithFeatures(nn.Module):
+    """audio (B, S) -> posteriors, and features (B, T, D) as `FEATURES`."""
+
+    def __init__(self, model: WaveformToPosteriors) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        spec, network = self.model.front_end(audio), self.model.network
+        shared = network.features(spec)
+        logits = network.outputs(spec, shared)
+        posteriors = {name: values.sigmoid() for name, values in logits.items()}
+        return posteriors | {FEATURES: frame_features(shared)}
 
 
 def _for_onnx(model: WaveformToPosteriors) -> WaveformToPosteriors:

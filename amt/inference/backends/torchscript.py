@@ -60,10 +60,19 @@ class _WithoutGraphOptimizer(nn.Module):
         super().__init__()
         self.network = network
         self.widths = network.widths
+        self.feature_width = getattr(network, "feature_width", 0)  # 0: written by an older version
 
     def forward(self, spec: Tensor) -> dict[str, Tensor]:
         with torch.jit.optimized_execution(False):
             return self.network(spec)
+
+    def features(self, spec: Tensor) -> Tensor:
+        with torch.jit.optimized_execution(False):
+            return self.network.features(spec)  # type: ignore[operator]
+
+    def outputs(self, spec: Tensor, features: Tensor) -> dict[str, Tensor]:
+        with torch.jit.optimized_execution(False):
+            return self.network.outputs(spec, features)  # type: ignore[operator]
 
 
 def _read(path: Path, device: torch.device) -> torch.jit.ScriptModule:

@@ -6,10 +6,10 @@ const SCALES = {
   // mako (Waskom 2021), for spectrograms
   mako: ["#0b0405", "#28192f", "#3b2f5e", "#40498e", "#366a9f", "#348ba6", "#38aaac", "#54c9ad", "#a0dfb9", "#def5e5"],
 };
-const darkScreen = matchMedia("(prefers-color-scheme: dark)");
+export const darkScreen = matchMedia("(prefers-color-scheme: dark)");
 
 // 256 colours of a map as [red, green, blue]; the last one has the most contrast with the page.
-function colourMap(name, from = 0, to = 1) {
+export function colourMap(name, from = 0, to = 1) {
   const anchors = SCALES[name].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   return Array.from({ length: 256 }, (_, index) => {
     const share = from + ((to - from) * index) / 255;
@@ -20,12 +20,12 @@ function colourMap(name, from = 0, to = 1) {
   });
 }
 
-const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
+export const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 // Without the tenth of viridis that has the least contrast with the page.
-const velocityColours = () => colourMap("viridis", 0.1);
+export const velocityColours = () => colourMap("viridis", 0.1);
 
 // Colours of the style sheet, for the present theme.
-function theme() {
+export function theme() {
   const style = getComputedStyle(document.documentElement);
   const names = ["card", "ink", "muted", "line", "stripe", "accent", "mark", "bar"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));

@@ -1,5 +1,8 @@
 // Bar charts of pitch classes, intervals and velocities, and the table of descriptors.
 
+import { byId, element, minus, percent, plural, svgElement } from "./elements.js";
+import { className, piece } from "./piece.js";
+
 const UNITS = {
   tempo: "beats per minute", onset_rate: "onsets per second", rms: "of full scale", zero_crossing_rate: "per sample",
   centroid: "Hz", bandwidth: "Hz", contrast: "dB", mel: "dB", chroma: "of the maximum",
@@ -7,7 +10,9 @@ const UNITS = {
 
 function chart(name, labels, values, describe) {
   const figure = document.querySelector(`[data-chart="${name}"]`);
-  if (!values.length) return figure.remove();
+  figure.querySelector(".chart")?.remove();
+  figure.hidden = !values.length;
+  if (!values.length) return;
   const highest = Math.max(...values, 1e-9);
   const step = 320 / values.length;
   const bars = values.map((value, index) => {
@@ -24,24 +29,26 @@ function chart(name, labels, values, describe) {
   figure.append(element("div", { className: "chart" }, svg));
 }
 
-function showStatistics() {
-  const shares = Object.values(analysis.pitch_classes);
-  chart("pitch_classes", LETTERS, shares, (index) => `${LETTERS[index]}: ${percent(shares[index])}`);
+export function showStatistics() {
+  const { pitch_classes: classes, intervals } = piece.analysis;
+  const shares = Object.values(classes);
+  const names = Array.from({ length: 12 }, (_, index) => className(index));
+  chart("pitch_classes", names, shares, (index) => `${names[index]}: ${percent(shares[index])}`);
   const widths = Array.from({ length: 25 }, (_, index) => index - 12);
-  const counts = Object.keys(analysis.intervals).length ? widths.map((width) => analysis.intervals[width] ?? 0) : [];
-  const signed = (width) => (width > 0 ? `+${width}` : String(width).replace("-", "−"));
+  const counts = Object.keys(intervals).length ? widths.map((width) => intervals[width] ?? 0) : [];
+  const signed = (width) => (width > 0 ? `+${width}` : minus(width));
   chart("intervals", widths.map((width) => (width % 3 ? "" : signed(width))), counts,
     (index) => `${signed(widths[index])} semitones: ${plural(counts[index], "time")}`);
   const loudness = Array(16).fill(0);
-  for (const velocity of notes.velocity) loudness[velocity >> 3]++;
-  chart("velocities", loudness.map((_, bin) => (bin % 4 ? "" : String(8 * bin))), notes.count ? loudness : [],
+  for (const { velocity } of piece.notes) loudness[velocity >> 3]++;
+  chart("velocities", loudness.map((_, bin) => (bin % 4 ? "" : String(8 * bin))), loudness,
     (bin) => `${8 * bin} to ${8 * bin + 7}: ${plural(loudness[bin], "note")}`);
 }
 
-function showDescriptors() {
-  const rows = Object.entries(description.descriptors).map(([name, value]) => {
+export function showDescriptors() {
+  const rows = Object.entries(piece.descriptors).map(([name, value]) => {
     const unit = UNITS[name] ?? UNITS[name.split("_")[0]] ?? "";
     return element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, String(value)), element("td", {}, unit));
   });
-  byId("descriptors").append(element("tbody", {}, ...rows));
+  byId("descriptors").replaceChildren(element("tbody", {}, ...rows));
 }

@@ -32,6 +32,7 @@ def test_results_are_plain_types() -> None:
 def test_results_without_notes_are_empty() -> None:
     plain = asdict(analyse_notes(Notes.empty()))
     assert plain.pop("notes") == 0 and plain.pop("seconds") == 0
+    assert len(plain.pop("spelling")) == 12
     assert all(value in (None, [], {}) for value in plain.values())
 
 

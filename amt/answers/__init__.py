@@ -1,0 +1,1 @@
+"""Answers to questions about a piece, from facts that its notes give."""

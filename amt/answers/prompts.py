@@ -1,0 +1,227 @@
+"""What a prompt asks for: facts and their arguments, without a language model.
+
+A prompt is cut into clauses at punctuation and "and". In each clause the pattern of
+`prompts_patterns.PATTERNS` that weighs most is found, then others of one word among what is left.
+"highest and lowest note" is completed to "highest note" and "lowest note".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from amt.answers.facts import FACT
+from amt.answers.piece import Piece
+from amt.answers.prompts_patterns import MIN_WEIGHT, PATTERNS, WEAK
+from amt.answers.prompts_text import MEANING, plain
+from amt.answers.prompts_times import AROUND_SECONDS, Place, mark_places, number
+from amt.answers.prompts_words import FILLER
+from amt.notes import Notes
+
+# A prompt has so many clauses and asks for so many facts at most; what is beyond is not read.
+MAX_CLAUSES = 30
+MAX_FACTS = 12
+_SEPARATOR = re.compile(r"[?.!,;&/\n]| and | also | plus | then | as well as | but ")
+_TOP = re.compile(r"\btop (\w+)\b|\b(\w+) most (?:common|frequent|popular|played|used)")
+_ARTICLES = ("the", "a", "what", "which", "how", "is", "where", "when", "does")
+
+_WEAK, _FILLER = frozenset(WEAK.split()), frozenset(FILLER.split())
+
+Question = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class _Clause:
+    """Words of a clause, and the facts that it asks for."""
+
+    words: list[str]
+    facts: list[str] = field(default_factory=list)
+
+    @cached_property
+    def meanings(self) -> list[str]:
+        """The words as PATTERNS use them; those without a meaning are left out."""
+        found = [re.sub(r"^(@[a-z]+)\d+$", r"\1", word) for word in self.words]
+        found = [MEANING.get(word, word if word[0] == "@" else "") for word in found]
+        return [word for word in found if word]
+
+    @cached_property
+    def unknown(self) -> bool:
+        """Whether there are words besides those that matter and FILLER."""
+        return any(
+            word not in MEANING and word not in _FILLER and word[0] != "@" for word in self.words
+        )
+
+    def marks(self, *kinds: str) -> list[int]:
+        """Numbers of the marks of these kinds, in order."""
+        return [
+            int(match[1])
+            for word in self.words
+            if (match := re.fullmatch(rf"@(?:{'|'.join(kinds)})(\d+)", word))
+        ]
+
+
+_COMPILED = tuple(
+    (fact, tuple(tuple(group.split("|")) for group in pattern.split()))
+    for fact, pattern in PATTERNS
+)
+
+
+def parse(prompt: str, piece: Piece | None = None) -> list[Question]:
+    """Facts and arguments that a prompt asks for, in order, each once; none if it asks for none.
+
+    piece: says when it ends and where its bars are. Never raises.
+    """
+    piece = piece or Piece(Notes.empty(), 0.0)
+    text, notes = plain(prompt)
+    text, places = mark_places(text, piece)
+    clauses = _clauses(text)
+    top = _top(text)
+    questions: list[Question] = []
+    for clause in clauses:
+        where = _place_of(clause, clauses, places)
+        for fact in clause.facts:
+            question = _with_arguments(fact, clause, where, notes, top)
+            if question not in questions:
+                questions.append(question)
+    return questions[:MAX_FACTS]
+
+
+def _clauses(text: str) -> list[_Clause]:
+    """The clauses of a text with the facts they ask for; one clause if none of them asks."""
+    clauses = [_Clause(part.split()) for part in _SEPARATOR.split(text) if part.strip()]
+    clauses = clauses[:MAX_CLAUSES]
+    for index, clause in enumerate(clauses):
+        before = clauses[index - 1] if index else None
+        after = clauses[index + 1] if index + 1 < len(clauses) else None
+        clause.facts = _facts_of(_completed(clause, before, after))
+        if before and _is_place(clause):
+            clause.facts = before.facts
+    if any(clause.facts for clause in clauses):
+        return clauses
+    whole = _Clause(_SEPARATOR.sub(" ", text).split())
+    whole.facts = _facts_of(whole)
+    return [whole]
+
+
+def _completed(clause: _Clause, before: _Clause | None, after: _Clause | None) -> _Clause:
+    """The clause, with words of its neighbours if it asks for more with them.
+
+    "most common note and chord": "most common" also belongs to "chord". "first and last note":
+    "note" also belongs to "first".
+    """
+    candidates = [clause]
+    if before and len(clause.words) <= 2 and clause.words[0] not in _ARTICLES:
+        shared = [word for word in before.words if MEANING.get(word) in _WEAK]
+        candidates.append(_Clause(shared + clause.words))
+    if after and len(clause.meanings) and len(_strong(clause)) == 0:
+        last = [word for word in after.words if MEANING.get(word) and MEANING[word] not in _WEAK]
+        candidates.append(_Clause(clause.words + last[-1:]))
+    return max(candidates, key=lambda one: _weight(_best(one.meanings, one.unknown)))
+
+
+def _is_place(clause: _Clause) -> bool:
+    """Whether a clause is one time, part or bar more: "which chord is at 0:03 and at 0:12"."""
+    places = clause.marks("time", "part", "bar")
+    return bool(places) and len(places) == len(clause.meanings) and not clause.unknown
+
+
+def _strong(clause: _Clause) -> list[str]:
+    return [word for word in clause.meanings if word not in _WEAK]
+
+
+Match = tuple[str, tuple[tuple[str, ...], ...]]
+
+
+def _facts_of(clause: _Clause) -> list[str]:
+    """Facts that a clause asks for: of the best pattern, then of patterns of one word."""
+    found: list[tuple[int, str]] = []
+    left, longest = clause.meanings, 99
+    while match := _best(left, clause.unknown, longest):
+        fact, groups = match
+        used = {word for group in groups for word in group}
+        found.append((min(clause.meanings.index(word) for word in used if word in left), fact))
+        left, longest = [word for word in left if word not in used], 1
+    return [fact for _, fact in sorted(found)]
+
+
+def _best(meanings: Sequence[str], unknown: bool, longest: int = 99) -> Match | None:
+    """The pattern that weighs most of those whose words all occur."""
+    present = set(meanings)
+    fitting = [
+        (fact, groups)
+        for fact, groups in _COMPILED
+        if len(groups) <= longest and _fits(groups, present, unknown)
+    ]
+    return max(fitting, key=_weight, default=None)
+
+
+def _fits(groups: tuple[tuple[str, ...], ...], present: set[str], unknown: bool) -> bool:
+    if ("@only",) in groups:
+        used = {word for group in groups for word in group}
+        if unknown or present - used - {"what", "does", "how"}:
+            return False
+    wanted = (group for group in groups if group != ("@only",))
+    return all(not present.isdisjoint(group) for group in wanted) and _total(groups) >= MIN_WEIGHT
+
+
+def _weight(match: Match | None) -> int:
+    return _total(match[1]) if match else 0
+
+
+def _total(groups: tuple[tuple[str, ...], ...]) -> int:
+    return sum(1 if group[0] in _WEAK else 2 for group in groups)
+
+
+def _place_of(clause: _Clause, clauses: Sequence[_Clause], places: Sequence[Place]) -> Place:
+    """The time, part or bar of a clause; of another one if that asks for nothing else.
+
+    "In the first minute, what is ...": the first clause is about the others. "highest and lowest
+    note at 0:12": a clause of one word shares the place of the next one.
+    """
+    index = next(number for number, one in enumerate(clauses) if one is clause)
+    short = len(clause.meanings) <= 2
+    following = clauses[index + 1 : index + 2] if short else []
+    alone = [one for one in clauses if not one.facts]
+    needs = [one for one in clauses if any(FACT[fact].required for fact in clause.facts)]
+    for one in (clause, *following, *alone, *needs):
+        marks = one.marks("time", "part", "bar")
+        if marks:
+            return places[marks[0]]
+    return {}
+
+
+def _with_arguments(
+    fact: str, clause: _Clause, place: Place, notes: Sequence[str], top: int
+) -> Question:
+    """A fact and its arguments from the place and the note names of the clause."""
+    arguments: dict[str, Any] = {}
+    if fact == "count_of_note":
+        arguments["note"] = notes[clause.marks("note")[0]]
+    if fact == "most_common_note" and top > 1:
+        arguments["top"] = top
+    if "time" in place and "time" in FACT[fact].properties:
+        return fact, arguments | {"time": place["time"]}
+    if "time" in FACT[fact].required:
+        fact = {"chord_at": "chords", "notes_at": "distinct_notes"}[fact]
+    return fact, arguments | _part(place)
+
+
+def _part(place: Place) -> dict[str, Any]:
+    if "time" in place:
+        start = max(place["time"] - AROUND_SECONDS, 0.0)
+        return {"start": start, "stop": place["time"] + AROUND_SECONDS}
+    return {name: int(value) if name == "bar" else value for name, value in place.items()}
+
+
+def _top(text: str) -> int:
+    """How many notes "top three" or "3 most common" asks for; 1 if it does not."""
+    for match in _TOP.finditer(text):
+        try:
+            found = int(number(match[1] or match[2]))
+        except KeyError:
+            continue
+        return min(max(found, 1), 20)
+    return 1

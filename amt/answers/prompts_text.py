@@ -1,0 +1,130 @@
+"""Plain words of a question: lower case, without typing errors, with marks for note names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from itertools import product
+
+from amt.answers.prompts_times import TIME_WORDS
+from amt.answers.prompts_words import FILLER, MEANINGS, OTHER, PHRASES
+
+# What is beyond is not read: questions are short.
+MAX_CHARACTERS = 1500
+# So many unknown words are looked up, since each takes a moment.
+MAX_CORRECTIONS = 40
+MIN_SIMILARITY = 0.65
+# Words of other lengths have no errors; from LONG_WORD on there may be two; of three letters, which
+# have too many neighbours, only the order is corrected.
+MIN_LENGTH, LONG_WORD, MAX_LENGTH = 3, 8, 20
+
+_TOKEN = re.compile(r"@\w+|\d+(?::\d\d)+(?:\.\d+)?|\d+(?:\.\d+)?|[a-z][a-z0-9]*|[?.!,;&/\n]")
+# With an octave, or with an accidental, or as one capital letter; "middle c".
+_NOTE_NAME = re.compile(
+    r"\b(?P<letter>[A-Ga-g])\s?(?P<accidental>#|♯|♭|sharps?\b|flats?\b|b(?=\d))?\s?(?P<octave>-?\d)\b"
+    r"|\b(?P<name>[A-Ga-g])(?P<sign>#|♯|♭|\s?-?sharps?\b|\s?-?flats?\b)"
+    r"|\b(?P<flat>[A-G])b\b"
+    r"|\b(?P<middle>[Mm]iddle [Cc])\b"
+    r"|(?<!^)\b(?P<capital>[B-G])(?:'?s)?\b(?! (?:major|minor))"
+    r"|(?<!^)\b(?P<a>A)(?:'?s)?\b(?= (?:played|occurs?|appears?|sounds?|is)\b|\s*[?.!]?\s*$)"
+)
+_SIGNS = {"#": "#", "♯": "#", "sharp": "#", "♭": "b", "flat": "b", "b": "b"}
+
+
+_GIVEN = {one: word for word, forms in MEANINGS.items() for one in forms.split()}
+_PLURALS = {one + "s": word for one, word in _GIVEN.items() if not one.endswith(("s", "ed", "ing"))}
+MEANING = _PLURALS | _GIVEN
+_KNOWN = {*MEANING, *OTHER.split(), *FILLER.split(), *" ".join(PHRASES).split(), *TIME_WORDS}
+
+
+def plain(prompt: str) -> tuple[str, list[str]]:
+    """The question in lower-case words with single spaces, and the note names marked in it.
+
+    Note names become @note0, @note1, ...; punctuation that ends a question stays.
+    """
+    # The marks of this module begin with @.
+    text = unicodedata.normalize("NFKC", prompt[:MAX_CHARACTERS])[:MAX_CHARACTERS].replace("@", " ")
+    text, names = _mark_notes(text)
+    text = unicodedata.normalize("NFKD", text.lower())
+    text = re.sub(r"['’`´\u0300-\u036f]", "", text)
+    text = re.sub(r"\b[2-9]\s?/\s?[248]\b", "metre", text)
+    text = re.sub(r"(\d)m(\d+)s\b", r"\1 m \2 s", text)
+    text = re.sub(r"[–—]|(?<=\d)-(?=\d)", " to ", text)
+    tokens = _corrected(_TOKEN.findall(text))
+    text = f" {' '.join(tokens)} "
+    for phrase, replacement in PHRASES.items():
+        text = text.replace(f" {phrase} ", f" {replacement} ")
+    return re.sub(" +", " ", text), names
+
+
+def _mark_notes(text: str) -> tuple[str, list[str]]:
+    names: list[str] = []
+    # In a text of capitals one letter is no note.
+    shouted = text.upper() == text
+
+    def mark(match: re.Match[str]) -> str:
+        if shouted and (match["capital"] or match["a"]):
+            return match[0]
+        names.append(_note_name(match))
+        return f" @note{len(names) - 1} "
+
+    return _NOTE_NAME.sub(mark, text), names
+
+
+def _note_name(match: re.Match[str]) -> str:
+    if match["middle"]:
+        return "C4"
+    if match["flat"]:
+        return f"{match['flat']}b"
+    letter = match["letter"] or match["name"] or match["capital"] or match["a"]
+    sign = (match["accidental"] or match["sign"] or "").strip(" -").lower().removesuffix("s")
+    return f"{letter.upper()}{_SIGNS.get(sign, '')}{match['octave'] or ''}"
+
+
+def _corrected(tokens: list[str]) -> list[str]:
+    unknown = [token for token in tokens if token.isalpha() and token not in _KNOWN]
+    fixed = {token: _correction(token) for token in list(dict.fromkeys(unknown))[:MAX_CORRECTIONS]}
+    return [fixed.get(token, token) for token in tokens]
+
+
+@lru_cache(maxsize=4096)
+def _correction(word: str) -> str:
+    """The most similar known word that is few typing errors away, or the word itself."""
+    if not MIN_LENGTH <= len(word) <= MAX_LENGTH:
+        return word
+    allowed = 1 if len(word) < LONG_WORD else 2
+    letters, lengths = dict.fromkeys(word[:2]), range(len(word) - allowed, len(word) + allowed + 1)
+    near = [known for place in product(letters, lengths) for known in _known_words()[place]]
+    for known in get_close_matches(word, near, 5, MIN_SIMILARITY):
+        if typing_errors(word, known) <= allowed and (
+            len(word) > 3 or sorted(word) == sorted(known)
+        ):
+            return known
+    return word
+
+
+def typing_errors(word: str, other: str) -> int:
+    """Letters to add, drop, replace or swap with their neighbour (Damerau 1964; Levenshtein)."""
+    before, above = [0] * (len(other) + 1), list(range(len(other) + 1))
+    for row, letter in enumerate(word, 1):
+        current = [row]
+        for column, wanted in enumerate(other, 1):
+            cost = min(current[-1] + 1, above[column] + 1, above[column - 1] + (letter != wanted))
+            swapped = word[row - 2 : row] == other[column - 2 : column][::-1]
+            if row > 1 and column > 1 and swapped:
+                cost = min(cost, before[column - 2] + 1)
+            current.append(cost)
+        before, above = above, current
+    return above[-1]
+
+
+@cache
+def _known_words() -> dict[tuple[str, int], list[str]]:
+    """Known words by first letter and length."""
+    found: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for word in sorted(_KNOWN):
+        found[word[0], len(word)].append(word)
+    return found

@@ -1,0 +1,1 @@
+"""`amt app`: an HTTP application that transcribes recordings and answers questions about them."""

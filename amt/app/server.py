@@ -1,0 +1,40 @@
+"""Run the app in uvicorn."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from amt.app.application import create_app
+from amt.app.settings import AppSettings
+from amt.serving.logging import LOGGER, log_to_stdout
+from amt.serving.server import run
+
+
+def serve(settings: AppSettings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code: 1 after a failure."""
+    log_to_stdout()
+    if sys.stdout.isatty():
+        LOGGER.setLevel(logging.WARNING)  # For a person: where the page is, and what goes wrong.
+    apps: list[FastAPI] = []
+
+    def create(fail: Callable[[], None]) -> FastAPI:
+        apps.append(create_app(settings, on_failure=fail))
+        return apps[0]
+
+    return run(
+        create,
+        settings.server,
+        on_start=lambda: print(_welcome(settings), flush=True),
+        on_stop=lambda: apps[0].state.core.jobs.close_streams(),
+        proxy_headers=False,
+    )
+
+
+def _welcome(settings: AppSettings) -> str:
+    host, port = settings.server.host, settings.server.port
+    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"amt app: open http://{shown}:{port} (recordings: {settings.place}; Ctrl-C ends it)"

@@ -1,0 +1,77 @@
+// The page of the app: connects its parts, and shows the recording that the address names.
+
+import { request, showFault } from "./api.js";
+import { hasChanges } from "./corrections.js";
+import { startEditor } from "./editor.js";
+import { byId, element } from "./elements.js";
+import { KEYS } from "./keys.js";
+import { idInAddress, markOpen, refreshLibrary, startLibrary } from "./library.js";
+import { startMicrophone } from "./microphone.js";
+import { startQuestions } from "./questions.js";
+import { openId, openRecording, saveCorrection } from "./recording.js";
+import { startPage } from "./show.js";
+import { addFiles, startUploads } from "./upload.js";
+
+const KEY_TEXTS = [
+  ["space", "play or pause"], ["← →", "5 seconds back or on"], ["shift ← →", "previous or next section"],
+  ["s", "switch between recording and transcription"], ["< >", "slower, faster"],
+  ["l", "repeat what is visible"], ["[ ]", "repeat from here, to here"], ["+ −", "zoom"], ["0", "the whole piece"],
+  ["n", "next occurrence of the motif"], ["a", "ask a question"], ["e", "open or close the editor"],
+  [", .", "editor: previous, next note"], ["← → ↑ ↓", "selected note: earlier, later, higher, lower"],
+  ["shift ← →", "selected note: shorter, longer"], ["shift ↑ ↓", "selected note: louder, softer"],
+  ["i", "editor: add a note at the position"], ["delete", "delete the selected note"], ["enter", "go to the selected note"],
+  ["ctrl z ctrl y", "undo, redo"], ["ctrl s", "save the correction"], ["esc", "clear the selection"], ["?", "this list"],
+];
+
+function startDialog() {
+  const rows = KEY_TEXTS.map(([keys, text]) => element("tr", {},
+    element("th", { scope: "row" }, ...keys.split(" ").flatMap((key) => [element("kbd", {}, key), " "])), element("td", {}, text)));
+  byId("keys-list").append(element("table", {}, element("tbody", {}, ...rows)));
+  const open = () => byId("keys").open || byId("keys").showModal();
+  byId("help").addEventListener("click", open);
+  KEYS["?"] = open;
+  KEYS.a = () => !byId("ask").hidden && byId("prompt").focus();
+}
+
+const mayLeave = () => !hasChanges() || confirm("Leave this recording? Its changes are not saved and will be lost.");
+
+// Show the recording that the address names; the user may decide to stay.
+async function followAddress() {
+  const id = idInAddress();
+  if (location.hash && !location.hash.startsWith("#/")) return; // a link within the page
+  if (id === openId()) return;
+  if (!mayLeave()) return history.replaceState(null, "", `#/${openId()}`);
+  markOpen();
+  scrollTo(0, 0);
+  await openRecording(id);
+  if (id) byId("title").focus({ preventScroll: true });
+}
+
+async function uploaded({ id }, isFirst) {
+  await refreshLibrary();
+  if (isFirst && !hasChanges()) location.hash = `#/${id}`;
+}
+
+function removed(id) {
+  if (id === openId()) location.hash = "#/";
+}
+
+async function start() {
+  startPage();
+  startEditor(saveCorrection);
+  startDialog();
+  const { limits, suggestions } = await request("api/session");
+  byId("limits").textContent = `Up to ${Math.floor(limits.audio_seconds / 60)} minutes and ${Math.floor(limits.upload_bytes / 1e6)} MB each. MP3, WAV, FLAC, Ogg, M4A and others.`;
+  startQuestions(suggestions);
+  startUploads(limits, uploaded);
+  startMicrophone(limits.audio_seconds, (file) => addFiles([file], uploaded));
+  addEventListener("hashchange", followAddress);
+  addEventListener("beforeunload", (event) => {
+    if (hasChanges()) event.preventDefault();
+  });
+  await startLibrary(removed);
+  await followAddress();
+  document.body.classList.add("ready");
+}
+
+start().catch((error) => showFault("add-fault", error.message));

@@ -1,0 +1,182 @@
+// The open recording: its progress while notes arrive, then everything that is known of it.
+
+import { Failure, recordingPath, request, showFault } from "./api.js";
+import { corrections, hasChanges, startCorrections } from "./corrections.js";
+import { resetEditor } from "./editor.js";
+import { byId, clockText, element, percent, plural, readable } from "./elements.js";
+import { watch } from "./events.js";
+import { refreshLibrary } from "./library.js";
+import { piece } from "./piece.js";
+import { showQuestions } from "./questions.js";
+import { showPiece } from "./show.js";
+import { showRange, timeline } from "./timeline.js";
+
+// id, revision: of the open recording; leave: ends what waits for it.
+const open = { id: "", revision: 0, leave: () => {} };
+
+export const openId = () => open.id;
+
+// Show a recording from its beginning; an empty id: none.
+export async function openRecording(id) {
+  open.leave();
+  Object.assign(open, { id, revision: 0, leave: () => {} });
+  document.body.classList.toggle("is-open", Boolean(id));
+  byId("intro").hidden = Boolean(id);
+  byId("open").hidden = !id;
+  clear();
+  if (id) await load();
+}
+
+// Nothing of the former recording stays.
+function clear() {
+  for (const part of ["progress", "warnings", "downloads", "ask", "editor"]) byId(part).hidden = true;
+  for (const fault of ["failure", "edit-fault", "player-fault"]) showFault(fault);
+  byId("title").textContent = "";
+  document.title = "Piano recordings to notes";
+  resetEditor(false);
+  present();
+  byId("facts").replaceChildren();
+}
+
+// Show a piece, without changes so far. Arguments as for showPiece.
+function present(...piece) {
+  showPiece(...piece);
+  startCorrections();
+}
+
+async function load(isCorrected = false) {
+  const controller = new AbortController();
+  open.leave = () => controller.abort();
+  try {
+    const recording = await request(recordingPath(open.id), { signal: controller.signal });
+    if (recording.id === open.id) show(recording, isCorrected);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    byId("title").textContent ||= "Not found";
+    showFault("failure", error.status === 404 ? "This recording does not exist, or was deleted." : error.message);
+  }
+}
+
+function show(recording, isCorrected) {
+  byId("title").textContent = readable(recording.name);
+  document.title = `${readable(recording.name)} – notes`;
+  open.revision = recording.revision;
+  if (recording.status === "failed") return showFailed(recording.error);
+  if (recording.status === "done") return showFinished(recording, isCorrected);
+  follow(recording);
+}
+
+function showFailed(error) {
+  byId("progress").hidden = true;
+  present();
+  byId("facts").replaceChildren();
+  showFault("failure", `This could not be transcribed: ${error}`);
+}
+
+function showFinished(recording, isCorrected) {
+  byId("progress").hidden = true;
+  present(recording.description, audioOf(recording), isCorrected);
+  resetEditor(isCorrected);
+  showWarnings(recording.warnings);
+  showDownloads(recording.id);
+  byId("editor").hidden = !piece.notes.length;
+  byId("ask").hidden = false;
+  if (!isCorrected) showQuestions(recording.id);
+}
+
+// The revision keeps a browser from playing what it has kept of an earlier one.
+const audioOf = ({ id, audio, revision }) =>
+  Object.fromEntries(audio.map((name) => [name, recordingPath(id, `/audio/${name}?revision=${revision}`)]));
+
+function showWarnings(warnings = []) {
+  byId("warnings").hidden = !warnings.length;
+  byId("warnings").replaceChildren(...warnings.map((text) => element("li", {}, text)));
+}
+
+function showDownloads(id) {
+  byId("downloads").hidden = false;
+  for (const link of byId("downloads").querySelectorAll("a")) {
+    link.href = recordingPath(id, `/files/${link.dataset.file}?revision=${open.revision}`);
+    link.download = "";
+  }
+}
+
+// Show the notes as they arrive.
+function follow(recording) {
+  const live = { seconds: recording.progress?.seconds ?? 0, notes: [], isArriving: true };
+  showProgress(recording.status === "waiting" ? null : recording.progress, 0);
+  open.leave = watch(recording.id, {
+    progress: (progress) => {
+      live.seconds = Math.max(live.seconds, progress.seconds);
+      if (progress.done === 0) {
+        live.notes = [];
+        showArrived(live, 0);
+      }
+      showProgress(progress, live.notes.length);
+    },
+    notes: ({ notes, until }) => {
+      live.notes.push(...notes.map(([onset, offset, pitch, velocity]) => ({ onset, offset, pitch, velocity })));
+      live.seconds = Math.max(live.seconds, until);
+      showArrived(live, until);
+      showProgress({ done: until, seconds: live.seconds }, live.notes.length);
+    },
+    done: async () => {
+      await load();
+      await refreshLibrary();
+    },
+    failed: ({ error }) => {
+      showFailed(error);
+      refreshLibrary();
+    },
+  });
+}
+
+// The latest notes are visible, unless the user looks elsewhere.
+function showArrived(live, until) {
+  const { start, stop, following } = timeline;
+  const length = until ? stop - start : Math.min(live.seconds, innerWidth < 640 ? 8 : 20);
+  present(live, {}, true);
+  byId("player").hidden = true;
+  byId("facts").replaceChildren();
+  if (following || !until) showRange(Math.max(0, until - length), length);
+}
+
+function showProgress(progress, count) {
+  byId("progress").hidden = false;
+  const bar = byId("progress-bar");
+  if (progress?.seconds) bar.value = progress.done / progress.seconds;
+  else bar.removeAttribute("value");
+  const text = !progress ? "Waiting for its turn …"
+    : !progress.seconds ? "Reading the recording …"
+    : `Transcribing: ${percent(Math.floor(10 * progress.done / progress.seconds) / 10)} of ${clockText(progress.seconds)}, ${plural(count, "note")}`;
+  if (byId("progress-text").textContent !== text) byId("progress-text").textContent = text;
+}
+
+// Save the corrected notes; on the server they and the recording are a training pair from then on.
+export async function saveCorrection() {
+  if (!hasChanges()) return;
+  const id = open.id;
+  const notes = piece.notes.map(({ onset, offset, pitch, velocity }) => ({ onset, offset, pitch, velocity }));
+  showFault("edit-fault");
+  byId("save").disabled = true;
+  try {
+    const { changes } = await request(recordingPath(id, "/notes"), { method: "PUT", body: { revision: open.revision, notes } });
+    if (id !== open.id) return;
+    corrections.saved = piece.notes;
+    await load(true);
+    byId("edit-status").textContent = savedText(changes);
+    await refreshLibrary();
+  } catch (error) {
+    byId("save").disabled = false;
+    showFault("edit-fault", saveFault(error));
+  }
+}
+
+function saveFault(error) {
+  if (!(error instanceof Failure) || error.status !== 409) return `Not saved: ${error.message}`;
+  return "Not saved: these notes were changed in another window. Load the page again to see them; your changes here will be lost.";
+}
+
+function savedText({ added, removed, changed }) {
+  return `Saved: ${added} added, ${removed} removed, ${changed} changed. Recording and notes are kept as a pair for training.`;
+}

@@ -1,0 +1,99 @@
+"""The copy of a run in the data lake: written after each checkpoint, and continued from."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from amt.cloud.lake import StorageError, open_lake
+from amt.errors import FileWarning
+from amt.inference.remote import object_at
+from amt.models.checkpoint import read_checkpoint
+from amt.training.finish import save_checkpoint
+
+CHECKPOINTS = "checkpoints"
+BEST = "best.ckpt"
+METRICS = "metrics.csv"
+
+
+class CopiedCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints as usual and then copies each to `place`/checkpoints, whole or not at all.
+
+    metrics.csv is copied with them, if there is one. A copy that fails gives a warning, since
+    training goes on; the next one replaces it.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        super().save_checkpoint(checkpoint, path, storage_options)
+        run = Path(path).parent.parent
+        try:
+            for file in (Path(path), run / METRICS):
+                if file.is_file():
+                    open_lake(self.place).upload(file, file.relative_to(run).as_posix())
+        except StorageError as error:
+            text = f"{path} was not copied: {error}; training goes on, the next one will be"
+            warnings.warn(FileWarning(text), stacklevel=2)
+
+
+def check_place(place: str, resumed: bool) -> None:
+    """Raises StorageError where a run cannot be copied to `place`, or would replace another."""
+    found = [stored.name for stored in open_lake(place).list(f"{CHECKPOINTS}/")]
+    if found and not resumed:
+        raise StorageError(
+            f"upload={place}: holds the checkpoints of another run; choose another VERSION (of "
+            "several runs, each its own: upload='PLACE/${hydra:job.num}')"
+        )
+
+
+def copy_run(folder: Path, place: str) -> str:
+    """Copy the checkpoints and results of a finished run; returns a line. Raises StorageError."""
+    lake = open_lake(place)
+    files = [*sorted(folder.glob("*.*")), *sorted(folder.glob(f"{CHECKPOINTS}/*.ckpt"))]
+    files = [path for path in files if path.is_file() and not path.name.startswith(".")]
+    for path in files:
+        lake.upload(path, path.relative_to(folder).as_posix())
+    return f"copied to {lake.uri}: {', '.join(path.name for path in files)}"
+
+
+def fetch_run(uri: str, folder: Path) -> Path:
+    """Fetch a checkpoint to resume, the best one beside it and metrics.csv into the run `folder`.
+
+    Returns its path. The checkpoint is changed to name the new folder: otherwise Lightning would
+    forget the best score. Raises StorageError, CheckpointError.
+    """
+    lake, name = object_at(uri)
+    new = Path(os.path.realpath(folder / CHECKPOINTS))
+    if name != BEST and lake.stat(BEST):
+        lake.download(BEST, new / BEST)
+    run, parent = object_at(lake.uri)
+    if parent == CHECKPOINTS and run.stat(METRICS):
+        run.download(METRICS, folder / METRICS)
+    path = lake.download(name, new / name)
+    checkpoint = read_checkpoint(path)
+    for state in checkpoint.get("callbacks", {}).values():
+        if "dirpath" in state:
+            _move(state, new)
+    save_checkpoint(path, checkpoint)
+    return path
+
+
+def _move(state: dict[str, Any], folder: Path) -> None:
+    """Replace the folder of all paths in the state of a ModelCheckpoint."""
+
+    def moved(path: str) -> str:
+        return str(folder / Path(path).name) if path else path
+
+    state["dirpath"] = str(folder)
+    for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+        state[key] = moved(state.get(key, ""))
+    best = state.get("best_k_models", {})
+    state["best_k_models"] = {moved(path): score for path, score in best.items()}

@@ -1,0 +1,83 @@
+"""`amt ask`: answers about MIDI files and recordings, here and by an app."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from app_server import app_server
+from served import clip
+from small_model import small_checkpoint
+
+from amt.cli import main
+from amt.io.midi import write_midi
+from amt.notes import Notes
+
+TUNE = Notes([0.0, 0.5, 1.0], [0.4, 0.9, 1.4], [60, 64, 60], [80, 90, 80])
+
+
+@pytest.fixture(autouse=True)
+def without_gemini(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def midi(tmp_path: Path) -> str:
+    write_midi(tmp_path / "tune.mid", TUNE)
+    return str(tmp_path / "tune.mid")
+
+
+def test_a_midi_file_is_asked(midi: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", midi, "How", "many", "notes?"]) == 0
+    assert "3 notes" in capsys.readouterr().out
+
+
+def test_without_a_question_it_is_summarised(midi: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", midi]) == 0
+    assert "3 notes" in capsys.readouterr().out
+
+
+def test_facts_as_json(midi: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", midi, "most common note?", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["source"] == "offline"
+    assert [fact["name"] for fact in found["facts"]] == ["most_common_note"]
+
+
+def test_a_recording_is_transcribed_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.wav").write_bytes(clip(1.0))
+    checkpoint = str(small_checkpoint(tmp_path / "small.ckpt"))
+    words = ["ask", str(tmp_path / "a.wav"), "how long is it?", "--ckpt", checkpoint]
+    assert main(words) == 0
+    assert "0:01" in capsys.readouterr().out
+
+
+def test_an_app_is_asked_and_keeps_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.wav").write_bytes(clip(1.0))
+    with app_server(tmp_path / "lake") as address:
+        words = ["ask", str(tmp_path / "a.wav"), "how long is it?", "--url", address]
+        assert main(words) == 0
+    assert "0:01" in capsys.readouterr().out
+    assert not [path for path in (tmp_path / "lake").rglob("*.wav")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing.mid", "key?"], "missing.mid"),
+        (["missing.wav", "key?", "--url", "localhost"], "expected the address"),
+    ],
+)
+def test_errors_are_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", *words]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
