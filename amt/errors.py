@@ -32,7 +32,9 @@ def one_line(error: Exception, most: int = 160) -> str:
     """
     message = str(error)
     if "\nOriginal Traceback" in message:
-        message = message.rstrip().rpartition("\n")[2].partition(": ")[2]
+        after_frames = message.rpartition('\n  File "')[2]
+        found = re.search(r"^\w[\w.]*: (.*)", after_frames, re.MULTILINE | re.DOTALL)
+        message = found[1] if found else message
     text = " ".join(message.split()) or type(error).__name__
     return text if len(text) <= most else text[: most - 3] + "..."
 

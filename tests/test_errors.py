@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
-from amt.errors import DeviceWarning, FileWarning, escaped, warn_in_one_line
+from amt.errors import DeviceWarning, FileWarning, escaped, one_line, warn_in_one_line
 
 
 def test_warnings_for_users_are_one_line_and_others_stay(
@@ -19,6 +20,22 @@ def test_warnings_for_users_are_one_line_and_others_stay(
         text = warnings.formatwarning(category("a.wav:\nodd"), category, "a.py", 1, "line")
         assert text == "evaluate.py: a.wav: odd\n"
     assert warnings.formatwarning("old", DeprecationWarning, "a.py", 1, "line") == others
+
+
+class Broken(Dataset):
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        raise ValueError("a.wav: damaged;\ndownload it again")
+
+
+def test_an_error_in_a_worker_is_its_message_without_the_traceback() -> None:
+    with pytest.raises(ValueError, match="Traceback") as caught:
+        list(DataLoader(Broken(), num_workers=1))
+    assert one_line(caught.value) == "a.wav: damaged; download it again"
+    assert one_line(ValueError("a\n b" * 99), 10) == "a ba ba..."
+    assert one_line(ValueError()) == "ValueError"
 
 
 def test_a_file_name_with_a_line_break_stays_on_its_line() -> None:

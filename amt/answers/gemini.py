@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from amt.answers.answer import MOODS, Answer, answer_offline
+from amt.answers.evidence import unsupported
 from amt.answers.facts import FACTS, run_fact
 from amt.answers.piece import Piece
-
-from amt.answers.evidence import unsupported
 from amt.cloud.gemini import Call, Function, Gemini
 from amt.cloud.gemini_limits import GeminiError
 

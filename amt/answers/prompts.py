@@ -26,8 +26,10 @@ MAX_CLAUSES = 30
 MAX_FACTS = 12
 _SEPARATOR = re.compile(r"[?.!,;&/\n]| and | also | plus | then | as well as | but ")
 _TOP = re.compile(r"\btop (\w+)\b|\b(\w+) most (?:common|frequent|popular|played|used)")
-_ARTICLES = ("the", "a", "what", "which", "how", "is", "where", "when", "does")
-
+# A clause that begins with one of these is a question of its own.
+_QUESTION_WORDS = ("what", "whats", "which", "how", "is", "are", "where", "when", "does")
+_ARTICLES = ("the", "a", "an")
+_ONLY = ("@only",)
 _WEAK, _FILLER = frozenset(WEAK.split()), frozenset(FILLER.split())
 
 Question = tuple[str, dict[str, Any]]
@@ -43,8 +45,10 @@ class _Clause:
     @cached_property
     def meanings(self) -> list[str]:
         """The words as PATTERNS use them; those without a meaning are left out."""
-        found = [re.sub(r"^(@[a-z]+)\d+$", r"\1", word) for word in self.words]
-        found = [MEANING.get(word, word if word[0] == "@" else "") for word in found]
+        found = [
+            word.rstrip("0123456789") if word[0] == "@" else MEANING.get(word, "")
+            for word in self.words
+        ]
         return [word for word in found if word]
 
     @cached_property
@@ -63,10 +67,22 @@ class _Clause:
         ]
 
 
-_COMPILED = tuple(
-    (fact, tuple(tuple(group.split("|")) for group in pattern.split()))
-    for fact, pattern in PATTERNS
-)
+Groups = tuple[tuple[str, ...], ...]
+
+
+def _weight(groups: Groups) -> int:
+    return sum(1 if group[0] in _WEAK else 2 for group in groups)
+
+
+def _by_weight() -> list[tuple[str, Groups]]:
+    """Facts and patterns, those that weigh most first."""
+    split = [
+        (fact, tuple(tuple(one.split("|")) for one in words.split())) for fact, words in PATTERNS
+    ]
+    return sorted(split, key=lambda pattern: -_weight(pattern[1]))
+
+
+_PATTERNS = [pattern for pattern in _by_weight() if _weight(pattern[1]) >= MIN_WEIGHT]
 
 
 def parse(prompt: str, piece: Piece | None = None) -> list[Question]:
@@ -83,7 +99,7 @@ def parse(prompt: str, piece: Piece | None = None) -> list[Question]:
     for clause in clauses:
         where = _place_of(clause, clauses, places)
         for fact in clause.facts:
-            question = _with_arguments(fact, clause, where, notes, top)
+            question = _with_arguments(fact, where, _note_of(clause, clauses, notes), top)
             if question not in questions:
                 questions.append(question)
     return questions[:MAX_FACTS]
@@ -113,13 +129,19 @@ def _completed(clause: _Clause, before: _Clause | None, after: _Clause | None) -
     "note" also belongs to "first".
     """
     candidates = [clause]
-    if before and len(clause.words) <= 2 and clause.words[0] not in _ARTICLES:
+    begins_anew = clause.words[0] in (*_QUESTION_WORDS, *_ARTICLES)
+    if before and len(clause.meanings) == 1 and not begins_anew:
         shared = [word for word in before.words if MEANING.get(word) in _WEAK]
         candidates.append(_Clause(shared + clause.words))
     if after and len(clause.meanings) and len(_strong(clause)) == 0:
         last = [word for word in after.words if MEANING.get(word) and MEANING[word] not in _WEAK]
         candidates.append(_Clause(clause.words + last[-1:]))
-    return max(candidates, key=lambda one: _weight(_best(one.meanings, one.unknown)))
+    return max(candidates, key=_asked_weight)
+
+
+def _asked_weight(clause: _Clause) -> int:
+    match = _best(clause.meanings, clause.unknown)
+    return _weight(match[1]) if match else 0
 
 
 def _is_place(clause: _Clause) -> bool:
@@ -130,9 +152,6 @@ def _is_place(clause: _Clause) -> bool:
 
 def _strong(clause: _Clause) -> list[str]:
     return [word for word in clause.meanings if word not in _WEAK]
-
-
-Match = tuple[str, tuple[tuple[str, ...], ...]]
 
 
 def _facts_of(clause: _Clause) -> list[str]:
@@ -147,59 +166,62 @@ def _facts_of(clause: _Clause) -> list[str]:
     return [fact for _, fact in sorted(found)]
 
 
-def _best(meanings: Sequence[str], unknown: bool, longest: int = 99) -> Match | None:
-    """The pattern that weighs most of those whose words all occur."""
+def _best(meanings: Sequence[str], unknown: bool, longest: int = 99) -> tuple[str, Groups] | None:
+    """The first of the patterns of at most `longest` words that fits."""
+    if not meanings:
+        return None
     present = set(meanings)
-    fitting = [
+    fitting = (
         (fact, groups)
-        for fact, groups in _COMPILED
+        for fact, groups in _PATTERNS
         if len(groups) <= longest and _fits(groups, present, unknown)
-    ]
-    return max(fitting, key=_weight, default=None)
+    )
+    return next(fitting, None)
 
 
-def _fits(groups: tuple[tuple[str, ...], ...], present: set[str], unknown: bool) -> bool:
-    if ("@only",) in groups:
-        used = {word for group in groups for word in group}
-        if unknown or present - used - {"what", "does", "how"}:
+def _fits(groups: Groups, present: set[str], unknown: bool) -> bool:
+    for group in groups:
+        if group == _ONLY:
+            used = {word for one in groups for word in one}
+            if unknown or present - used - {"what", "does", "how"}:
+                return False
+        elif present.isdisjoint(group):
             return False
-    wanted = (group for group in groups if group != ("@only",))
-    return all(not present.isdisjoint(group) for group in wanted) and _total(groups) >= MIN_WEIGHT
-
-
-def _weight(match: Match | None) -> int:
-    return _total(match[1]) if match else 0
-
-
-def _total(groups: tuple[tuple[str, ...], ...]) -> int:
-    return sum(1 if group[0] in _WEAK else 2 for group in groups)
+    return True
 
 
 def _place_of(clause: _Clause, clauses: Sequence[_Clause], places: Sequence[Place]) -> Place:
     """The time, part or bar of a clause; of another one if that asks for nothing else.
 
     "In the first minute, what is ...": the first clause is about the others. "highest and lowest
-    note at 0:12": a clause of one word shares the place of the next one.
+    note at 0:12": a short clause shares the place of the next one. A chord needs a time, whoever
+    names it.
     """
     index = next(number for number, one in enumerate(clauses) if one is clause)
     short = len(clause.meanings) <= 2
-    following = clauses[index + 1 : index + 2] if short else []
+    following = [
+        one
+        for one in clauses[index + 1 : index + 2]
+        if short and one.words[0] not in _QUESTION_WORDS
+    ]
     alone = [one for one in clauses if not one.facts]
-    needs = [one for one in clauses if any(FACT[fact].required for fact in clause.facts)]
-    for one in (clause, *following, *alone, *needs):
+    needs_one = any("time" in FACT[fact].required for fact in clause.facts)
+    for one in (clause, *following, *alone, *(clauses if needs_one else ())):
         marks = one.marks("time", "part", "bar")
         if marks:
             return places[marks[0]]
     return {}
 
 
-def _with_arguments(
-    fact: str, clause: _Clause, place: Place, notes: Sequence[str], top: int
-) -> Question:
-    """A fact and its arguments from the place and the note names of the clause."""
-    arguments: dict[str, Any] = {}
-    if fact == "count_of_note":
-        arguments["note"] = notes[clause.marks("note")[0]]
+def _note_of(clause: _Clause, clauses: Sequence[_Clause], notes: Sequence[str]) -> str:
+    """The note that a clause names, or else another one; empty if none does."""
+    marks = [mark for one in (clause, *clauses) for mark in one.marks("note")]
+    return notes[marks[0]] if marks else ""
+
+
+def _with_arguments(fact: str, place: Place, note: str, top: int) -> Question:
+    """A fact and its arguments from the place and the note that a clause names."""
+    arguments: dict[str, Any] = {"note": note} if fact == "count_of_note" else {}
     if fact == "most_common_note" and top > 1:
         arguments["top"] = top
     if "time" in place and "time" in FACT[fact].properties:

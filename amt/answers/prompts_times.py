@@ -180,6 +180,7 @@ _RULES: tuple[tuple[str, Meaning], ...] = (
         lambda match, piece: _edge(match[1], piece),
     ),
 )
+_COMPILED = [(re.compile(rf"(?<![\w@]){pattern}"), meaning) for pattern, meaning in _RULES]
 # "The last chord", "which key does it begin in": moments, not parts.
 _EDGE_MOMENT = re.compile(
     r"\b(first|opening|last|final|closing) (?=(?:chord|key)\b)"
@@ -207,8 +208,8 @@ def mark_places(text: str, piece: Piece) -> tuple[str, list[Place]]:
     def marker(meaning: Meaning) -> Callable[[re.Match[str]], str]:
         return lambda match: mark(meaning(match, piece))
 
-    for pattern, meaning in _RULES:
-        text = re.sub(rf"(?<![\w@]){pattern}", marker(meaning), text)
+    for pattern, meaning in _COMPILED:
+        text = pattern.sub(marker(meaning), text)
     return re.sub(" +", " ", text), places
 
 

@@ -85,7 +85,7 @@ MEANINGS = {
     "note": "note pitch pitches tone keystroke",
     "key": "key kee tonality scale keynote",
     "mode": "major minor mode maj",
-    "tempo": "tempo tempi bpm speed pace fast quick quickly slow slowly rapid rapidly faster "
+    "tempo": "tempo temp tempi bpm speed pace fast quick quickly slow slowly rapid rapidly faster "
     "slower",
     "metre": "metre meter waltz",
     "bar": "bar measure",

@@ -22,7 +22,7 @@ _lock = asyncio.Lock()
 _applications: list[FastAPI] = []
 
 
-@functions_framework.aio.http
+@functions_framework.aio.http  # type: ignore[arg-type]  # Its type leaves out applications.
 async def ask(request: Request) -> FastAPI:
     """The application, which answers the request."""
     async with _lock:
