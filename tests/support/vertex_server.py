@@ -9,7 +9,7 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,12 @@ class Vertex:
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: dict[str, tuple[int, str]] = field(default_factory=dict)
     predictions: list[Any] = field(default_factory=lambda: [PREDICTION])
+    # Answers prediction requests in place of `predictions`: status and body of a container.
+    container: Callable[[Any], tuple[int, Any]] | None = None
+    address: str = ""
     dedicated: str = ""
+    # The header Authorization of each request.
+    tokens: list[str | None] = field(default_factory=list)
 
     def requests_to(self, ending: str) -> list[Any]:
         """Bodies of the requests whose path ends in `ending`."""
@@ -95,8 +100,23 @@ class Vertex:
         answer = {"@type": f"{TYPES}.DeployModelResponse", "deployedModel": deployed}
         return self._begin(name, answer)
 
+    def add_endpoint(self, number: int = 8, **properties: Any) -> str:
+        """The resource name of a new endpoint."""
+        name = f"{HOME}/endpoints/{number}"
+        self.endpoints[name] = {"name": name, "displayName": "amt", **properties}
+        return name
+
     def _predict(self, path: str, body: Any) -> tuple[int, Any]:
-        return 200, {"predictions": self.predictions, "deployedModelId": "9"}
+        if path.removesuffix(":predict") not in self.endpoints:
+            return self._error(404, f"Endpoint `{path}` not found.")
+        predictions = self.predictions
+        if self.container:
+            status, answer = self.container(body)
+            if status != 200:
+                return self._error(status, json.dumps(answer))
+            predictions = answer["predictions"]
+        model = {"model": f"{HOME}/models/7", "modelDisplayName": "amt", "modelVersionId": "1"}
+        return 200, {"predictions": predictions, "deployedModelId": "9", **model}
 
     def _begin(self, name: str, response: dict[str, Any]) -> tuple[int, Any]:
         operation = f"{name}/operations/{len(self.operations)}"
@@ -116,9 +136,10 @@ def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vertex]:
     """A fake Vertex AI, with the official client configured to use it."""
     state = Vertex()
     with _serving(state) as port:
+        state.address = f"http://127.0.0.1:{port}"
         configuration = {
             "credentials": AnonymousCredentials(),
-            "api_endpoint": f"http://127.0.0.1:{port}",
+            "api_endpoint": state.address,
             "api_transport": "rest",
             "project": None,
             "location": None,
@@ -146,6 +167,7 @@ def _serving(state: Vertex, tls: ssl.SSLContext | None = None) -> Iterator[int]:
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or "null")
+            state.tokens.append(self.headers.get("Authorization"))
             status, answer = state.answer(self.command, self.path, body, tls is not None)
             content = json.dumps(answer).encode()
             self.send_response(status)

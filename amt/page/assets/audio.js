@@ -4,6 +4,7 @@ import { clamp, element } from "./elements.js";
 
 // More than this is repaired by a jump, less by a slightly other speed (seconds).
 const JUMP = 0.12;
+const STALL = 700; // milliseconds
 
 // tracks: audio elements by name; mix: 0 is the recording alone, 1 the transcription alone;
 // at: the position while no track plays; onChange: called when playing begins or ends;
@@ -26,11 +27,25 @@ function track(name, url) {
   const audio = element("audio", { src: url, preload: "auto", preservesPitch: true });
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, () => sound.onChange());
   // A position that was set before the metadata was loaded may be lost.
-  audio.addEventListener("loadedmetadata", () => (audio.currentTime = sound.at));
+  audio.addEventListener("loadedmetadata", () => moveTo(audio, sound.at));
+  audio.addEventListener("waiting", () => setTimeout(wake, STALL, audio));
   audio.addEventListener("error", () => {
     if (audio.getAttribute("src")) sound.onFault(`The ${name} cannot be played. Load the page again.`);
   });
   return audio;
+}
+
+// A jump to where it is already would interrupt an earlier one, at which Chromium may stall.
+function moveTo(audio, seconds) {
+  if (Math.abs(audio.currentTime - seconds) > 0.005) audio.currentTime = seconds;
+}
+
+// Chromium may also stall at data that it has: a jump makes it go on.
+function wake(audio) {
+  const hasAll = audio.networkState === HTMLMediaElement.NETWORK_IDLE;
+  if (hasAll && !audio.paused && !audio.seeking && audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) {
+    audio.currentTime += 0.001;
+  }
 }
 
 // Loudness of a track; the sum of the powers is constant.
@@ -47,7 +62,7 @@ export const position = () => (playing() ? loudest().currentTime : sound.at);
 
 export function play() {
   for (const audio of audible()) {
-    audio.currentTime = sound.at;
+    moveTo(audio, sound.at);
     audio.playbackRate = sound.speed;
     audio.play().catch((error) => {
       if (error.name !== "AbortError") sound.onFault(`Your browser does not play this: ${error.message}`);
@@ -62,7 +77,7 @@ export function pause() {
 
 export function setPosition(seconds) {
   sound.at = seconds;
-  for (const audio of sound.tracks.values()) audio.currentTime = Math.min(seconds, audio.duration || seconds);
+  for (const audio of sound.tracks.values()) moveTo(audio, Math.min(seconds, audio.duration || seconds));
 }
 
 export function setMix(mix) {
@@ -73,7 +88,7 @@ export function setMix(mix) {
   for (const audio of sound.tracks.values()) {
     const heard = audible().includes(audio);
     if (!heard) audio.pause();
-    if (heard && audio.paused) audio.currentTime = at;
+    if (heard && audio.paused) moveTo(audio, at);
     if (heard && audio.paused && wasPlaying) audio.play();
   }
 }
