@@ -30,6 +30,7 @@ PACKAGES = (
     "torchaudio",
     "numpy",
     "scipy",
+    "scikit-learn",
     "soundfile",
     "soxr",
     "mido",

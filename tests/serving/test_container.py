@@ -122,7 +122,7 @@ def runs_with_only(requirements: Iterable[str], script: str) -> str:
         for package, distributions in packages_distributions().items()
         if not {canonicalize_name(name) for name in distributions} & kept
     }
-    assert {"lightning", "nnAudio", "sklearn"} <= hidden
+    assert {"lightning", "nnAudio", "wandb"} <= hidden
     before = f"""
 import sys
 hidden = {hidden - {"amt"} - set(sys.builtin_module_names)!r}
@@ -173,11 +173,15 @@ from amt.answers.piece import Piece
 from amt.evaluation.plots import piano_roll_figure
 from amt.inference.transcriber import Options
 from amt.inference.writers import load_player
+from amt.notes import Notes
 from amt.page.describe import describe
 create_app(AppSettings(lake={str(tmp_path)!r}))
 done = load_model(Settings()).transcriber.run(np.zeros(32000, np.float32), Options("key"))
-describe(done.notes, np.zeros(32000, np.float32), load_player(None))
-print(answer("How long?", Piece(done.notes, done.seconds), None).source)
+onset = np.arange(80) * 0.5
+notes = Notes(onset, onset + 0.4, 60 + np.arange(80) % 7, np.full(80, 64))
+describe(notes, np.zeros(32000, np.float32), load_player(None))
+piano_roll_figure(notes, 40.0, title="")
+print(answer("Summary, sections and key?", Piece(notes, 40.0), None).source)
 """
     assert runs_with_only(APP, script) == "offline\n"
 
