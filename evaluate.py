@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +26,9 @@ from amt.errors import FileWarning, one_line
 from amt.evaluation.tables import write_report
 from amt.inference.pretrained import find_checkpoint
 from amt.io.folders import user_path
-from amt.training.finish import check_settings, read_recipe, score
+from amt.training.finish import read_recipe, score
 from amt.training.overrides import expand_home, make_readable
+from amt.training.settings import check_settings
 
 # A checkpoint may name only this class and the classes that modules of this package define as its
 # data: Hydra would call any function, and a checkpoint may come from anyone.
@@ -54,27 +57,42 @@ def run(config: DictConfig) -> None:
     # Not in settings for training of conf/local, which may refer to what is not here.
     for key in ("paths", "data"):
         expand_home(config.get(key) or OmegaConf.create())
-    check_settings(config.first_seconds)
+    check_settings(config)
+    output = user_path(str(config.output)) if config.output is not None else None
+    if output and output.is_file():
+        raise ValueError(f"output={output} is a file; expected a folder for the scores")
     checkpoint = find_checkpoint(str(config.ckpt))
     data: PianoDataModule = instantiate(_data_config(config, checkpoint), _convert_="all")
     data.prepare_data()
-    folder = user_path(str(config.output)) if config.output else _folder(checkpoint)
-    folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(config.device)
     evaluation = score(checkpoint, data, config.split, device, config.first_seconds)
+    folder = output or _folder(config, checkpoint)
+    folder.mkdir(parents=True, exist_ok=True)
     print(write_report(folder, evaluation, config.split))
     print(f"{evaluation.speed:.0f} x real time; all scores: {folder}/{config.split}.csv")
 
 
-def _folder(checkpoint: Path) -> Path:
+def _folder(config: DictConfig, checkpoint: Path) -> Path:
     """Where scores go: into the run of the checkpoint, else below the current folder.
 
-    Each checkpoint and each option of data= has its own folder.
+    evaluation/CKPT[-SETTINGS][/DATA-SETTINGS]. SETTINGS is a checksum: of the data that is named,
+    of first_seconds, and of the path of a checkpoint of no run, so that scores of other settings
+    are not replaced.
     """
     run = checkpoint.parent.name == "checkpoints"
-    folder = Path(checkpoint.parent.parent if run else "", "evaluation", checkpoint.stem)
+    named = run or str(config.ckpt) == checkpoint.stem  # By a pretrained model's name.
+    settings = [config.first_seconds, None if named else str(checkpoint.resolve())]
+    name = checkpoint.stem + (f"-{_checksum(settings)}" if any(settings) else "")
+    folder = Path(checkpoint.parent.parent if run else "", "evaluation", name)
     chosen = HydraConfig.get().runtime.choices.get("data")
-    return folder if chosen in (None, "null") else folder / chosen
+    if chosen in (None, "null"):
+        return folder
+    data = OmegaConf.to_container(OmegaConf.masked_copy(config, USED), resolve=True)["data"]
+    return folder / f"{chosen}-{_checksum(data)}"
+
+
+def _checksum(settings: Any) -> str:
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
 
 
 def _data_config(config: DictConfig, checkpoint: Path) -> Any:

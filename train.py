@@ -35,19 +35,20 @@ from amt.inference.pretrained import find_checkpoint
 from amt.io.audio import SAMPLE_RATE, AudioError
 from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
 from amt.models.cost import network_cost
-from amt.training.copies import CopiedCheckpoints, check_place, copy_run, fetch_run
-from amt.training.finish import (
-    best_score,
-    check_settings,
-    read_recipe,
-    save_checkpoint,
-    score,
-    tune_checkpoint,
+from amt.training.copies import (
+    CopiedCheckpoints,
+    RunCheckpoints,
+    check_place,
+    copy_run,
+    fetch_run,
+    keep_in_run,
 )
+from amt.training.finish import best_score, read_recipe, save_checkpoint, score, tune_checkpoint
 from amt.training.module import TranscriptionModule
 from amt.training.optional import require_packages
 from amt.training.overrides import expand_home, make_readable, override
 from amt.training.resume import check_same_run, load_weights
+from amt.training.settings import check_settings
 from amt.training.tracking import finish, log_evaluation
 
 _NOT_SAVED = "No checkpoint was saved ({}): nothing was tuned or scored."
@@ -77,7 +78,7 @@ def run(config: DictConfig) -> float:
         warnings.filterwarnings("ignore", message)
     if HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
         return _run_in_own_process(config)
-    check_settings(config.first_seconds, config.seed)
+    check_settings(config)
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
     expand_home(config)
@@ -173,9 +174,9 @@ def _prepare_resuming(config: DictConfig) -> None:
     checkpoint = Path(str(config.resume)).resolve()
     recipe = read_recipe(checkpoint)
     check_same_run(checkpoint, recipe, _plain(config))
-    if checkpoint.parent.name == "checkpoints":
-        config.output_dir = str(checkpoint.parent.parent)
-        print(f"resumed: all results go to {config.output_dir}")
+    checkpoint = keep_in_run(checkpoint, Path(config.output_dir))
+    config.resume, config.output_dir = str(checkpoint), str(checkpoint.parent.parent)
+    print(f"resumed: all results go to {config.output_dir}")
     if "steps_before" in config.get("logger", {}).get("csv", {}):
         config.logger.csv.steps_before = read_checkpoint(checkpoint).get("global_step", 0)
     for callback in config.get("callbacks", {}).values():
@@ -264,12 +265,11 @@ def build_trainer(config: DictConfig) -> L.Trainer:
             config.trainer.precision = fastest_precision(config.trainer.accelerator)
     loggers = [] if config.trainer.get("fast_dev_run") else _loggers(config)
     callbacks = instantiate(config.get("callbacks", {}), _convert_="all").values()
-    copied = {"plugins": CopiedCheckpoints(config.upload)} if config.upload else {}
     return instantiate(
         config.trainer,
         logger=loggers,
         callbacks=[c for c in callbacks if loggers or not isinstance(c, LearningRateMonitor)],
-        **copied,
+        plugins=CopiedCheckpoints(config.upload) if config.upload else RunCheckpoints(),
         _convert_="all",
     )
 

@@ -7,6 +7,7 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ INTERRUPTED = 130
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; errors are printed as one line on stderr."""
+    words_of_process = words is None
     words = [_not_an_option(word) for word in (sys.argv[1:] if words is None else words)]
     _open_closed_streams()
     _silence_libraries()
@@ -34,6 +36,8 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        if words_of_process:  # Which is ending: another Ctrl-C would print a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         return _print_error("interrupted; finished results are kept", INTERRUPTED)
     except BrokenPipeError:
         # The reader of the output (head, less) has ended; Python would print another error at exit.

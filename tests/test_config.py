@@ -353,18 +353,43 @@ def test_folders_come_from_a_local_file(script: str, tmp_path: Path) -> None:
     [
         ("runs/a/checkpoints/best.ckpt", [], "runs/a/evaluation/best"),
         ("runs/a/checkpoints/last.ckpt", [], "runs/a/evaluation/last"),
-        ("runs/a/checkpoints/last.ckpt", ["data=synthetic"], "runs/a/evaluation/last/synthetic"),
-        ("weights/base.safetensors", [], "evaluation/base"),
+        ("weights/base.safetensors", ["ckpt=base"], "evaluation/base"),
     ],
 )
 def test_scores_of_each_checkpoint_have_their_own_folder(
     path: str, words: list[str], expected: str
 ) -> None:
-    HydraConfig.instance().set_config(with_hydra(["ckpt=x", *words], "evaluate"))
+    assert folder_of_scores(path, words) == Path(expected)
+
+
+def folder_of_scores(path: str, words: list[str]) -> Path:
+    config = with_hydra(["ckpt=x", *words], "evaluate")
+    HydraConfig.instance().set_config(config)
     try:
-        assert script("evaluate")._folder(Path(path)) == Path(expected)
+        return script("evaluate")._folder(config, Path(path))
     finally:
         HydraConfig.instance().cfg = None
+
+
+def test_scores_of_different_settings_are_in_different_folders() -> None:
+    best = "runs/a/checkpoints/best.ckpt"
+    synthetic = ["data=synthetic"]
+    settings = [
+        (best, []),
+        (best, ["first_seconds=1"]),
+        (best, ["first_seconds=2"]),
+        (best, synthetic),
+        (best, [*synthetic, "first_seconds=2"]),
+        (best, [*synthetic, "data.sources.synthetic.seed=1"]),
+        (best, ["data=folder", "paths.recordings=a"]),
+        (best, ["data=folder", "paths.recordings=b"]),
+        ("a/best.ckpt", []),
+        ("b/best.ckpt", []),
+    ]
+    folders = [folder_of_scores(path, words) for path, words in settings]
+    assert len(set(folders)) == len(folders)
+    assert [folder.parent.name for folder in folders[3:4]] == ["best"]
+    assert folder_of_scores(best, [*synthetic, "device=cpu", "split=train"]) == folders[3]
 
 
 def test_choices_for_training_in_the_local_file_do_not_stop_an_evaluation(tmp_path: Path) -> None:

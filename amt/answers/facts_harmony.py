@@ -83,7 +83,7 @@ def _say_key_changes(result: Result) -> str:
     changes = [f"to {one['key']} at {clock(one['time'])}" for one in result["changes"]]
     return (
         f"The key changes {times(result['count'])}: it begins in {result['key']} and goes "
-        f"{listing(changes)}."
+        f"{listing(changes, 8, result['count'])}."
     )
 
 
@@ -140,7 +140,7 @@ def _say_chord_at(result: Result) -> str:
     if result["chord"] is None:
         verb = "sounds" if len(names) == 1 else "sound"
         return f"At {when} there is no clear chord: {listing(names, 16)} {verb}."
-    notes = f"; the notes are {listing(names, 16)}" if len(names) > 1 else ""
+    notes = f"; {listing(names, 16)} sound" if len(names) > 1 else ""
     return f"At {when} the chord is {result['words']} ({result['chord']}){notes}."
 
 
@@ -158,7 +158,7 @@ def _say_chords(result: Result) -> str:
     if len(names) == 1:
         only = result["chords"][0]["chord"]
         return f"The chord is {chord_words(only)} ({only})."
-    return f"The {result['count']} chords are {listing(names, 12)}."
+    return f"The {result['count']} chords are {listing(names, 12, result['count'])}."
 
 
 def most_common_chord(piece: Piece) -> Result:

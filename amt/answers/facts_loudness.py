@@ -10,7 +10,7 @@ import numpy as np
 from amt.analysis.symbolic.skyline import chords as onset_groups
 from amt.answers.fact import TIME, Fact, NoAnswerError, Result
 from amt.answers.piece import Piece
-from amt.answers.wording import clock, listing, percent, seconds_text, span, times
+from amt.answers.wording import clock, listing, percent, seconds_text, span, spans, times
 from amt.notes import has_sustain, sustain_presses
 
 # Energy of a note, from its velocity: the level is 40 log10(velocity / 127) dB in "General MIDI 2".
@@ -105,7 +105,7 @@ def _say_dynamics(result: Result) -> str:
 
 def pedal(piece: Piece, time: float | None = None) -> Result:
     """Where the sustain pedal is down, or whether it is at a time."""
-    if not has_sustain(piece.notes):
+    if not has_sustain(piece.source.notes):
         raise NoAnswerError("There is no information about the pedal.")
     presses = np.clip(sustain_presses(piece.notes), piece.start, piece.seconds)
     if time is not None:
@@ -124,8 +124,8 @@ def _say_pedal(result: Result) -> str:
     if "time" in result:
         return f"At {clock(result['time'])} the pedal is {'down' if result['down'] else 'up'}."
     if not result["presses"]:
-        return "The sustain pedal is never pressed."
-    when = listing([span(start, stop) for start, stop in result["times"]], 8)
+        return "The sustain pedal is not used."
+    when = listing(spans(result["times"]), 6, result["presses"])
     each = (
         f", for {seconds_text(result['median_seconds'])} each as a rule"
         if len(result["times"]) > 4

@@ -11,8 +11,10 @@ from amt.answers.piece import Piece
 from amt.answers.wording import clock, listing, plural, seconds_text, span, times
 
 # Shorter gaps between notes are articulation.
-SILENCE_SECONDS = 0.5
+SILENCE_SECONDS = 1.0
 MOST_LISTED = 100
+# A steady tempo varies by so much of itself, most of the time.
+STEADY_SHARE = 0.08
 
 
 def duration(piece: Piece) -> Result:
@@ -29,7 +31,7 @@ def _say_duration(result: Result) -> str:
 
 
 def tempo(piece: Piece) -> Result:
-    """The tempo in beats per minute, and how much it varies."""
+    """The tempo in beats per minute, how much it varies, and whether it is steady."""
     found = piece.source.analysis.tempo
     beats = np.array(piece.source.analysis.beats)
     beats = beats[(beats >= piece.start) & (beats <= piece.seconds)]
@@ -39,13 +41,18 @@ def tempo(piece: Piece) -> Result:
     if piece.whole:
         seconds = (beats[TEMPO_BEATS:] - beats[:-TEMPO_BEATS]) / TEMPO_BEATS
         slow, middle, fast = np.percentile(60 / seconds, (10, 50, 90)).tolist()
-    return {"bpm": round(middle, 1), "slow": round(slow, 1), "fast": round(fast, 1)}
+    return {
+        "bpm": round(middle, 1),
+        "slow": round(slow, 1),
+        "fast": round(fast, 1),
+        "steady": bool(fast - slow <= STEADY_SHARE * middle),
+    }
 
 
 def _say_tempo(result: Result) -> str:
     slow, fast = round(result["slow"]), round(result["fast"])
-    mostly = f", mostly between {slow} and {fast}" if fast - slow > 4 else ""
-    return f"The tempo is about {result['bpm']:.0f} beats per minute{mostly}."
+    varies = " and steady" if result["steady"] else f"; it varies between {slow} and {fast}"
+    return f"The tempo is about {result['bpm']:.0f} beats per minute{varies}."
 
 
 def metre(piece: Piece) -> Result:
@@ -120,13 +127,14 @@ def silence(piece: Piece) -> Result:
 
 def _say_silence(result: Result) -> str:
     if not result["count"]:
-        return "There is no silence of half a second or more."
+        return "There is no silence of a second or more."
     longest, gaps = result["longest"], [span(gap["start"], gap["stop"]) for gap in result["gaps"]]
     if result["count"] == 1:
         return f"There is silence once, for {seconds_text(result['seconds'])}: {gaps[0]}."
     return (
         f"There are {result['count']} silences, {seconds_text(result['seconds'])} in all; the "
-        f"longest is {span(longest['start'], longest['stop'])}. They are {listing(gaps, 6)}."
+        f"longest is {span(longest['start'], longest['stop'])}. "
+        f"They are {listing(gaps, 6, result['count'])}."
     )
 
 
@@ -144,8 +152,8 @@ def _say_sections(result: Result) -> str:
     if result["count"] == 1:
         return "The piece is one section: nothing in it contrasts clearly."
     return (
-        f"There are {result['count']} sections: {listing(listed, 10)}. Those with the same letter "
-        "are alike."
+        f"There are {result['count']} sections: {listing(listed, 10, result['count'])}. "
+        "Those with the same letter are alike."
     )
 
 
@@ -163,7 +171,7 @@ def pattern(piece: Piece) -> Result:
 def _say_pattern(result: Result) -> str:
     notes = " ".join(note["note"] for note in result["notes"][:16])
     more = " ..." if len(result["notes"]) > 16 else ""
-    when = listing([clock(time["start"]) for time in result["times"]], 6)
+    when = listing([clock(time["start"]) for time in result["times"]], 6, result["count"])
     return (
         f"The most repeated pattern has {plural(len(result['notes']), 'note')}, {notes}{more}, and "
         f"comes {times(result['count'])}: at {when}."

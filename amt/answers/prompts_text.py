@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import product
 
+from amt.answers.prompts_phrases import PHRASES
 from amt.answers.prompts_times import TIME_WORDS
-from amt.answers.prompts_words import FILLER, MEANINGS, OTHER, PHRASES
+from amt.answers.prompts_words import FILLER, MEANINGS, ORDERS, OTHER
 
 # What is beyond is not read: questions are short.
 MAX_CHARACTERS = 1500
@@ -21,7 +22,7 @@ MIN_SIMILARITY = 0.65
 # have too many neighbours, only the order is corrected.
 MIN_LENGTH, LONG_WORD, MAX_LENGTH = 3, 8, 20
 
-_TOKEN = re.compile(r"@\w+|\d+(?::\d\d)+(?:\.\d+)?|\d+(?:\.\d+)?|[a-z][a-z0-9]*|[?.!,;&/\n]")
+_TOKEN = re.compile(r"@\w+|\d+(?::\d\d)+(?:\.\d+)?|\d+(?:\.\d+)?|[a-z][a-z0-9]*|[?.!,;&/+\n]")
 # With an octave, or with an accidental, or as one capital letter; "middle c".
 _NOTE_NAME = re.compile(
     r"\b(?P<letter>[A-Ga-g])\s?(?P<accidental>#|♯|♭|sharps?\b|flats?\b|b(?=\d))?\s?(?P<octave>-?\d)\b"
@@ -37,7 +38,14 @@ _SIGNS = {"#": "#", "♯": "#", "sharp": "#", "♭": "b", "flat": "b", "b": "b"}
 _GIVEN = {one: word for word, forms in MEANINGS.items() for one in forms.split()}
 _PLURALS = {one + "s": word for one, word in _GIVEN.items() if not one.endswith(("s", "ed", "ing"))}
 MEANING = _PLURALS | _GIVEN
-_KNOWN = {*MEANING, *OTHER.split(), *FILLER.split(), *" ".join(PHRASES).split(), *TIME_WORDS}
+KNOWN = {
+    *MEANING,
+    *ORDERS.split(),
+    *OTHER.split(),
+    *FILLER.split(),
+    *" ".join(PHRASES).split(),
+    *TIME_WORDS,
+}
 
 
 def plain(prompt: str) -> tuple[str, list[str]]:
@@ -85,7 +93,7 @@ def _note_name(match: re.Match[str]) -> str:
 
 
 def _corrected(tokens: list[str]) -> list[str]:
-    unknown = [token for token in tokens if token.isalpha() and token not in _KNOWN]
+    unknown = [token for token in tokens if token.isalpha() and token not in KNOWN]
     fixed = {token: _correction(token) for token in list(dict.fromkeys(unknown))[:MAX_CORRECTIONS]}
     return [fixed.get(token, token) for token in tokens]
 
@@ -125,6 +133,6 @@ def typing_errors(word: str, other: str) -> int:
 def _known_words() -> dict[tuple[str, int], list[str]]:
     """Known words by first letter and length."""
     found: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for word in sorted(_KNOWN):
+    for word in sorted(KNOWN):
         found[word[0], len(word)].append(word)
     return found

@@ -156,7 +156,7 @@ _RULES: tuple[tuple[str, Meaning], ...] = (
         lambda match, piece: _nth_minute(match[1], piece),
     ),
     (
-        rf"(?:after|since|past) ({_TIME})",
+        rf"(?:after|since|past) (?:the )?({_TIME})(?: mark)?",
         lambda match, piece: {"start": seconds(match[1])},
     ),
     (
@@ -164,7 +164,7 @@ _RULES: tuple[tuple[str, Meaning], ...] = (
         lambda match, piece: {"start": seconds(match[1])},
     ),
     (
-        rf"(?:before|until|till|up to|by) ({_TIME})",
+        rf"(?:before|until|till|up to|by) (?:the )?({_TIME})(?: mark)?",
         lambda match, piece: {"stop": max(seconds(match[1]), MIN_SECONDS)},
     ),
     (
@@ -172,7 +172,7 @@ _RULES: tuple[tuple[str, Meaning], ...] = (
         lambda match, piece: {"time": seconds(match[1])},
     ),
     (
-        rf"(?:at |in |around )(?:the )?(?:second |sec |time )?({_NUMBER})\b(?! (?:bar|time|note))",
+        rf"(?:at (?=\d)|(?:at |in )?(?:second |sec ))({_NUMBER})\b(?! (?:bar|time|note))",
         lambda match, piece: {"time": number(match[1])},
     ),
     (
@@ -186,6 +186,17 @@ _EDGE_MOMENT = re.compile(
     r"\b(first|opening|last|final|closing) (?=(?:chord|key)\b)"
     r"|(?:(?<= chord )|(?<= key ))(?=(?:(?!and )\w+ )*"
     r"(starts?|begins?|ends?|closes?|beginning|ending|middle)\b)"
+)
+
+
+# A mark, or words that mean the place of the last one; "how many are there" does not.
+_MARK_OR_SAME = re.compile(
+    r"(?P<mark>@(?:time|part|bar)\d+)"
+    r"|(?P<same>\b(?:(?:at|in|during|around|for) (?:that|this|the same|said) (?:same |very )?"
+    r"(?:time|moment|point|instant|second|place|spot|bar|measure|part|passage|section|stretch|one)"
+    r"|(?:right |just )?(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )there"
+    r"|(?:just |right |by )?then(?= *(?:[?.!,;&]|$))"
+    r"|(?<=\bis )(?:that|it)(?= *(?:[?.!,;&]|$))|(?<=\bare )(?:those|they|these)(?= *(?:[?.!,;&]|$)))\b)"
 )
 
 
@@ -211,6 +222,19 @@ def mark_places(text: str, piece: Piece) -> tuple[str, list[Place]]:
     for pattern, meaning in _COMPILED:
         text = pattern.sub(marker(meaning), text)
     return re.sub(" +", " ", text), places
+
+
+def repeat_places(text: str) -> str:
+    """The text of `mark_places`, where "there" and "at that moment" are marked as the place before.
+
+    In "which chord is at 1:10, and what key are we in there" both questions are about 1:10.
+    """
+    pieces, last, end = list[str](), "", 0
+    for match in _MARK_OR_SAME.finditer(text):
+        pieces.append(text[end : match.start()])
+        pieces.append(last if last and match["same"] else match[0])
+        last, end = match["mark"] or last, match.end()
+    return "".join([*pieces, text[end:]])
 
 
 def _seconds_or_number(text: str) -> float:

@@ -6,158 +6,111 @@ not be listed. A misspelled word is corrected to the nearest of these and of OTH
 
 from __future__ import annotations
 
-# Replaced first, as whole words. The last ones ask for something else by a word that is below.
-PHRASES = {
-    "time signature": "metre",
-    "key signature": "key",
-    "beats per minute": "tempo",
-    "beats a minute": "tempo",
-    "beats per bar": "metre",
-    "beats per measure": "metre",
-    "beats in a bar": "metre",
-    "per second": "persecond",
-    "each second": "persecond",
-    "every second": "persecond",
-    "notes a second": "note persecond",
-    "at once": "together",
-    "at the same time": "together",
-    "at one time": "together",
-    "at any one time": "together",
-    "in one sentence": "caption",
-    "in a sentence": "caption",
-    "in a single sentence": "caption",
-    "in one line": "caption",
-    "one sentence": "caption",
-    "comes up": "played",
-    "come up": "played",
-    "turns up": "played",
-    "shows up": "played",
-    "over and over": "repeated",
-    "again and again": "repeated",
-    "comes back": "repeated",
-    "how much time": "how long",
-    "run time": "duration",
-    "sheet music": "transcribe",
-    "top note": "highest note",
-    "at most": "most",
-    "sum up": "summary",
-    "sum it up": "summary",
-    "what kind of music": "summary",
-    "what have you got": "summary",
-    "what do you hear": "summary",
-    "what can you hear": "summary",
-    "what can you tell": "about",
-    "more than any other": "most",
-    "number of times": "times",
-    "highest count": "most common",
-    "highest number": "most common",
-    "ignoring repeats": "",
-    "without repeats": "",
-    "not counting repeats": "",
-    "between the lowest and highest note": "range",
-    "between the lowest and the highest note": "range",
-    "between the highest and lowest note": "range",
-    "between the highest and the lowest note": "range",
-    "in a nutshell": "summary",
-    "quick summary": "summary",
-    "quick overview": "summary",
-    "quick description": "summary",
-    "quick question": "",
-    "a title": "caption",
-    "write down": "transcribe",
-    "write out": "transcribe",
-    "to notes": "transcribe",
-    "into notes": "transcribe",
-    "which note to which note": "range",
-    "no sound": "silence",
-    "nothing sounds": "silence",
-    "nothing is played": "silence",
-    "nobody plays": "silence",
-    "no notes": "silence",
-    "no note": "silence",
-    "and for how long": "",
-    "at least": "",
-    "api key": "",
-    "secret key": "",
-}
-
 MEANINGS = {
     "note": "note pitch pitches tone keystroke",
-    "key": "key kee tonality scale keynote",
+    "key": "key kee tonality scale keynote tonic tonal",
+    "keys": "keys",
     "mode": "major minor mode maj",
     "tempo": "tempo temp tempi bpm speed pace fast quick quickly slow slowly rapid rapidly faster "
-    "slower",
+    "slower allegro adagio andante presto moderato largo vivace metronome pulse rubato rush rushes "
+    "rushed rushing drag drags dragging steady steadily unsteady accelerando ritardando accelerate "
+    "accelerates decelerate",
     "metre": "metre meter waltz",
     "bar": "bar measure",
     "beat": "beat",
-    "chord": "chord harmony harmonies triad cord",
+    "chord": "chord harmony harmonies triad cord progression harmonic harmonically",
     "pedal": "pedal pedaling pedalling sustain sustained damper peddle",
     "loudest": "loudest strongest noisiest fortissimo climax peak mightiest hardest",
     "softest": "softest quietest gentlest faintest pianissimo weakest tenderest",
     "dynamics": "dynamic loudness volume velocity velocities",
-    "loud": "loud loudly louder forte noisy",
-    "soft": "soft softly quiet quietly gentle gently softer quieter",
-    "highest": "highest uppermost topmost maximum",
-    "lowest": "lowest deepest bottom lowermost bottommost minimum",
+    "loud": "loud loudly louder forte noisy intense powerful forceful accent emphatic intensity",
+    "soft": "soft softly quiet quietly gentle gently softer quieter delicate hushed tender faint",
+    "highest": "highest uppermost topmost",
+    "lowest": "lowest deepest bottom lowermost bottommost",
     "high": "high higher",
     "low": "low deep lower",
-    "most": "most top mostly greatest max maximal",
-    "least": "least rarest rare rarely fewest seldom uncommon",
+    "most": "most top mostly greatest max maximal maximum maximally wins win",
+    "least": "least rarest rare rarely fewest seldom uncommon minimum barely hardly infrequent "
+    "infrequently",
     "common": "common modal commonly commonest frequent frequently often popular favorite "
     "favourite",
     "main": "main dominant dominating predominant prevailing prevalent prominent",
     "played": "played play plays playing used use uses hit hits struck pressed pressing occur "
     "occurs occurring occurrence appear appears appearing heard hear happen happens happening "
-    "touched sound sounds sounding ringing",
+    "touched sound sounds sounding ringing held hold holds strike strikes press presses land tap "
+    "hammer touch touches",
     "repeated": "repeated repeat repeats repeating repetitive repetition recurring recurrent recur "
-    "recurs repeatedly",
+    "recurs repeatedly returns return returning",
     "pattern": "pattern idea motif motive figure phrase theme riff ostinato lick hook sequence "
-    "melody melodies melodic",
-    "change": "change changes changed changing shift shifts shifting switch switches vary varies",
+    "fragment cell",
+    "melody": "melody melodies melodic",
+    "change": "change changes changed changing shift shifts shifting switch switches vary varies "
+    "stay stays remain remains leave leaves move moves moved another new",
     "modulate": "modulate modulates modulation modulating modulated",
-    "many": "many number count counts total amount",
-    "distinct": "distinct different unique separate various individual",
+    "many": "many number count counts total amount sum quantity",
+    "distinct": "distinct different unique separate various individual variety diverse",
     "octave": "octave",
-    "range": "range span spans spanned compass ambitus register",
+    "range": "range span spans spanned compass ambitus register extent breadth width stretch",
     "long": "long lasts lasting",
-    "duration": "duration length runtime",
+    "longer": "longer shorter fit fits exceed exceeds",
+    "duration": "duration length runtime playtime",
     "longest": "longest lengthiest",
     "shortest": "shortest briefest",
-    "first": "first opening initial starting start starts started begin begins began",
-    "final": "final last closing ending ends end",
-    "silence": "silence silent pause rest gap stillness",
-    "section": "section structure segment form",
+    "first": "first opening initial starting start starts started begin begins began open opens",
+    "final": "final last closing ending ends end finish finishes close closes",
+    "silence": "silence silent pause gap stillness rests break breaks breather",
+    "split": "split splits divide divided cut chop",
+    "section": "section structure segment form layout chapter",
     "part": "part",
-    "density": "density dense densest busy busiest crowded sparse fastest",
+    "density": "density dense densest busy busiest crowded sparse fastest thick texture packed "
+    "hectic crammed cram squeezed",
     "persecond": "persecond",
     "together": "together simultaneous simultaneously polyphony polyphonic",
     "mood": "mood feeling feel feels emotion emotional atmosphere vibe character sad happy calm "
-    "energetic aggressive cheerful gloomy joyful melancholy melancholic sentiment relaxed angry",
-    "caption": "caption headline tagline",
-    "summary": "summary summarise summarize summarized summarised summaries overview recap outline",
-    "describe": "describe description analyse analyze analysis about everything facts info",
+    "energetic aggressive cheerful gloomy joyful melancholy melancholic sentiment relaxed angry "
+    "ambience spirit affect relaxing peaceful tranquil lively serene furious dramatic joyous "
+    "sorrowful",
+    "caption": "caption headline tagline blurb subtitle slogan",
+    "summary": "summary summarise summarize summarized summarised summaries overview recap outline "
+    "report highlights gist digest synopsis rundown breakdown",
+    "describe": "describe understand description analyse analyze analysis about everything facts "
+    "info",
     "transcribe": "transcribe transcribed transcribes transcription transcript transcribing "
-    "notation notate convert converted",
+    "notation notate convert converted score extract",
     "midi": "midi",
     "piece": "piece song tune recording track music audio file clip performance mp3 wav "
-    "composition",
+    "composition rendition sonata nocturne etude prelude fugue ballade movement",
     "it": "it this",
     "where": "where when",
+    "moment": "moment passage spot point place bit",
     "how": "how",
     "what": "what which whats",
     "does": "does",
 }
+
+# A clause that begins so asks for an action, not for a fact.
+ORDERS = """
+play compose sing increase decrease raise lower transpose delete remove buy order open improvise
+recommend suggest translate repair sell
+"""
+
+# A clause with one of these is about something else.
+ELSEWHERE = """
+buy sell price prices cost costs euro euros dollar dollars pounds cheap shop weather forecast recipe
+car cars door house president capital password animal animals planet mountain river city country
+"""
 
 # Words between those that matter.
 FILLER = """
 a an the is are was were be do does did me my i you we us can could would will please tell give
 show say and of in for to on at by with from that there its some hi hello hey thanks thank now
 just so then all here whole entire go goes get let lets know want like what how write make short
-brief
+brief anywhere
 """
 
 # Words that are no mistakes for one of the above.
 OTHER = """
+large
 player a able again ago all also am among an and any are ask at away be been before being best
 better bit both but by can cannot cant care come comes composed composer could couldnt day days dear
 did do doesnt doing done dont down each either else english even ever every feel few for form

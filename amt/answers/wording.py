@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def clock(seconds: float) -> str:
@@ -13,8 +14,23 @@ def clock(seconds: float) -> str:
 
 
 def span(start: float, stop: float) -> str:
-    """A part of a piece: "0:05 to 0:12"."""
-    return f"{clock(start)} to {clock(stop)}"
+    """A part of a piece: "0:05 to 0:12"; within one second "0:05"."""
+    first, last = clock(start), clock(stop)
+    return first if first == last else f"{first} to {last}"
+
+
+def spans(parts: Sequence[Sequence[float]]) -> list[str]:
+    """Parts of a piece, as `span`; in tenths of a second where seconds would hide parts or gaps."""
+    edges = [round(edge) for part in parts for edge in part]
+    if all(before < after for before, after in pairwise(edges)):
+        return [span(start, stop) for start, stop in parts]
+    return [f"{tenths(start)} to {tenths(stop)}" for start, stop in parts]
+
+
+def tenths(seconds: float) -> str:
+    """A time as m:ss.s."""
+    whole, rest = divmod(round(10 * max(seconds, 0.0)), 10)
+    return f"{clock(whole)}.{rest}"
 
 
 def plural(count: float, one: str, many: str = "") -> str:
@@ -27,11 +43,14 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
-def listing(parts: Sequence[str], most: int = 8) -> str:
-    """Parts as "A, B and C"; beyond `most` as "A, B, C and 5 more"."""
-    shown = list(parts)
-    if len(parts) > most:
-        shown = [*parts[: most - 1], f"{len(parts) - most + 1} more"]
+def listing(parts: Sequence[str], most: int = 8, total: int = 0) -> str:
+    """Parts as "A, B and C"; beyond `most` as "A, B, C and 5 more".
+
+    total: how many parts there are, if `parts` has only the first of them.
+    """
+    shown, count = list(parts), max(total, len(parts))
+    if count > most:
+        shown = [*parts[: most - 1], f"{count - most + 1} more"]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 

@@ -18,6 +18,7 @@ from amt.app.guard import BrowserHeaders, Guard
 from amt.app.recordings import FOLDER
 from amt.app.settings import AppSettings
 from amt.cloud.lake import StorageError
+from amt.cloud.vertex_endpoint import VertexError
 from amt.serving.errors import AsciiJsonResponse, add_error_handlers, error_response
 from amt.serving.logging import log
 from amt.serving.middleware import RequestMiddleware, Routes
@@ -51,7 +52,7 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     add_error_handlers(app, _ROUTERS)
-    _add_storage_handler(app, core)
+    _add_cloud_handlers(app, core)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(
         RequestMiddleware,
@@ -63,12 +64,13 @@ def create_app(
     return app
 
 
-def _add_storage_handler(app: FastAPI, core: Core) -> None:
-    """Let errors of the lake be answered; where it is on the disk, and owners, are left out."""
+def _add_cloud_handlers(app: FastAPI, core: Core) -> None:
+    """Let errors of lake and endpoint be answered; paths on the disk and owners are left out."""
     private = re.compile(f"{re.escape(core.lake.uri)}/({FOLDER}/[0-9a-f]{{64}}/)?")
 
     @app.exception_handler(StorageError)
-    async def storage(request: Request, error: StorageError) -> AsciiJsonResponse:
+    @app.exception_handler(VertexError)
+    async def cloud(request: Request, error: StorageError | VertexError) -> AsciiJsonResponse:
         if error.status >= 500:
             log(logging.WARNING, str(error), request_id=request.state.context.id)
         return error_response(request, error.status, private.sub("", str(error)))

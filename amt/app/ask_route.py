@@ -25,6 +25,7 @@ from amt.cloud.storage import AllowedPrefixes, read_object
 from amt.io.audio import AudioError
 from amt.serving.errors import AsciiJsonResponse, audio_status, with_timeout
 from amt.serving.requests import EncodedFile, InstanceError, decode_base64, validation_message
+from amt.serving.schemas import inlined
 from amt.serving.settings import variable_name
 
 RAW = "raw"
@@ -49,7 +50,20 @@ class Asked:
     read: Callable[[], bytes] | None = None
 
 
-@router.post("/", response_class=AsciiJsonResponse)
+_FORM = {
+    "type": "object",
+    "properties": {"prompt": {"type": "string"}, "file": {"type": "string", "format": "binary"}},
+}
+# The route reads its body itself: one of two kinds.
+_BODY = {
+    "content": {
+        "application/json": {"schema": inlined(Ask)},
+        "multipart/form-data": {"schema": _FORM},
+    }
+}
+
+
+@router.post("/", response_class=AsciiJsonResponse, openapi_extra={"requestBody": _BODY})
 async def ask(request: Request, core: TheCore) -> AsciiJsonResponse:
     """Transcribe a recording, answer the prompt, and write the results into the lake."""
     is_form = request.headers.get("content-type", "").startswith("multipart/form-data")

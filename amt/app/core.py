@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from amt.app.answering import Answers
 from amt.app.descriptions import Descriptions
 from amt.app.jobs import Jobs
-from amt.app.model import LocalModel, Model
+from amt.app.model import LocalModel, Model, VertexModel
 from amt.app.owners import Owner
 from amt.app.recordings import Recording, Recordings
 from amt.app.room import Room
@@ -53,7 +53,10 @@ class Core:
     def create(settings: AppSettings, load: Load = load_model) -> Core:
         """The parts, from settings. Raises ValueError in one line for what cannot work."""
         lake = open_lake(settings.place)
-        recordings, model = Recordings(lake), LocalModel(settings, load)
+        model: Model = LocalModel(settings, load)
+        if settings.vertex_endpoint:
+            model = VertexModel(settings, lake)
+        recordings = Recordings(lake)
         descriptions = Descriptions(recordings, load_player(None))
         jobs = Jobs(recordings, model, descriptions.prepare)
         room = Room(recordings, settings, jobs.is_active)

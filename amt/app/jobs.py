@@ -18,6 +18,7 @@ from amt.app.files import array_bytes
 from amt.app.model import Model
 from amt.app.recordings import AUDIO, EMBEDDING, ChangedError, Recording, Recordings
 from amt.cloud.lake import StorageError
+from amt.cloud.vertex_endpoint import VertexError
 from amt.inference.transcriber import Options
 from amt.io.audio import AudioError
 from amt.io.note_tables import note_document
@@ -140,7 +141,7 @@ class Jobs:
             done = await run_in_threadpool(_store, self.recordings, recording, result, self.model)
         except ChangedError:
             self._publish(recording.id, "failed", {"error": "it was deleted"})
-        except (AudioError, StorageError) as error:
+        except (AudioError, StorageError, VertexError) as error:
             self.model.metrics.recordings.labels("refused").inc()
             await self._fail(recording, printable(str(error)))
         except Exception as error:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from amt.app.settings import AppSettings
+from amt.cloud.lake import Lake
+from amt.cloud.vertex_client import VertexTranscriber
 from amt.inference.note_reporter import OnNotes
 from amt.inference.transcriber import Options, Progress
 from amt.serving.metrics import Metrics
 from amt.serving.model import load_model
 from amt.serving.pool import Result
 from amt.serving.service import Load, Service
+
+# Requests to an endpoint at once; its own limits apply as well.
+_VERTEX_REQUESTS = 8
 
 
 class Model(Protocol):
@@ -30,7 +37,7 @@ class Model(Protocol):
 
     @property
     def parallel(self) -> int:
-        """How many recordings are transcribed at once."""
+        """How many recordings are transcribed at once. Raises HTTPException (503) if not ready."""
 
     async def transcribe(
         self,
@@ -39,7 +46,7 @@ class Model(Protocol):
         progress: Progress | None = None,
         on_notes: OnNotes | None = None,
     ) -> Result:
-        """Transcribe the content of an audio file. Raises AudioError, StorageError.
+        """Transcribe the content of an audio file. Raises AudioError, VertexError, StorageError.
 
         progress, on_notes: as for `Transcriber.run`, called in another thread.
         """
@@ -74,3 +81,53 @@ class LocalModel:
     @property
     def parallel(self) -> int:
         return self._service.ready().threads
+
+
+class VertexModel:
+    """A model at an endpoint of Vertex AI. It gives no notes before the last. See `Model`."""
+
+    def __init__(self, settings: AppSettings, lake: Lake) -> None:
+        """Raises ValueError for a malformed name of the endpoint."""
+        timeout = settings.server.timeout_seconds
+        self._transcriber = VertexTranscriber(
+            settings.vertex_endpoint, lake, timeout, settings.vertex_address
+        )
+        self._threads = ThreadPoolExecutor(_VERTEX_REQUESTS, "vertex")
+        self._identity = {"name": "", "version": ""}  # Known from the first answer on.
+        self.metrics = Metrics()
+        self.parallel = _VERTEX_REQUESTS
+
+    async def start(self, on_failure: Callable[[], object]) -> bool:
+        return True
+
+    def identity(self) -> dict[str, str]:
+        return self._identity
+
+    def check_ready(self) -> None:
+        """An endpoint is always ready, as far as this process can tell."""
+
+    async def transcribe(
+        self,
+        data: bytes,
+        options: Options,
+        progress: Progress | None = None,
+        on_notes: OnNotes | None = None,
+    ) -> Result:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            self._threads, self._transcriber.transcribe, data, options
+        )
+        self._identity = {"name": found.model_name, "version": found.model_version}
+        if progress:
+            progress(found.seconds, found.seconds)
+        if on_notes:
+            on_notes(found.notes, found.seconds)
+        self.metrics.recordings.labels("transcribed").inc()
+        self.metrics.audio_seconds.inc(found.seconds)
+        self.metrics.transcription_seconds.inc(found.elapsed_seconds)
+        return Result(
+            found.notes, found.seconds, found.elapsed_seconds, found.warnings, found.embedding
+        )
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -15,7 +17,11 @@ from amt.serving.server import run
 
 
 def serve(settings: AppSettings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code: 1 after a failure."""
+    """Serve until SIGTERM or SIGINT; returns the exit code: 1 after a failure.
+
+    Raises ValueError, in one line, for settings that cannot work.
+    """
+    _check_folder(settings.place)
     log_to_stdout()
     if sys.stdout.isatty():
         LOGGER.setLevel(logging.WARNING)  # For a person: where the page is, and what goes wrong.
@@ -32,6 +38,17 @@ def serve(settings: AppSettings) -> int:
         on_stop=lambda: apps[0].state.core.jobs.close_streams(),
         proxy_headers=False,
     )
+
+
+def _check_folder(place: str | Path) -> None:
+    """Raise ValueError, in one line, for a folder in which nothing can be written."""
+    if isinstance(place, Path):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=place).close()
+        except OSError as error:
+            advice = "choose another folder with --lake"
+            raise ValueError(f"AMT_LAKE={place}: {error.strerror}; {advice}") from error
 
 
 def _welcome(settings: AppSettings) -> str:

@@ -31,6 +31,7 @@ class AppSettings:
     server: Settings = field(default_factory=Settings)
     lake: str = DEFAULT_LAKE  # folder, or gs://BUCKET[/PREFIX]
     vertex_endpoint: str = ""  # projects/.../endpoints/ID: transcribes instead of this process
+    vertex_address: str = ""  # https://..., in place of that of the region
     allowed_hosts: tuple[str, ...] = ()  # names by which browsers may reach it; empty: see `hosts`
     trusted_proxies: int = 0  # proxies in front that add to X-Forwarded-For
 
@@ -48,7 +49,7 @@ class AppSettings:
     def __post_init__(self) -> None:
         check_numbers(self, _MAY_BE_ZERO)
         try:
-            if is_bucket_uri(self.lake):
+            if "://" in self.lake:
                 split_place(self.lake)
         except StorageError as error:
             raise ValueError(f"{variable_name('lake')}: {error}") from error

@@ -123,4 +123,8 @@ def _verify(place: str | Path) -> int:
     else:
         errors, count = verify_uploaded(place), len(read_uploaded_manifest(place))
     print("\n".join(errors) or f"{place}: {count} pieces, all files unchanged")
-    return 1 if errors else 0
+    if errors:
+        raise ValueError(
+            "to make these files again: remove them and type the same command without --verify"
+        )
+    return 0

@@ -41,6 +41,10 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"{arguments.notes} has no piano notes (MIDI 21 to 108); there is nothing to render"
         )
+    if notes.onset[0] < 0:
+        raise ValueError(
+            f"{arguments.notes}: a note begins at {notes.onset[0]:g} s; expected 0 s or later"
+        )
     audio = load_player(arguments.piano, arguments.seed)(notes)
     save(arguments.audio, audio)
     count = "1 note" if len(notes) == 1 else f"{len(notes)} notes"

@@ -52,6 +52,8 @@ __all__ = [
 
 # An onset may lie this far beyond the end of the audio, since labels are rounded and encoders trim.
 MAX_LATE_ONSET_SECONDS = 0.1
+# The last notes may be held while the recording is faded out already.
+MAX_LATE_OFFSET_SECONDS = 30.0
 # With more audio than this before the first or after the last note, labels are assumed missing.
 MAX_UNLABELLED_SECONDS = 30.0
 # Audio with a lower peak (three steps of 16 bits) is silent.
@@ -156,7 +158,7 @@ def _decode_all(
                 journal.write(entry_line(result))
                 journal.flush()
             else:
-                problems.append(Problem(piece.name, str(result)))
+                problems.append(Problem(piece.name, _with_file(piece, str(result))))
             bar.update()
     return decoded, problems
 
@@ -180,11 +182,17 @@ def _decode(root: Path, piece: Piece) -> Entry | str:
     return store(root, piece, recording)
 
 
+def _with_file(piece: Piece, reason: str) -> str:
+    """The reason, with the file, whose name may be another than that of the piece."""
+    return reason if Path(piece.file).name in reason else f"{reason} ({piece.file})"
+
+
 def check_recording(recording: Recording) -> Recording:
     """The recording without notes outside the 88 keys.
 
-    Raises PieceError if no notes remain, the audio is silent or ends before the last onset, or more
-    than 30 s of audio before the first or after the last note have no labels.
+    Raises PieceError if no notes remain, the audio is silent or ends before the last onset or 30 s
+    before the last offset, or more than 30 s of audio before the first or after the last note have
+    no labels.
     """
     notes, seconds = recording.notes, len(recording.audio) / SAMPLE_RATE
     if not len(notes):
@@ -199,6 +207,8 @@ def check_recording(recording: Recording) -> Recording:
         raise PieceError(f"a note begins at {first:.2f} s, before the audio")
     if last > seconds + MAX_LATE_ONSET_SECONDS:
         raise PieceError(f"a note begins at {last:.2f} s, the audio ends at {seconds:.2f} s")
+    if end > seconds + MAX_LATE_OFFSET_SECONDS:
+        raise PieceError(f"a note ends at {end:.2f} s, the audio ends at {seconds:.2f} s")
     if max(first, seconds - end) > MAX_UNLABELLED_SECONDS:
         raise PieceError(
             f"its notes cover {first:.1f} to {end:.1f} s of {seconds:.1f} s of audio; over "

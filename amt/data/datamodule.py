@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -82,8 +83,9 @@ class PianoDataModule(L.LightningDataModule):
         super().__init__()
         _require(1, batch_size=batch_size, segments_per_epoch=segments_per_epoch)
         _require(0, loader_workers=loader_workers, prepare_workers=prepare_workers or 0)
-        # One frame of the usual front ends.
-        _require(0.032, segment_seconds=segment_seconds, validation_seconds=validation_seconds)
+        # From one frame of the usual front ends to what memory can hold.
+        _require(0.032, 3600.0, segment_seconds=segment_seconds)
+        _require(0.032, 1e6, validation_seconds=validation_seconds)
         self.sources = dict(sources)
         self.caches = [_cache(cache, source) for source in self.sources.values()]
         unknown = set(weights or {}) - set(self.sources)
@@ -125,9 +127,18 @@ class PianoDataModule(L.LightningDataModule):
             if found < least:
                 names = ", ".join(self.sources)
                 raise SourceError(
-                    f"{found} {split} pieces in {names}, training needs {least}; choose another "
-                    f"split of the pieces: data.sources.{next(iter(self.sources))}.* (conf/data)"
+                    f"{found} {split} pieces in {names}, training needs {least}; {self.advice()}"
                 )
+
+    def advice(self) -> str:
+        """What to type where a split has no pieces."""
+        for name, source in self.sources.items():
+            shares = [key for key in ("validation", "test") if isinstance(vars(source).get(key), float)]
+            if shares:
+                typed = " ".join(f"data.sources.{name}.{key}=0.3" for key in shares)
+                return f"of few pieces give more to it, such as {typed}"
+        first = next(iter(self.sources))
+        return f"choose another split of the pieces: data.sources.{first}.* (conf/data)"
 
     def entries(self, split: Split) -> list[tuple[Root, Entry]]:
         """The cached pieces of a split, each with the folder of its cache."""
@@ -229,11 +240,13 @@ def _cache(folder: str, source: Source | Prepared) -> Root:
     return cache_folder(folder, source)
 
 
-def _require(least: float, **numbers: float) -> None:
-    """Raises SourceError for a number below `least`."""
+def _require(least: float, most: float = math.inf, **numbers: float) -> None:
+    """Raises SourceError for a number out of range, or that is not whole where `least` is."""
+    kind, what = (int, "a whole number, ") if isinstance(least, int) else (int | float, "")
+    above = "or more" if most == math.inf else f"to {most:g}"
     for name, number in numbers.items():
-        if not number >= least:
-            raise SourceError(f"data.{name}={number}: expected {least} or more")
+        if not isinstance(number, kind) or not least <= number <= most:
+            raise SourceError(f"data.{name}={number}: expected {what}{least} {above}")
 
 
 def _mixed(batch: Batch, augmentation: Augmentation, generator: torch.Generator | None) -> Batch:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from amt.cloud.objects import is_bucket_uri
 from amt.data.pieces import SourceError, tidy_paths
 from amt.data.rendering import BUILTIN, split_pianos
 
@@ -23,7 +24,7 @@ FOLDERS = {
     "prepared": "a folder that `amt prepare` wrote, or gs://BUCKET/prepared/SET",
 }
 # Keys below `data` and `augment` whose values are folders; a piano may also be a file.
-PLACES = ("root", "rooms", "render", "impulse_responses", "noises")
+PLACES = ("root", "place", "rooms", "render", "impulse_responses", "noises")
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
@@ -57,11 +58,11 @@ def _missing_keys(values: Any, key: str = "") -> Iterator[str]:
 
 
 def _places(values: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted keys of all folders, and the folders."""
+    """Dotted keys of all folders, and the folders; not those on Cloud Storage."""
     if isinstance(values, Mapping):
         for name, value in values.items():
             yield from _places(value, f"{key}.{name}" if key else str(name))
-    elif key.rpartition(".")[2] in PLACES and values is not None:
+    elif key.rpartition(".")[2] in PLACES and values is not None and not is_bucket_uri(values):
         places = tidy_paths(split_pianos(values) if isinstance(values, str) else values)
         for place in places if isinstance(places, list) else [places]:
             yield key, place

@@ -25,6 +25,12 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 # may have corrections of the MIDI.
 NOTE_SUFFIXES = (".tsv", *MIDI_SUFFIXES)
 
+_SPLIT_FOLDERS: dict[Split, re.Pattern[str]] = {
+    "train": re.compile(r"(?<![^\W\d_])train", re.IGNORECASE),
+    "validation": re.compile(r"validation", re.IGNORECASE),
+    "test": re.compile(r"(?<![^\W\d_])test", re.IGNORECASE),
+}
+
 
 class SourceError(ValueError):
     """A data source that is missing or inconsistent; the message is one line."""
@@ -59,7 +65,7 @@ class Piece:
     name: unique in its source and safe as a file name. composition: the composition that is played;
     all its recordings belong to the same split. load: picklable, so that other processes can call
     it; raises an error with a one-line message if the piece cannot be used. fingerprint: a string
-    that changes when the inputs of `load` change.
+    that changes when the inputs of `load` change. file: its audio, for messages, if it has a file.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Piece:
     composition: str
     load: Callable[[], Recording]
     fingerprint: str
+    file: str = ""
 
 
 class Source(Protocol):
@@ -84,12 +91,15 @@ class Source(Protocol):
 
 def check_pieces(pieces: Sequence[Piece]) -> None:
     """Raise SourceError if two pieces share a name or a composition occurs in two splits."""
-    names: set[str] = set()
+    names: dict[str, Piece] = {}
     splits: dict[str, Split] = {}
     for piece in pieces:
         if piece.name in names:
-            raise SourceError(f"two pieces have the name {piece.name}; rename one of the files")
-        names.add(piece.name)
+            files = f" ({names[piece.name].file} and {piece.file})" if piece.file else ""
+            raise SourceError(
+                f"two pieces have the name {piece.name}{files}; rename one of the files"
+            )
+        names[piece.name] = piece
         if splits.setdefault(piece.composition, piece.split) != piece.split:
             both = f"{splits[piece.composition]} and {piece.split}"
             raise SourceError(
@@ -162,12 +172,16 @@ def hash_split(text: str, validation: float, test: float) -> Split:
 
 
 def folder_split(root: Path, path: Path) -> Split:
-    """The split in the name of the first folder below `root`, such as real_validation or test."""
+    """The split in the name of the first folder below `root`, such as real_validation or test-2.
+
+    train and test begin a word of the name, as they do not in strainers and Greatest Hits.
+    """
     folder, *below = path.relative_to(root).parts
-    named = [split for split in SPLITS if split in folder.lower()]
+    named = [split for split, pattern in _SPLIT_FOLDERS.items() if pattern.search(folder)]
     if len(named) != 1 or not below:
         raise SourceError(
-            f"{path}: expected a folder below {root} with one of {', '.join(SPLITS)} in its name"
+            f"{path}: expected a folder below {root} whose name is one of train*, *validation*, "
+            "test*"
         )
     return named[0]
 
@@ -191,7 +205,7 @@ def paired_piece(
     """A piece whose audio and notes are in two files."""
     load = partial(load_pair, audio_file, notes_file)
     fingerprint = files_fingerprint((audio_file, notes_file))
-    return Piece(safe_name(name), split, composition, load, fingerprint)
+    return Piece(safe_name(name), split, composition, load, fingerprint, str(audio_file))
 
 
 def unusable_piece(name: str, split: Split, composition: str, reason: str) -> Piece:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -68,7 +68,8 @@ def _map_until_crash(
             # items are interrupted by a crash.
             while waiting and len(running) <= workers:
                 item = waiting.popleft()
-                running[pool.submit(function, item)] = item
+                with _interrupts_held():
+                    running[pool.submit(function, item)] = item
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 item = running.pop(future)
                 try:
@@ -90,14 +91,37 @@ def _call_in_own_process(function: Callable[[T], R], item: T) -> R | CrashError:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Spawned processes, since forking a process with threads (torch, audio) can deadlock."""
+    """Spawned processes, since forking a process with threads (torch, audio) can deadlock.
+
+    They are killed where an error or Ctrl-C ends the block.
+    """
+    others = active_children()
     context = get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise_worker)
     try:
-        _check_start(pool)
+        with _interrupts_held():
+            _check_start(pool)
         yield pool
+    except BaseException:
+        with _interrupts_held():
+            for process in set(active_children()) - set(others):
+                process.kill()
+            pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Deliver Ctrl-C when the block ends; to a process that is started in it, never."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows.
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
     finally:
-        pool.shutdown(cancel_futures=True)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _check_start(pool: ProcessPoolExecutor) -> None:

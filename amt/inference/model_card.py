@@ -78,6 +78,7 @@ Waveform of a piano recording to posteriors of its notes, exported by amt {versi
 - Licence: {licence}
 - Input: `audio` (B, S), mono, float32 in -1..1, {sample_rate} samples per second; any B and S
 - Outputs, in 0..1: {outputs}
+- Last output of model.onnx: `features` (B, T, {features}), of which an embedding is made
 - Frame t is centred at sample {hop_length} t, and T = ceil(S / {hop_length}); column k is the MIDI
   pitch 21 + k
 - Largest difference from the posteriors of the checkpoint: {parity}

@@ -51,12 +51,12 @@ def read_table(path: Path | str) -> Notes:
     """Notes of a table with the columns onset, offset, pitch, velocity among others, in any order.
 
     Columns are separated by tabs, semicolons or commas; decimals may have commas. Raises ValueError
-    that names the file if a column is missing or a value is not a number. Pitches are MIDI numbers;
-    note names are refused, since programs number octaves differently.
+    that names the file if a column is missing or occurs twice, a line has too many cells or a value
+    is not a number. Pitches are MIDI numbers; note names are refused, since programs number octaves
+    differently.
     """
     try:
-        rows = _read_rows(_text(path), COLUMNS)
-        return Notes(*_columns(rows, COLUMNS))
+        return Notes(*_columns(_read_rows(_text(path), COLUMNS), COLUMNS))
     except (ValueError, csv.Error) as error:
         expected = f"columns {', '.join(COLUMNS)}"
         raise ValueError(f"{path}: not a note table ({expected}): {one_line(error)}") from error
@@ -76,8 +76,9 @@ def read_json(path: Path | str) -> Notes:
 
 def notes_of(document: Mapping[str, Any]) -> Notes:
     """The notes and pedal movements of a `note_document`. Raises ValueError or KeyError."""
-    pedal = Pedal(*_columns(document.get("pedal", []), PEDAL_COLUMNS))
-    onset, offset, pitch, velocity = _columns(document["notes"], COLUMNS)
+    movements = _numbered(document.get("pedal", []), "pedal movement")
+    pedal = Pedal(*_columns(movements, PEDAL_COLUMNS))
+    onset, offset, pitch, velocity = _columns(_numbered(document["notes"], "note"), COLUMNS)
     return Notes(onset, offset, pitch, velocity, pedal)
 
 
@@ -91,7 +92,7 @@ def read_maps_text(path: Path) -> Notes:
         if lines[:1] != [list(_MAPS_COLUMNS)]:
             raise ValueError(f"its first line is {lines[:1]}")
         rows = [dict(zip(_MAPS_COLUMNS, line, strict=True)) for line in lines[1:]]
-        onset, offset, pitch = _columns(rows, _MAPS_COLUMNS)
+        onset, offset, pitch = _columns(_numbered(rows, "note"), _MAPS_COLUMNS)
         return Notes(onset, offset, pitch, np.full(len(onset), MAPS_VELOCITY))
     except ValueError as error:
         expected = " ".join(_MAPS_COLUMNS)
@@ -105,8 +106,12 @@ def _text(path: Path | str) -> str:
     return Path(path).read_text(encoding)
 
 
-def _read_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The rows of a table below its first line, by the name of their column; not the empty ones."""
+def _read_rows(text: str, names: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a table below its first line, by the name of their column; not the empty ones.
+
+    With each where it is. Raises ValueError for a column that occurs twice, and for a row with more
+    cells than columns, as decimal commas between commas give it.
+    """
     text = text[found.end() :] if (found := _SEPARATOR_LINE.match(text)) else text
     first = next(iter(text.splitlines()), "")
     for separator in _SEPARATORS:
@@ -117,19 +122,29 @@ def _read_rows(text: str, names: Sequence[str]) -> Iterator[dict[str, str]]:
             break
     else:
         raise ValueError(f"its first line is {first[:80]!r}")
-    lines = io.StringIO(text, newline="")
-    for row in list(csv.reader(lines, delimiter=separator))[1:]:
+    if twice := [name for name in names if header.count(name) > 1]:
+        raise ValueError(f"it has several columns {twice[0]}")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    next(rows)
+    for row in rows:
+        line = rows.line_num + (found is not None)
+        if any(cell.strip() for cell in row[len(header) :]):
+            raise ValueError(f"line {line} has {len(row)} cells for {len(header)} columns")
         if any(cell.strip() for cell in row):
-            yield dict(zip(header, row, strict=False))
+            yield f"line {line}", dict(zip(header, row, strict=False))
 
 
-def _columns(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> np.ndarray:
-    """The columns `names` of rows as numbers: (len(names), N)."""
+def _columns(rows: Iterable[tuple[str, Mapping[str, Any]]], names: Sequence[str]) -> np.ndarray:
+    """The columns `names` of rows as numbers, (len(names), N); with each row where it is."""
     table = [
-        [_number(row.get(name, ""), f"{name} of note {number}") for name in names]
-        for number, row in enumerate(rows, start=1)
+        [_number(row.get(name, ""), f"{name} in {place}") for name in names] for place, row in rows
     ]
     return np.array(table, dtype=np.float64).reshape(-1, len(names)).T
+
+
+def _numbered(rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[str, Any]]:
+    """The rows of a list, each with its number."""
+    return ((f"{name} {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def _number(cell: object, place: str) -> float:

@@ -146,7 +146,7 @@ ERRORS: dict[int | str, dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _inlined(model: type[BaseModel]) -> dict[str, Any]:
+def inlined(model: type[BaseModel]) -> dict[str, Any]:
     """A JSON schema with its references replaced; `openapi_extra` cannot define the targets."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
@@ -171,8 +171,8 @@ PREDICT_SCHEMA: dict[str, Any] = {
                     "type": "object",
                     "required": ["instances"],
                     "properties": {
-                        "instances": {"type": "array", "items": _inlined(Instance), "minItems": 1},
-                        "parameters": _inlined(Parameters),
+                        "instances": {"type": "array", "items": inlined(Instance), "minItems": 1},
+                        "parameters": inlined(Parameters),
                     },
                 }
             }

@@ -1,8 +1,9 @@
-"""The copy of a run in the data lake: written after each checkpoint, and continued from."""
+"""The checkpoints of a run: read wherever they lie now, copied to the data lake, continued from."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,28 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from amt.cloud.lake import StorageError, open_lake
 from amt.errors import FileWarning
 from amt.inference.remote import object_at
-from amt.models.checkpoint import read_checkpoint
-from amt.training.finish import save_checkpoint
 
 CHECKPOINTS = "checkpoints"
 BEST = "best.ckpt"
 METRICS = "metrics.csv"
 
 
-class CopiedCheckpoints(TorchCheckpointIO):
+class RunCheckpoints(TorchCheckpointIO):
+    """Reads a checkpoint as one of the run in whose folder it lies, which may have been moved.
+
+    Checkpoints hold the paths of others. Those of another folder are not used: best.ckpt of a run
+    that was copied would be replaced.
+    """
+
+    def load_checkpoint(self, path: Any, *settings: Any, **options: Any) -> dict[str, Any]:
+        checkpoint = super().load_checkpoint(path, *settings, **options)
+        for state in checkpoint.get("callbacks", {}).values():
+            if "dirpath" in state:
+                _move(state, Path(os.path.realpath(path)).parent)
+        return checkpoint
+
+
+class CopiedCheckpoints(RunCheckpoints):
     """Writes checkpoints as usual and then copies each to `place`/checkpoints, whole or not at all.
 
     metrics.csv is copied with them, if there is one. A copy that fails gives a warning, since
@@ -67,8 +81,7 @@ def copy_run(folder: Path, place: str) -> str:
 def fetch_run(uri: str, folder: Path) -> Path:
     """Fetch a checkpoint to resume, the best one beside it and metrics.csv into the run `folder`.
 
-    Returns its path. The checkpoint is changed to name the new folder: otherwise Lightning would
-    forget the best score. Raises StorageError, CheckpointError.
+    Returns its path. Raises StorageError.
     """
     lake, name = object_at(uri)
     new = Path(os.path.realpath(folder / CHECKPOINTS))
@@ -77,23 +90,37 @@ def fetch_run(uri: str, folder: Path) -> Path:
     run, parent = object_at(lake.uri)
     if parent == CHECKPOINTS and run.stat(METRICS):
         run.download(METRICS, folder / METRICS)
-    path = lake.download(name, new / name)
-    checkpoint = read_checkpoint(path)
-    for state in checkpoint.get("callbacks", {}).values():
-        if "dirpath" in state:
-            _move(state, new)
-    save_checkpoint(path, checkpoint)
-    return path
+    return lake.download(name, new / name)
+
+
+def keep_in_run(checkpoint: Path, folder: Path) -> Path:
+    """The checkpoint to resume in the folder of its run: its own, else `folder`, with a copy of it
+    and of the best one beside it. Raises OSError.
+    """
+    if checkpoint.parent.name == CHECKPOINTS:
+        return checkpoint
+    new = Path(os.path.realpath(folder / CHECKPOINTS))
+    new.mkdir(parents=True, exist_ok=True)
+    for path in {checkpoint.with_name(BEST), checkpoint}:
+        if path.is_file():
+            shutil.copyfile(path, new / path.name)
+    return new / checkpoint.name
 
 
 def _move(state: dict[str, Any], folder: Path) -> None:
-    """Replace the folder of all paths in the state of a ModelCheckpoint."""
+    """Replace the folder of all paths in the state of a ModelCheckpoint; missing files are left out.
+
+    Without its best checkpoint the best score is unknown, so that the next one is saved.
+    """
 
     def moved(path: str) -> str:
-        return str(folder / Path(path).name) if path else path
+        new = folder / Path(path).name
+        return str(new) if path and new.is_file() else ""
 
     state["dirpath"] = str(folder)
     for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
         state[key] = moved(state.get(key, ""))
     best = state.get("best_k_models", {})
-    state["best_k_models"] = {moved(path): score for path, score in best.items()}
+    state["best_k_models"] = {moved(path): score for path, score in best.items() if moved(path)}
+    if not state["best_model_path"]:
+        state["best_model_score"] = None

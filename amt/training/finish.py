@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -71,16 +70,6 @@ def best_score(path: Path) -> float:
     return max((float(value) for value in scores if value is not None), default=0.0)
 
 
-def check_settings(first_seconds: object, seed: object = 0) -> None:
-    """Raises SourceError where `first_seconds` leaves nothing of a piece, or for a wrong seed."""
-    seconds = math.inf if first_seconds is None else first_seconds
-    if not isinstance(seconds, int | float) or not seconds > 0:
-        expected = "expected seconds, more than 0, or null for all"
-        raise SourceError(f"first_seconds={first_seconds}: {expected}")
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise SourceError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1}")
-
-
 def score(
     path: Path,
     data: PianoDataModule,
@@ -90,14 +79,17 @@ def score(
 ) -> Evaluation:
     """Transcribe and score the whole pieces of a split; of a slice classifier, score its slices.
 
-    Raises ValueError where the split has no pieces.
+    Raises SourceError where the split has no pieces, or no piece has notes.
     """
     if not data.entries(split):
-        raise ValueError(f"no {split} pieces; choose another split, e.g. split=validation")
+        raise SourceError(f"no {split} pieces; choose another split, e.g. split=validation")
     if is_slice_classifier(read_checkpoint(path)):
         return _score_slices(path, data, split, first_seconds)
     transcriber = Transcriber.load(path, device)
-    return evaluate(transcriber, data.recordings(split), first_seconds, data.extend_sustain)
+    found = evaluate(transcriber, data.recordings(split), first_seconds, data.extend_sustain)
+    if not found.rows:
+        raise SourceError(f"no {split} piece was scored, since none has reference notes")
+    return found
 
 
 def _score_slices(

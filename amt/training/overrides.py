@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,6 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from amt.cloud.objects import is_bucket_uri
 from amt.errors import warn_in_one_line
 from amt.io.folders import home_expanded
 from amt.training.python_3_14 import accept_help_of_hydra
@@ -40,16 +42,43 @@ def readable(words: Sequence[str]) -> list[str]:
 
 
 def make_readable(script: str) -> None:
-    """Make the words of this process's command line `readable`, or end it with one line.
+    """Make the words of this process's command line `readable`, or end it with one line; to those
+    that resume a run, add its overrides.
 
     Warnings of files and devices are one line, too.
     """
     warn_in_one_line(script)
     accept_help_of_hydra()
     try:
-        sys.argv[1:] = readable(sys.argv[1:])
+        sys.argv[1:] = with_overrides_of_run(readable(sys.argv[1:]))
     except ValueError as error:
         sys.exit(f"{script}: {error}")
+
+
+def with_overrides_of_run(words: Sequence[str]) -> list[str]:
+    """The words of a command line, after the overrides of the run that resume=PATH names, if its
+    folder has them; those whose key is given anew are left out.
+    """
+    file = _overrides_file(words)
+    if not file or not file.is_file():
+        return list(words)
+    given = {_key(word) for word in words}
+    before = [str(word) for word in OmegaConf.load(file)]
+    return [*(word for word in before if _key(word) not in given), *words]
+
+
+def _overrides_file(words: Sequence[str]) -> Path | None:
+    """Where Hydra kept the overrides of the run of resume=RUN/checkpoints/NAME.ckpt."""
+    word = next((word for word in words if word.startswith("resume=")), "")
+    parsed = _parse(word) if word else None
+    place = parsed.value() if parsed else None
+    if not place or is_bucket_uri(str(place)):
+        return None
+    return Path(home_expanded(str(place))).resolve().parent.parent / ".hydra" / "overrides.yaml"
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
 
 
 def expand_home(config: Any) -> None:

@@ -1,4 +1,4 @@
-"""Start the amt server in a separate process, for the scripts that measure or test it."""
+"""Start the amt server or the app in a separate process, for scripts that measure or test it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class Server:
     process: subprocess.Popen[bytes]
     ready_seconds: float
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
 
@@ -43,16 +47,18 @@ class Server:
 
 
 @contextmanager
-def server(log: Path, run: Sequence[str] = AMT_COMMAND, **variables: str) -> Iterator[Server]:
+def server(
+    log: Path, run: Sequence[str] = AMT_COMMAND, command: str = "serve", **variables: str
+) -> Iterator[Server]:
     """A server whose model is loaded; its log goes to a file.
 
-    run: arguments of Python. variables: added to the environment.
+    run: arguments of Python. command: serve, or app. variables: added to the environment.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     environment = {**os.environ, "AIP_HTTP_PORT": str(port), **variables}
-    words = [sys.executable, *run, "serve", "--host", "127.0.0.1"]
+    words = [sys.executable, *run, command, "--host", "127.0.0.1"]
     begin = time.perf_counter()
     with (
         log.open("wb") as output,

@@ -193,7 +193,7 @@ def test_a_missing_bucket_fails_before_the_model_is_created(
 ) -> None:
     with pytest.raises(
         DeployError,
-        match="there is no such bucket.* no resources were created, but files may be in gs://nowhere/amt/grand-",
+        match=r"there is no such bucket.* no resources were created, but files may be in gs://nowhere/amt/grand-",
     ):
         deploy(replace(deployment, bucket="gs://nowhere"), b"audio", print)
     assert not server.requests

@@ -24,9 +24,10 @@ from amt.data.cache import cache_folder
 from amt.data.manifest import audio_path, read_manifest
 from amt.data.sources.folder import Folder
 from amt.inference import pretrained, transcriber
-from amt.inference.writers import FORMATS
+from amt.inference.writers import FORMATS, endings
 from amt.io.audio import save
 from amt.io.midi import write_midi
+from amt.io.note_tables import write_table
 from amt.notes import Notes
 
 TUNE = Notes([0.0, 0.5], [0.5, 1.0], [60, 64], [80, 90])
@@ -59,7 +60,7 @@ def test_transcribe_to_every_format(checkpoint: str, capsys: pytest.CaptureFixtu
     formats = ",".join(FORMATS)
     assert main(["transcribe", "a.wav", "--ckpt", checkpoint, "--format", formats]) == 0
     names = sorted(path.name for path in Path("transcriptions").iterdir())
-    assert names == sorted(f"a.{kind}" for kind in FORMATS)
+    assert names == sorted(f"a{ending}" for ending in endings(FORMATS))
     document = json.loads(Path("transcriptions/a.json").read_text())
     assert document["seconds"] == 2.0 and len(document["notes"]) > 10
     assert f"{len(document['notes'])} notes" in only_line(capsys.readouterr().out)
@@ -243,7 +244,7 @@ def test_an_interruption_is_one_line(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(transcriber.Transcriber, "posteriors", interrupt)
+    monkeypatch.setattr(transcriber.Transcriber, "run", interrupt)
     save("a.wav", np.zeros(8000, dtype=np.float32))
     assert main(["transcribe", "a.wav", "--ckpt", checkpoint]) == 130
     assert only_line(capsys.readouterr().err).startswith("amt: interrupted")
@@ -299,6 +300,7 @@ def test_synth_by_seed() -> None:
         ("missing.mid out.wav", "missing.mid"),
         ("text.mid out.wav", "text.mid"),
         ("missing.tsv out.wav", "missing.tsv: No such file"),
+        ("early.tsv out.wav", "early.tsv: a note begins at -0.5 s; expected 0 s or later"),
         ("tune.mid out.docx", "out.docx"),
         ("tune.mid text.mid/out.wav", "text.mid"),
         ("tune.mid out.wav --piano missing", "missing"),
@@ -310,6 +312,7 @@ def test_errors_of_synth_are_one_line(
     write_midi("empty.mid", Notes.empty())
     write_midi("tune.mid", TUNE)
     Path("text.mid").write_text("hello\n")
+    write_table(Path("early.tsv"), Notes([-0.5], [1], [60], [64]))
     assert main(["synth", *words.split()]) == 1
     line = only_line(capsys.readouterr().err)
     assert line.startswith("amt: ") and reason in line
@@ -340,7 +343,12 @@ def test_prepare_fills_a_cache_and_verifies_it(capsys: pytest.CaptureFixture[str
         file.seek(200)
         file.write(b"xx")
     assert main([*words, "--verify"]) == 1
-    assert "differs from its checksum" in only_line(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    line = only_line(printed.out)
+    assert "differs from its checksum" in line
+    assert "type the same command without --verify" in only_line(printed.err)
+    Path(line.partition(" differs")[0]).unlink()
+    assert main(words) == 0 and main([*words, "--verify"]) == 0
 
 
 @pytest.mark.parametrize("source", prepare.SOURCES)

@@ -137,6 +137,24 @@ def test_split_and_composition_follow_the_source_without_decoding(tmp_path: Path
     assert [entry.name for entry in read_manifest(tmp_path, "test")] == ["c"]
 
 
+def test_notes_may_end_a_while_after_the_audio(tmp_path: Path) -> None:
+    pieces = [
+        recorded_piece(f"{end}", Recording(tone(2.0), Notes([0.5], [end], [60], [64])))
+        for end in (31.9, 33.0)
+    ]
+    report = prepare(ListSource(pieces), tmp_path, workers=0)
+    assert [entry.name for entry in report.entries] == ["31.9"]
+    (problem,) = report.problems
+    assert problem.reason == "a note ends at 33.00 s, the audio ends at 2.00 s"
+
+
+def test_the_reason_names_the_file_of_a_piece_with_another_name(tmp_path: Path) -> None:
+    save(tmp_path / "вальс.wav", np.zeros(16000, dtype=np.float32))
+    write_midi(tmp_path / "вальс.mid", scale(1.0))
+    report = prepare(Folder(str(tmp_path)), tmp_path / "cache", workers=0)
+    assert report.problems[0].reason == f"its audio is silent ({tmp_path / 'вальс.wav'})"
+
+
 def test_bad_pieces_are_reported_and_the_others_decoded(tmp_path: Path) -> None:
     pieces = [bad_piece("broken", "value"), bad_piece("unexpected", "unexpected"), *THREE]
     report = prepare(ListSource(pieces), tmp_path, workers=0)

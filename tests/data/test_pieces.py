@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,11 @@ def test_hash_splits_have_their_fractions_and_fixed_values() -> None:
 
 def test_a_composition_in_two_splits_or_a_name_twice_is_an_error() -> None:
     first, same = ramp_piece("a", 1.0), ramp_piece("a", 1.0)
-    with pytest.raises(SourceError, match="two pieces have the name a"):
+    with pytest.raises(SourceError, match="two pieces have the name a; rename"):
         check_pieces([first, same])
+    files = [replace(piece, file=f"/{n}/a.wav") for n, piece in enumerate((first, same))]
+    with pytest.raises(SourceError, match=r"name a \(/0/a.wav and /1/a.wav\); rename"):
+        check_pieces(files)
     other = ramp_piece("b", 1.0, split="test")
     object.__setattr__(other, "composition", "a")
     with pytest.raises(SourceError, match="'a' is in train and test"):
@@ -57,9 +61,14 @@ def test_splits_by_folder_name(tmp_path: Path) -> None:
         "train": "train",
         "real_validation": "validation",
         "Test": "test",
+        "my_test2": "test",
+        "2 Training": "train",
+        "crossvalidation": "validation",
     }.items():
         assert folder_split(tmp_path, tmp_path / folder / "deep" / "a.wav") == split
-    for path in ("other/a.wav", "test_train/a.wav", "test.wav"):
+    for path in (
+        "other/a.wav", "test_train/a.wav", "test.wav", "strainers/a.wav", "Greatest Hits/a.wav",
+    ):  # fmt: skip
         with pytest.raises(SourceError, match="expected a folder"):
             folder_split(tmp_path, tmp_path / path)
 

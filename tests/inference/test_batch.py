@@ -24,7 +24,7 @@ from amt.io.midi import read_midi
 from amt.notes import Notes
 
 # Ten frames per second.
-CLOCK = SimpleNamespace(sample_rate=16000, hop_length=1600)
+CLOCK = SimpleNamespace(sample_rate=16000, hop_length=1600, feature_width=2)
 
 
 class OneNote(Transcriber):
@@ -85,6 +85,28 @@ def test_both_kinds_of_note_ends(tmp_path: Path) -> None:
         else:
             np.testing.assert_allclose(notes.offset, [1.15], atol=1e-3)
             assert len(notes.pedal) == 0
+
+
+def test_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([recording(tmp_path / "a.wav")], tmp_path / "out", ("npy", "mid")) == 0
+    roll, embedding = (
+        np.load(tmp_path / "out" / f"a_{name}.npy") for name in ("piano_roll", "embedding")
+    )
+    assert roll[:, 39].any() and not np.delete(roll, 39, axis=1).any()
+    assert embedding.tolist() == [1.0] * 4
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "a.mid", "a_piano_roll.npy", "a_embedding.npy"
+    }  # fmt: skip
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.endswith(f"{tmp_path}/out/a_piano_roll.npy, _embedding.npy, .mid")
+
+
+def test_a_model_without_features_gives_no_arrays(tmp_path: Path) -> None:
+    old = OneNote(SimpleNamespace(sample_rate=16000, hop_length=1600, feature_width=0))
+    jobs = plan_jobs([recording(tmp_path / "a.wav")], tmp_path / "out")
+    with pytest.raises(ValueError, match=r"--format npy: an older version .* export it again"):
+        transcribe_jobs(old, jobs, ("mid", "npy"), silent)
+    assert not (tmp_path / "out").exists()
 
 
 def test_dots_in_names_stay(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from amt.inference import export as exporting
 from amt.inference.backends import onnx, torchscript
 from amt.inference.backends.exported import EXPORT_FILES
 from amt.inference.backends.exported import MODEL_FILES as NAMES
+from amt.inference.backends.waveform_model import WaveformToPosteriors
 from amt.inference.export import TOLERANCE, export
 from amt.inference.model_card import model_info
-from amt.inference.transcriber import Transcriber
+from amt.inference.transcriber import Options, Transcriber
 from amt.inference.windows import Windowing
 from amt.models.build import build_model, load_network
 from amt.models.checkpoint import CheckpointError, with_network_prefix
@@ -190,6 +191,23 @@ def test_half_precision_is_rounded_at_loading(exported: dict[str, tuple[Path, Pa
     assert all((expected[name] - found[name]).abs().max() < 0.02 for name in expected)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("backend", NAMES)
+def test_embeddings_are_those_of_the_checkpoint(
+    kind: str, backend: Any, exported: dict[str, tuple[Path, Path]]
+) -> None:
+    checkpoint, folder = exported[kind]
+    ours = Transcriber.load(checkpoint, precision="float32")
+    theirs = Transcriber.load(folder, precision="float32", backend=backend)
+    audio, options = noise(90000), Options(embedding=True)
+    expected = ours.run(audio, options).embedding
+    assert expected is not None and len(expected) == 2 * ours.model.feature_width
+    for windowing in (WHOLE, SHORT):
+        found = replace(theirs, windowing=windowing).run(audio, options).embedding
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    assert theirs.run(audio).embedding is None
+
+
 def test_model_json_and_card_describe_the_model(exported: dict[str, tuple[Path, Path]]) -> None:
     folder = exported["lstm"][1]
     assert {path.name for path in folder.iterdir()} == set(EXPORT_FILES)
@@ -223,6 +241,22 @@ def test_nothing_of_training_is_needed_to_load(exported: dict[str, tuple[Path, P
 def edit(folder: Path, **changes: Any) -> None:
     path = folder / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_a_folder_of_an_older_version_has_no_embedding(
+    exported: dict[str, tuple[Path, Path]], copied: Path, backend: Any
+) -> None:
+    front_end, network, _ = load_network(exported["svm"][0])
+    del network.feature_width
+    path = copied / NAMES["torchscript"]
+    torchscript.save(WaveformToPosteriors(front_end, network), path)
+    files = {name: exporting.checksum(copied / name) for name in NAMES.values()}
+    edit(copied, files=files, features=0)
+    loaded = Transcriber.load(copied, precision="float32", backend=backend)
+    assert loaded.model.feature_width == 0
+    found = loaded.run(noise(20000), Options(embedding=True))
+    assert found.embedding is None and found.seconds == 1.25
 
 
 @pytest.mark.parametrize("version", [0, 99])

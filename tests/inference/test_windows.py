@@ -46,11 +46,14 @@ def test_a_few_seconds_are_one_window() -> None:
     assert Windowing().starts(round(5 * 31.25), 31.25, workers=8)[0] == [0]
 
 
+CPU = torch.device("cpu")
+
+
 @dataclass
 class Counter:
     """A model whose output is the number of the frame; it records the windows asked for."""
 
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     sample_rate: int = 16000
     hop_length: int = 512
     feature_width: int = 0

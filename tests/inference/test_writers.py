@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from amt.inference.writers import FORMATS, load_player, write
+from amt.inference.writers import FORMATS, endings, load_player, write
 from amt.io.audio import save
 from amt.io.midi import read_midi
 from amt.io.note_tables import read_table
@@ -30,11 +30,11 @@ def beeps(notes: Notes) -> np.ndarray:
     return np.full(1600 * len(notes), 0.5, dtype=np.float32)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("ending", endings(FORMATS))
 @pytest.mark.parametrize("notes", [NOTES, Notes.empty()], ids=["notes", "silence"])
-def test_every_format_takes_every_table(kind: str, notes: Notes, tmp_path: Path) -> None:
-    path = tmp_path / "new" / f"piece.{kind}"
-    write(path, notes, 2.0, beeps)
+def test_every_format_takes_every_table(ending: str, notes: Notes, tmp_path: Path) -> None:
+    path = tmp_path / "new" / f"piece{ending}"
+    write(path, notes, 2.0, beeps, np.ones(4, dtype=np.float32))
     assert path.stat().st_size
     assert list(path.parent.iterdir()) == [path]
 
@@ -80,6 +80,18 @@ def test_png_and_wav(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", NOTES, 2.0, beeps)
     audio, rate = soundfile.read(tmp_path / "a.wav")
     assert rate == 16000 and len(audio) == 3200
+
+
+def test_arrays_are_npy_files_without_pickles(tmp_path: Path) -> None:
+    embedding = np.array([0.25, 1.0], dtype=np.float32)
+    assert endings(["mid", "npy"]) == [".mid", "_piano_roll.npy", "_embedding.npy"]
+    for ending in endings(["npy"]):
+        write(tmp_path / f"a.b{ending}", NOTES, 2.0, beeps, embedding)
+    roll = np.load(tmp_path / "a.b_piano_roll.npy", allow_pickle=False)
+    assert roll.dtype == np.uint8 and roll.shape == (100, 88)
+    assert roll[12:38, 51].all() and set(np.unique(roll)) == {0, 64, 100}
+    found = np.load(tmp_path / "a.b_embedding.npy", allow_pickle=False)
+    assert found.dtype == np.float32 and np.array_equal(found, embedding)
 
 
 def test_the_built_in_piano_plays_at_the_onsets() -> None:

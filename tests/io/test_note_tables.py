@@ -43,7 +43,7 @@ COMMAS = PLAIN.replace(".", ",")
         ("sep=;\n" + COMMAS.replace("\t", ";"), "utf-8"),
         ('"SEP=,"\r\n' + PLAIN.replace("\t", ",").replace("\n", "\r\n"), "utf-8-sig"),
         (PLAIN.replace("onset\toffset", "Onset \t OFFSET"), "utf-8"),
-        ("velocity,name,offset,onset,pitch\n64,Fuß,1.25,.5,60,\n65.0,,3e0,2,61.0,x", "utf-8"),
+        ("velocity,name,offset,onset,pitch\n64,Fuß,1.25,.5,60,\n65.0,,3e0,2,61.0", "utf-8"),
     ],
 )
 def test_tables_of_other_programs_are_read(tmp_path: Path, text: str, encoding: str) -> None:
@@ -83,12 +83,29 @@ def test_the_error_for_other_json_names_the_file(tmp_path: Path, text: str) -> N
 
 def test_the_error_for_a_wrong_value_says_where(tmp_path: Path) -> None:
     for value, message in (
-        ("C4", "pitch of note 2 is 'C4'; expected a number"),
+        ("C4", "pitch in line 3 is 'C4'; expected a number"),
         ("300", "got 300"),
     ):
         (tmp_path / "a.tsv").write_text(PLAIN.replace("61", value))
         with pytest.raises(ValueError, match=message):
             read_notes(tmp_path / "a.tsv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (COMMAS.replace("\t", ","), "line 2 has 6 cells for 4 columns"),
+        ("sep=,\n\n" + COMMAS.replace("\t", ","), "its first line is"),
+        ("sep=,\n" + PLAIN.replace("\t", ",") + "\n4,5,60,64,9\n", "line 6 has 5 cells"),
+        (PLAIN.replace("velocity", "velocity\tonset"), "it has several columns onset"),
+    ],
+)
+def test_a_table_that_can_be_read_in_two_ways_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=f"a.csv: not a note table .*{message}"):
+        read_table(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 from served import clip, encoded
 
-from amt.inference.transcriber import Transcriber
+from amt.inference.transcriber import Options, Transcriber
 from amt.io.audio import load_bytes
 from amt.io.midi import read_midi
 from amt.notes import Notes
+from amt.serving.model import Model
+from amt.serving.pool import Result
+from amt.serving.responses import prediction
 
 
 def predict(client: TestClient, *instances: Any, **parameters: Any) -> list[dict[str, Any]]:
@@ -60,6 +63,25 @@ def test_every_format(client: TestClient, folder: Path, tmp_path: Path) -> None:
     assert {run[0] for run in roll["runs"]} == set(notes.pitch.tolist())
     (only_midi,) = predict(client, encoded(data), format=["midi"])
     assert "notes" not in only_midi and "piano_roll" not in only_midi
+
+
+def test_the_embedding(client: TestClient, folder: Path) -> None:
+    data = clip(2.0)
+    formats = ["notes", "midi", "piano_roll", "embedding"]
+    (answer,) = predict(client, encoded(data), format=formats)
+    assert {"notes", "midi", "piano_roll", "embedding"} <= set(answer)
+    expected = Transcriber.load(folder / "small.ckpt").run(data, Options(embedding=True)).embedding
+    assert expected is not None and answer["embedding"]["dimension"] == len(expected) == 16
+    values = np.array(answer["embedding"]["values"], dtype=np.float32)
+    assert np.array_equal(values, expected)
+    (without,) = predict(client, encoded(data))
+    assert "embedding" not in without
+
+
+def test_a_model_without_features_says_so() -> None:
+    result = Result(Notes.empty(), 1.0, 0.1)
+    with_null = prediction(result, Model(None, "old", "1"), ["embedding"])  # type: ignore[arg-type]
+    assert with_null["embedding"] is None and with_null["summary"]["note_count"] == 0
 
 
 def test_the_summary_and_the_model(client: TestClient, folder: Path) -> None:

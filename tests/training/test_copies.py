@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from amt.cloud import gcs, transfer
 from amt.cloud.lake import Lake, StorageError, open_lake
 from amt.errors import FileWarning
-from amt.training.copies import CopiedCheckpoints, check_place, copy_run, fetch_run
+from amt.training.copies import (
+    CopiedCheckpoints,
+    RunCheckpoints,
+    check_place,
+    copy_run,
+    fetch_run,
+    keep_in_run,
+)
 
 PLACE = f"gs://{BUCKET}/models/small/1"
 
@@ -90,10 +98,48 @@ def test_a_fetched_run_keeps_its_best_score(lake: Lake, tmp_path: Path) -> None:
     path = fetch_run(f"{PLACE}/checkpoints/last.ckpt", tmp_path / "new")
     assert path == Path(os.path.realpath(tmp_path / "new/checkpoints/last.ckpt"))
     assert (tmp_path / "new" / "metrics.csv").is_file()
-    checkpoint = torch.load(path, weights_only=True)
-    assert checkpoint["global_step"] == 2
-    callback = ModelCheckpoint(path.parent, "best", monitor="val/note_f1", mode="max")
-    callback.dirpath = str(path.parent)
-    callback.load_state_dict(checkpoint["callbacks"]["best"])
+    callback = resumed(path)
     assert callback.best_model_score == 0.5
     assert torch.load(callback.best_model_path, weights_only=True)["global_step"] == 1
+
+
+def resumed(path: Path) -> ModelCheckpoint:
+    """The callback that saves the best checkpoint, in the state that a checkpoint holds."""
+    checkpoint = RunCheckpoints().load_checkpoint(path, weights_only=True)
+    callback = ModelCheckpoint(path.parent, "best", monitor="val/note_f1", mode="max")
+    callback.dirpath = os.path.realpath(path.parent)
+    callback.load_state_dict(checkpoint["callbacks"]["best"])
+    return callback
+
+
+@pytest.mark.parametrize("old_remains", [True, False])
+@pytest.mark.parametrize("with_best", [True, False])
+def test_a_copied_or_moved_run_names_its_own_files_only(
+    tmp_path: Path, old_remains: bool, with_best: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amt.training.copies.open_lake", lambda place: pytest.fail("copied"))
+    monkeypatch.setattr(CopiedCheckpoints, "save_checkpoint", RunCheckpoints.save_checkpoint)
+    for name in ("best.ckpt", "last.ckpt"):
+        save(tmp_path / "old", 1, name)
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    if not old_remains:
+        shutil.rmtree(tmp_path / "old")
+    best = tmp_path / "new" / "checkpoints" / "best.ckpt"
+    if not with_best:
+        best.unlink()
+    callback = resumed(best.with_name("last.ckpt"))
+    assert callback.best_model_path == (os.path.realpath(best) if with_best else "")
+    assert callback.best_model_score == (0.5 if with_best else None)
+    assert list(callback.best_k_models) == ([os.path.realpath(best)] if with_best else [])
+
+
+def test_checkpoints_outside_a_run_are_copied_into_the_new_one(tmp_path: Path) -> None:
+    for name in ("best.ckpt", "last.ckpt"):
+        (tmp_path / name).write_text(name)
+    path = keep_in_run(tmp_path / "last.ckpt", tmp_path / "run")
+    assert path == Path(os.path.realpath(tmp_path / "run")) / "checkpoints" / "last.ckpt"
+    assert [found.read_text() for found in sorted(path.parent.iterdir())] == [
+        "best.ckpt",
+        "last.ckpt",
+    ]
+    assert keep_in_run(path, tmp_path / "other") == path and not (tmp_path / "other").exists()

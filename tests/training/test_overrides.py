@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from amt.training.overrides import expand_home, override, readable
+from amt.training.overrides import expand_home, override, readable, with_overrides_of_run
 
 PATHS = [
     "/data/a=b",
@@ -87,3 +87,24 @@ def test_home_folders_are_expanded_everywhere(monkeypatch: pytest.MonkeyPatch) -
     assert text.count("${home:${paths.runs}}") == 2
     paths = OmegaConf.create({"runs": "~/runs", "dir": "${home:${runs}}/new"})
     assert paths.dir == "/home/clara/runs/new"
+
+
+def test_a_resumed_run_has_its_own_overrides_unless_they_are_given(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "a (1)" / "checkpoints" / "last.ckpt"
+    resume = override("resume", str(checkpoint))
+    assert with_overrides_of_run([resume, "seed=2"]) == [resume, "seed=2"]
+    folder = checkpoint.parents[1] / ".hydra"
+    folder.mkdir(parents=True)
+    (folder / "overrides.yaml").write_text(
+        "- model=cnn\n- seed=1\n- ~logger\n- +trainer.max_time=00:01\n- resume=old\n"
+    )
+    assert with_overrides_of_run(["logger=csv", resume, "seed=2"]) == [
+        "model=cnn",
+        "+trainer.max_time=00:01",
+        "logger=csv",
+        resume,
+        "seed=2",
+    ]
+    assert with_overrides_of_run(["seed=2"]) == ["seed=2"]
+    assert with_overrides_of_run(["resume=gs://b/last.ckpt"]) == ["resume=gs://b/last.ckpt"]
+    assert with_overrides_of_run(["resume="]) == ["resume="]

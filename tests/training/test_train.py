@@ -11,9 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from buckets import BUCKET, emulator
 from full_disk import FULL_DISK
 from scripts import ROOT, run
 
+from amt.cloud.lake import open_lake
+from amt.data.cache import cache_folder
+from amt.data.sources.synthetic import Synthetic
+from amt.data.upload import upload_set
 from amt.io.audio import SAMPLE_RATE, save
 
 TINY = (
@@ -96,6 +101,31 @@ def test_the_checkpoint_transcribes(trained, tmp_path: Path) -> None:
     run("-m", "amt.cli", "transcribe", str(tmp_path / "noise.wav"), "--ckpt", str(checkpoint),
         "--output", str(tmp_path / "out"))  # fmt: skip
     assert (tmp_path / "out" / "noise.mid").is_file()
+
+
+def test_a_run_on_cloud_storage_goes_on_elsewhere(
+    tiny_cache: Path, tiny_source: Synthetic, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its data and checkpoints are in a bucket; it is resumed in another folder."""
+    with emulator(monkeypatch):
+        prepared = f"gs://{BUCKET}/prepared/tiny"
+        upload_set(cache_folder(tiny_cache, tiny_source), prepared)
+        place = f"gs://{BUCKET}/models/tiny/1"
+        words = [word for word in TINY if "synthetic" not in word]
+        words += ["data=prepared", f"paths.prepared={prepared}", f"upload={place}", "logger=csv",
+                  f"paths.streamed={tmp_path / 'copies'}", "evaluate=false"]  # fmt: skip
+        run("train.py", *words, f"hydra.run.dir={tmp_path / 'one'}")
+        lake = open_lake(place)
+        first = lake.read("checkpoints/best.ckpt")
+        assert first == (tmp_path / "one" / "checkpoints" / "best.ckpt").read_bytes()
+        resume = f"resume={place}/checkpoints/last.ckpt"
+        done = run("train.py", *words, resume, f"hydra.run.dir={tmp_path / 'two'}")
+        assert "dirpath has changed" not in done.stderr
+        assert {path.name for path in (tmp_path / "two" / "checkpoints").iterdir()} == {
+            "best.ckpt", "last.ckpt"
+        }  # fmt: skip
+        assert lake.read("checkpoints/best.ckpt") == first
 
 
 def test_two_processes_train_together(trained, cache: Path, tmp_path: Path) -> None:
@@ -193,7 +223,7 @@ def test_resuming_for_longer_is_refused_with_a_way_out(
 def test_a_run_can_start_from_the_weights_of_another(trained, cache: Path, tmp_path: Path) -> None:
     best = trained[0] / "checkpoints" / "best.ckpt"
     words = ("train.py", *TINY, f"data.cache={cache}", "logger=csv", "evaluate=false",
-             "trainer.max_epochs=1", "optimizer.lr=0", f"init={best}",
+             "trainer.max_epochs=1", "optimizer.lr=1e-9", f"init={best}",
              "model.global_context=4", "model.skip_heads=true",
              "model.velocity_head=4")  # fmt: skip
     run(*words, f"hydra.run.dir={tmp_path}")

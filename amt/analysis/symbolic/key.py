@@ -11,7 +11,8 @@ albrecht   Albrecht and Shanahan (2013), a corpus of pieces of common practice
 sapp       Sapp (2011), "simple weights"
 
 `experiments/analysis/key_accuracy.py` compares them on MAESTRO. The key is clearest where a piece
-begins and ends, so these parts are added to the whole piece.
+begins and ends, so these parts are added to the whole piece. Keys that a piece never has, which
+those of a piece that modulates can add up to, give way to its prevailing key: `estimate_key`.
 """
 
 from __future__ import annotations
@@ -89,9 +90,21 @@ class KeySpan:
 
 
 def estimate_key(notes: Notes, profile: str = PROFILE) -> Key | None:
-    """The key of a piece; None where its notes have no clear key."""
+    """The key of a piece; None where its notes have no clear key.
+
+    The first of `key_ranking`, if the piece is ever in it; else the key that it is in for half of
+    the time or longer, or in which it begins and ends.
+    """
     ranked = key_ranking(notes, profile)
-    return ranked[0] if ranked else None
+    if not ranked:
+        return None
+    best, path = ranked[0], _key_path(notes, profile)[1]
+    if _index(best) in path:
+        return best
+    prevailing = int(np.bincount(path).argmax())
+    if 2 * (path == prevailing).sum() < len(path):
+        prevailing = int(path[0]) if path[0] == path[-1] else _index(best)
+    return next(key for key in ranked if _index(key) == prevailing)
 
 
 def key_ranking(notes: Notes, profile: str = PROFILE) -> list[Key]:
@@ -123,14 +136,19 @@ def key_changes(notes: Notes, profile: str = PROFILE) -> list[KeySpan]:
     main = estimate_key(notes, profile)
     if main is None:
         return []
-    begin, end = float(notes.onset[0]), notes.end
-    edges = np.linspace(begin, end, max(int((end - begin) / WINDOW_SECONDS), 1) + 1)
-    scores = correlations(pitch_class_seconds(notes, edges), profile)
-    path = viterbi_path(scores, CHANGE_COST * (1 - np.eye(scores.shape[1])))
+    edges, path = _key_path(notes, profile)
     return [
         KeySpan(float(edges[first]), float(edges[stop]), key_name(int(path[first]), main.name))
         for first, stop in runs(path)
     ]
+
+
+def _key_path(notes: Notes, profile: str) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of windows (T + 1,) in seconds, and the column of `correlations` of each (T,)."""
+    begin, end = float(notes.onset[0]), notes.end
+    edges = np.linspace(begin, end, max(int((end - begin) / WINDOW_SECONDS), 1) + 1)
+    scores = correlations(pitch_class_seconds(notes, edges), profile)
+    return edges, viterbi_path(scores, CHANGE_COST * (1 - np.eye(scores.shape[1])))
 
 
 def key_at(keys: Sequence[KeySpan], time: float) -> str | None:
@@ -166,6 +184,11 @@ def _prefers_pitch_classes(counts: np.ndarray) -> bool:
 def _key(index: int, correlation: float) -> Key:
     name = key_name(index)
     return Key(name, int(index % OCTAVE), name.split()[1], correlation)
+
+
+def _index(key: Key) -> int:
+    """The column of `correlations` of a key."""
+    return key.tonic + (OCTAVE if key.mode == "minor" else 0)
 
 
 def _standardised(rows: np.ndarray) -> np.ndarray:

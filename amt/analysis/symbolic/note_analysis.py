@@ -79,7 +79,7 @@ def analyse_notes(notes: Notes) -> NoteAnalysis:
         sections=find_sections(notes),
         pitch_classes=pitch_class_shares(notes),
         intervals=interval_counts(notes),
-        range=pitch_range(notes, main_key),
+        range=pitch_range(notes, main_key, keys),
         density=note_density(notes),
         dynamics=dynamics(notes),
         pedalling=pedal_usage(notes),

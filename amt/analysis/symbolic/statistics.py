@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amt.analysis.pitch import OCTAVE, PITCH_CLASSES
 from amt.analysis.spelling import spell_pitch
+from amt.analysis.symbolic.key import KeySpan, key_at
 from amt.analysis.symbolic.skyline import skyline
 from amt.notes import Notes, has_sustain, sustain_presses
 
@@ -89,18 +91,28 @@ def interval_counts(notes: Notes) -> dict[str, int]:
     return {str(step): int(times) for step, times in zip(interval, count, strict=True)}
 
 
-def pitch_range(notes: Notes, key: str | None = None) -> Range | None:
-    """Range and most common pitch, spelled by the key; None without notes."""
+def pitch_range(notes: Notes, key: str | None = None, keys: Sequence[KeySpan] = ()) -> Range | None:
+    """Range and most common pitch; None without notes.
+
+    The most common pitch is spelled by `key`, that of the piece, the others by the key in `keys`
+    when they first sound.
+    """
     if not len(notes):
         return None
     low, high = int(notes.pitch.min()), int(notes.pitch.max())
     counts = np.bincount(notes.pitch)
     sounding = np.bincount(notes.pitch, notes.offset - notes.onset)
     common = int(np.lexsort((-sounding, -counts))[0])
-    lowest, highest, most_common = (
-        Pitch(spell_pitch(pitch, key), pitch) for pitch in (low, high, common)
+    lowest, highest = (
+        Pitch(spell_pitch(pitch, key_at(keys, _first_onset(notes, pitch))), pitch)
+        for pitch in (low, high)
     )
+    most_common = Pitch(spell_pitch(common, key), common)
     return Range(lowest, highest, high - low, most_common, int(counts[common]))
+
+
+def _first_onset(notes: Notes, pitch: int) -> float:
+    return float(notes.onset[notes.pitch == pitch][0])
 
 
 def note_density(notes: Notes) -> Density | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,10 @@ class Folder:
         ]
         unpaired = [audio_files[stem] for stem in audio_files.keys() - pairs.keys()]
         unpaired += [notes_files[stem] for stem in notes_files.keys() - set(pairs.values())]
-        pieces += [unusable_piece(*self._describe(root, path), _reason(path)) for path in unpaired]
+        files = [*audio_files.values(), *notes_files.values()]
+        pieces += [
+            unusable_piece(*self._describe(root, path), _reason(path, files)) for path in unpaired
+        ]
         return sorted(pieces, key=lambda piece: piece.name)
 
     def _describe(self, root: Path, path: Path) -> tuple[str, Split, str]:
@@ -101,6 +104,21 @@ def _grouped(stems: Iterable[Path], key: Callable[[Path], str]) -> dict[str, lis
     return groups
 
 
-def _reason(path: Path) -> str:
-    missing = "audio" if path.suffix.lower() in NOTE_SUFFIXES else "notes (.tsv, .mid or .midi)"
+def _reason(path: Path, files: Sequence[Path]) -> str:
+    """Why the file `path` is in no pair."""
+    if not path.exists():
+        return f"{path} is a link to a file that is missing"
+    has_notes = path.suffix.lower() in NOTE_SUFFIXES
+    missing = "audio" if has_notes else "notes (.tsv, .mid or .midi)"
+    others = [
+        str(file)
+        for file in files
+        if (file.suffix.lower() in NOTE_SUFFIXES) != has_notes
+        and same_name(file.stem) == same_name(path.stem)
+    ]
+    if others:
+        return (
+            f"{path}: several files have its stem, and its {missing} may be {' or '.join(others)}; "
+            "put the right one into the same folder"
+        )
     return f"no {missing} of the same stem as {path}"

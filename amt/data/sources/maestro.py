@@ -32,11 +32,13 @@ from amt.data.rendering import (
     room_files,
     split_pianos,
 )
+from amt.errors import one_line
 from amt.io.audio import AUDIO_SUFFIXES
 from amt.io.note_tables import read_notes
 
 CSV_COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename")
 
+_SAVE = "save it as UTF-8 CSV with commas"
 _ADVICE = "download MAESTRO from https://magenta.tensorflow.org/datasets/maestro and unpack it"
 
 
@@ -78,7 +80,8 @@ class Maestro:
         unknown = [split for split in self.splits if split not in SPLITS]
         if unknown:
             raise SourceError(f"splits has {unknown[0]}; expected some of {', '.join(SPLITS)}")
-        rows = self._select(_read_rows(_find_table(root, self.table)))
+        table = _find_table(root, self.table, self.name)
+        rows = self._select(_read_rows(table))
         if self.skip < 0 or (self.limit is not None and self.limit < 0):
             raise SourceError(f"skip={self.skip}, limit={self.limit}: expected 0 or more pieces")
         if self.copies < 1 or (self.copies > 1 and self.render is None):
@@ -88,8 +91,9 @@ class Maestro:
         audio_files = [_find_audio(root / row["audio_filename"]) for row in rows]
         if not any(audio_files):
             raise SourceError(
-                f"no audio below {self.root}; to render the MIDI instead, set render=builtin or to "
-                "the folder of a sampled piano"
+                f"{self.root} has none of the audio that {table.name} names, such as "
+                f"{rows[0]['audio_filename'] if rows else 'NAME.wav'}; to render the MIDI instead, "
+                "set render=builtin or to the folder of a sampled piano"
             )
         return [_recorded(root, row, path) for row, path in zip(rows, audio_files, strict=True)]
 
@@ -130,24 +134,33 @@ def render_midi(
     )
 
 
-def _find_table(root: Path, pattern: str) -> Path:
+def _find_table(root: Path, pattern: str, source: str) -> Path:
     found = sorted(root.glob(pattern))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise SourceError(f"expected one {pattern} in {root}, found {names}; set table=NAME")
+        raise SourceError(
+            f"expected one {pattern} in {root}, found {names}; type --table NAME, or for train.py "
+            f"++data.sources.{source}.table=NAME"
+        )
     return found[0]
 
 
 def _read_rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())]
-        rows = list(reader)
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or ())]
+            rows = list(reader)
+    except (UnicodeError, csv.Error) as error:
+        raise SourceError(f"{table}: not a MAESTRO table ({one_line(error)}); {_SAVE}") from error
     if missing:
-        raise SourceError(f"{table}: not a MAESTRO table, it lacks the column {missing[0]}")
-    for row in rows:
+        raise SourceError(f"{table}: not a MAESTRO table, it lacks the column {missing[0]}; {_SAVE}")
+    for number, row in enumerate(rows, start=1):
+        if any(row[name] is None for name in CSV_COLUMNS):
+            raise SourceError(f"{table}: row {number} has too few cells; {_SAVE}")
         if row["split"] not in SPLITS:
-            raise SourceError(f"{table}: unknown split {row['split']!r} ({row['midi_filename']})")
+            expected = f"row {number} ({row['midi_filename']}); expected one of {', '.join(SPLITS)}"
+            raise SourceError(f"{table}: unknown split {row['split']!r} in {expected}")
     return rows
 
 

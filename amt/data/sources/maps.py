@@ -49,6 +49,9 @@ class Maps:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", tidy_paths(self.root))
+        given = [self.test_pianos] if isinstance(self.test_pianos, str) else self.test_pianos
+        names = [name.strip() for names in given for name in str(names).split(",")]
+        object.__setattr__(self, "test_pianos", tuple(names))
 
     def pieces(self) -> list[Piece]:
         """All pieces, sorted by name; raises SourceError if there are none."""
@@ -63,9 +66,18 @@ class Maps:
             return [_piece(path, notes, folder_split(root, path)) for path in audio_files]
         if not 0 <= self.validation <= 1:
             raise SourceError(f"validation={self.validation}: expected a fraction, 0 to 1")
+        self._check_pianos({_piano(path) for path in audio_files})
         test = {_composition(path) for path in audio_files if _piano(path) in self.test_pianos}
         splits = [(path, self._split(path, test)) for path in audio_files]
         return [_piece(path, notes, split) for path, split in splits if split]
+
+    def _check_pianos(self, found: set[str]) -> None:
+        """Raises SourceError for a test piano that is not there; the usual ones may be missing."""
+        unknown = [name for name in self.test_pianos if name not in {*found, *DISKLAVIER}]
+        if unknown:
+            raise SourceError(
+                f"test_pianos has {unknown[0]!r}; the pianos here are {', '.join(sorted(found))}"
+            )
 
     def _split(self, path: Path, test_compositions: set[str]) -> Split | None:
         """The split of a file by its piano; None if a test piano plays its composition."""

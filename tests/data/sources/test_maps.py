@@ -38,6 +38,11 @@ def test_other_test_pianos_can_be_chosen(tmp_path: Path) -> None:
     root = original_tree(tmp_path)
     pieces = Maps(str(root), test_pianos=["AkPnBcht"]).pieces()
     assert {piece.split for piece in pieces} == {"test"} and len(pieces) == 20
+    pieces = Maps(str(root), test_pianos=["AkPnBcht, ENSTDkCl"]).pieces()
+    assert {piece.split for piece in pieces} == {"test"} and len(pieces) == 22
+    assert Maps(str(root), test_pianos="ENSTDkCl").pieces()
+    with pytest.raises(SourceError, match="has 'ENSTDkC'; the pianos here are AkPnBcht, ENSTDkCl"):
+        Maps(str(root), test_pianos=["ENSTDkC"]).pieces()
 
 
 def test_validation_compositions_do_not_depend_on_other_files(tmp_path: Path) -> None:
