@@ -18,6 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from amt.cloud.objects import is_bucket_uri
 from amt.data import sources
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
@@ -81,7 +82,9 @@ def _folder(config: DictConfig, checkpoint: Path) -> Path:
     """
     run = checkpoint.parent.name == "checkpoints"
     named = run or str(config.ckpt) == checkpoint.stem  # By a pretrained model's name.
-    settings = [config.first_seconds, None if named else str(checkpoint.resolve())]
+    # A checkpoint of Cloud Storage lies in a temporary folder: its URI names it.
+    place = str(config.ckpt) if is_bucket_uri(config.ckpt) else str(checkpoint.resolve())
+    settings = [config.first_seconds, None if named else place]
     name = checkpoint.stem + (f"-{_checksum(settings)}" if any(settings) else "")
     folder = Path(checkpoint.parent.parent if run else "", "evaluation", name)
     chosen = HydraConfig.get().runtime.choices.get("data")

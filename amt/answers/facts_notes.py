@@ -166,10 +166,11 @@ def pitch_range(piece: Piece) -> Result:
 
 
 def _say_range(result: Result) -> str:
-    return (
-        f"The notes go from {_label(result['lowest'])} to {_label(result['highest'])}, "
-        f"a range of {_distance(result['semitones'])}."
+    text = (
+        f"The notes go from {_label(result['lowest'])} to {_label(result['highest'])}, a range of"
     )
+    in_all = f" ({result['semitones']} semitones)" if result["semitones"] >= OCTAVE else ""
+    return f"{text} {_distance(result['semitones'])}{in_all}."
 
 
 def _say_octaves(result: Result) -> str:

@@ -196,7 +196,8 @@ _MARK_OR_SAME = re.compile(
     r"(?:time|moment|point|instant|second|place|spot|bar|measure|part|passage|section|stretch|one)"
     r"|(?:right |just )?(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )there"
     r"|(?:just |right |by )?then(?= *(?:[?.!,;&]|$))"
-    r"|(?<=\bis )(?:that|it)(?= *(?:[?.!,;&]|$))|(?<=\bare )(?:those|they|these)(?= *(?:[?.!,;&]|$)))\b)"
+    r"|(?<=\bis )(?:that|it)(?= *(?:[?.!,;&]|$))"
+    r"|(?<=\bare )(?:those|they|these)(?= *(?:[?.!,;&]|$)))\b)"
 )
 
 

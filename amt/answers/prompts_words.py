@@ -55,12 +55,13 @@ MEANINGS = {
     "longer": "longer shorter fit fits exceed exceeds",
     "duration": "duration length runtime playtime",
     "longest": "longest lengthiest",
-    "shortest": "shortest briefest",
+    "shortest": "shortest briefest quickest",
     "first": "first opening initial starting start starts started begin begins began open opens",
     "final": "final last closing ending ends end finish finishes close closes",
     "silence": "silence silent pause gap stillness rests break breaks breather",
     "split": "split splits divide divided cut chop",
-    "section": "section structure segment form layout chapter",
+    "section": "section structure segment form layout chapter structured "
+    "verse chorus refrain bridge intro outro coda",
     "part": "part",
     "density": "density dense densest busy busiest crowded sparse fastest thick texture packed "
     "hectic crammed cram squeezed",
@@ -91,13 +92,14 @@ MEANINGS = {
 # A clause that begins so asks for an action, not for a fact.
 ORDERS = """
 play compose sing increase decrease raise lower transpose delete remove buy order open improvise
-recommend suggest translate repair sell
+recommend translate repair sell
 """
 
 # A clause with one of these is about something else.
 ELSEWHERE = """
 buy sell price prices cost costs euro euros dollar dollars pounds cheap shop weather forecast recipe
 car cars door house president capital password animal animals planet mountain river city country
+unlock
 """
 
 # Words between those that matter.
@@ -105,12 +107,12 @@ FILLER = """
 a an the is are was were be do does did me my i you we us can could would will please tell give
 show say and of in for to on at by with from that there its some hi hello hey thanks thank now
 just so then all here whole entire go goes get let lets know want like what how write make short
-brief anywhere
+brief anywhere have
 """
 
 # Words that are no mistakes for one of the above.
 OTHER = """
-large
+large bass treble hand hands finger fingers
 player a able again ago all also am among an and any are ask at away be been before being best
 better bit both but by can cannot cant care come comes composed composer could couldnt day days dear
 did do doesnt doing done dont down each either else english even ever every feel few for form
@@ -146,5 +148,5 @@ dancing letter letters book books water house money bank country capital preside
 german french translate language computer code python email car cars food cook recipe movie film
 films football match team winner price cost buy sell order train plane hotel flight map city town
 river sky sun rain snow hot cold friends family mother father king queen war peace god health doctor
-hospital school university mozart beethoven chopin bach liszt debussy horowitz
+hospital school university concert hall stage mozart beethoven chopin bach liszt debussy horowitz
 """

@@ -69,12 +69,17 @@ class Core:
             return
         try:
             await self.jobs.start()
-            while True:
-                await run_in_threadpool(self.room.remove_old)
-                await asyncio.sleep(_CLEAN_SECONDS)
-        except StorageError as error:
-            log(logging.CRITICAL, f"the lake cannot be used: {error}")
+        except Exception as error:
+            expected = isinstance(error, StorageError)
+            log(logging.CRITICAL, f"the lake cannot be used: {error}", None if expected else error)
             on_failure()
+            return
+        while True:
+            try:
+                await run_in_threadpool(self.room.remove_old)
+            except StorageError as error:
+                log(logging.WARNING, f"old recordings were not removed: {error}")
+            await asyncio.sleep(_CLEAN_SECONDS)
 
     async def close(self) -> None:
         """Stop; waiting recordings are transcribed by the next process."""

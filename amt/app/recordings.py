@@ -12,6 +12,7 @@ What another client may not see it cannot name: a recording is looked up below i
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from amt.cloud.lake import Lake, StorageError, Stored
+from amt.errors import one_line
 from amt.io.note_tables import note_document, notes_of
 from amt.notes import Notes
+from amt.serving.logging import log
 from amt.serving.requests import printable
 
 FOLDER = "app"
@@ -170,15 +173,18 @@ class Recordings:
         return sorted(found, key=lambda recording: recording.created, reverse=True)
 
     def _read(self, stored: Stored) -> Recording | None:
-        """The record in a file; None if it was deleted meanwhile."""
+        """The record in a file; None if it was deleted meanwhile, or is not one."""
         try:
             document = json.loads(self.lake.read(stored.name))
+            warnings = tuple(document.pop("warnings"))
+            return Recording(**document, warnings=warnings, generation=stored.generation)
         except StorageError as error:
             if error.status == 404:
                 return None
             raise
-        document["warnings"] = tuple(document["warnings"])
-        return Recording(**document, generation=stored.generation)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            log(logging.WARNING, f"a damaged record was left out: {one_line(error)}")
+            return None
 
 
 def folders(files: list[Stored]) -> Iterator[tuple[str, str, list[Stored]]]:

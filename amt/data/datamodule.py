@@ -133,7 +133,9 @@ class PianoDataModule(L.LightningDataModule):
     def advice(self) -> str:
         """What to type where a split has no pieces."""
         for name, source in self.sources.items():
-            shares = [key for key in ("validation", "test") if isinstance(vars(source).get(key), float)]
+            shares = [
+                key for key in ("validation", "test") if isinstance(vars(source).get(key), float)
+            ]
             if shares:
                 typed = " ".join(f"data.sources.{name}.{key}=0.3" for key in shares)
                 return f"of few pieces give more to it, such as {typed}"

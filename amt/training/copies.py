@@ -108,7 +108,7 @@ def keep_in_run(checkpoint: Path, folder: Path) -> Path:
 
 
 def _move(state: dict[str, Any], folder: Path) -> None:
-    """Replace the folder of all paths in the state of a ModelCheckpoint; missing files are left out.
+    """Replace the folder of all paths in the state of a ModelCheckpoint; leave out missing files.
 
     Without its best checkpoint the best score is unknown, so that the next one is saved.
     """

@@ -82,7 +82,10 @@ def score(
     Raises SourceError where the split has no pieces, or no piece has notes.
     """
     if not data.entries(split):
-        raise SourceError(f"no {split} pieces; choose another split, e.g. split=validation")
+        raise SourceError(
+            f"no {split} pieces; choose another split, e.g. split=validation (or of your own "
+            "recordings, data=folder, all: data.sources.folder.test=1.0)"
+        )
     if is_slice_classifier(read_checkpoint(path)):
         return _score_slices(path, data, split, first_seconds)
     transcriber = Transcriber.load(path, device)

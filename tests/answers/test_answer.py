@@ -1,14 +1,17 @@
 """Answers to prompts without a language model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from asked_pieces import lament, song
 
 from amt.answers.answer import HELP, MOODS, NO_RECORDING, NOT_ASKED, answer_offline
+from amt.answers.facts import FACT
 from amt.answers.mood import mood_of
 from amt.answers.piece import Piece
-from amt.answers.wording import clock, listing, plural, seconds_text, span, times
-from amt.notes import Notes
+from amt.answers.wording import clock, listing, plural, seconds_text, span, spans, times
+from amt.notes import SUSTAIN, Notes, Pedal
 
 SONG = song()
 
@@ -92,6 +95,35 @@ MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11, 12), (0, 2, 3, 5, 7, 8, 11, 12)
 )
 def test_moods(asked: Piece, mood: str) -> None:
     assert mood_of(asked)[0] == mood
+
+
+def test_a_pedal_that_is_never_pressed_is_not_used() -> None:
+    notes = SONG.notes
+    up = replace(notes, pedal=Pedal([0.0], [SUSTAIN], [0]))
+    unknown = replace(notes, pedal=Pedal())
+    for prompt in ("Did they use any sustain?", "Is the pedal pressed in the last 10 seconds?"):
+        response = answer_offline(prompt, Piece(up, 32.0)).response
+        assert response.lower().endswith("the sustain pedal is not used.")
+        assert "no information" in answer_offline(prompt, Piece(unknown, 32.0)).response
+
+
+def test_short_presses_are_said_in_tenths_of_a_second() -> None:
+    response = answer_offline("Where is the pedal down?", SONG).response
+    assert response.endswith(
+        "0:00.0 to 0:01.5, 0:02.0 to 0:03.5, 0:04.0 to 0:05.5 and 0:06.0 to 0:07.5."
+    )
+    assert spans([(59.96, 61.2)]) == ["1:00 to 1:01"]
+    assert spans([(59.96, 60.2)]) == ["1:00.0 to 1:00.2"]
+
+
+def test_the_tempo_is_said_to_be_steady_or_to_vary() -> None:
+    assert answer_offline("Is the tempo steady?", SONG).response == (
+        "The tempo is about 120 beats per minute and steady."
+    )
+    result = {"bpm": 60.0, "slow": 50.2, "fast": 70.1, "steady": False}
+    assert FACT["tempo"].sentence(result) == (
+        "The tempo is about 60 beats per minute; it varies between 50 and 70."
+    )
 
 
 def test_wording() -> None:

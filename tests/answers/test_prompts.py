@@ -32,13 +32,17 @@ def rows(table: Path) -> list[dict[str, str]]:
 
 
 def is_right(row: dict[str, str], answer: Answer) -> bool:
-    """Whether an answer has the facts of a row, in any order, and all texts it must contain."""
-    wanted = [] if row["facts"] == "help" else row["facts"].split(",")
-    found = [fact["name"] for fact in answer.facts]
-    texts = [text.strip().lower() for text in row["answer"].split(";")]
+    """Whether an answer has the facts of a row, in any order, and all texts it must contain.
+
+    One fact is enough where a row names it for two: the chord of a time is said with its notes.
+    """
+    wanted = [] if row["facts"] == "help" else [one.split("/") for one in row["facts"].split(",")]
+    found = {fact["name"] for fact in answer.facts}
+    texts = [text.strip().lower() for text in (row["answer"] or "").split(";")]
     return (
-        len(found) == len(wanted)
-        and all(any(name in one.split("/") for name in found) for one in wanted)
+        len(answer.facts) <= len(wanted)
+        and all(found.intersection(one) for one in wanted)
+        and found <= {name for one in wanted for name in one}
         and all(text in answer.response.lower() for text in texts)
     )
 
@@ -52,7 +56,7 @@ def wrong_prompts(table: Path) -> list[str]:
 
 
 def test_nearly_all_prompts_are_answered_right() -> None:
-    """The second table was written by someone who had not seen the parser: it has more errors."""
+    """The others than the first were written by people who had not seen the parser."""
     wrong = {table.stem: wrong_prompts(table) for table in TABLES}
     asked = {table.stem: len(rows(table)) for table in TABLES}
     assert sum(map(len, wrong.values())) <= 0.05 * sum(asked.values()), wrong
@@ -171,6 +175,16 @@ def test_note_names(text: str, names: list[str]) -> None:
         ("how often are C4 and D4 played", [("count_of_note", "C4"), ("count_of_note", "D4")]),
         ("tempo key chords tempo", [("tempo",), ("key",), ("chords",)]),
         ("top three notes", [("most_common_note", 3)]),
+        ("what chord plays at 0:03 and what key are we in there?", [("chord_at", 3), ("key", 3)]),
+        ("which notes at 0:03, and which chord is it then", [("notes_at", 3), ("chord_at", 3)]),
+        ("At 0:03, what key is it? And what chord?", [("key", 3), ("chord_at", 3)]),
+        ("At 0:03 which chord? What is the tempo?", [("chord_at", 3), ("tempo",)]),
+        ("At 0:03 which chord, and the overall tempo", [("chord_at", 3), ("tempo",)]),
+        ("chord at 0:03 and how many notes are there", [("chord_at", 3), ("note_count",)]),
+        ("the longest note? and the shortest one?", [("longest_note",), ("shortest_note",)]),
+        ("How fast is a cheetah?", []),
+        ("How fast is the pianist?", [("tempo",)]),
+        ("Is it longer than ten seconds?", [("duration",)]),
     ],
 )
 def test_arguments(prompt: str, questions: list[tuple[object, ...]]) -> None:

@@ -153,6 +153,11 @@ def test_a_recording_that_ends_the_process_again_and_again_is_given_up(
     (path,) = tmp_path.glob(f"app/*/{id}/recording.json")
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, "status": "transcribing", "attempts": 5}))
+    for name, content in (("x" * 22, "{"), ("y" * 22, "[]"), ("z" * 22, '{"new": 1}')):
+        damaged = path.parents[1] / name / "recording.json"
+        damaged.parent.mkdir()
+        damaged.write_text(content)
     with app_client(model, tmp_path) as client:
         document = transcribed(client, id)
+        assert client.get(f"/api/recordings/{'x' * 22}").status_code == 404
     assert document["status"] == "failed" and "has ended 5 times" in document["error"]

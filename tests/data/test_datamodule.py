@@ -11,11 +11,12 @@ import pytest
 import torch
 from front_ends import front_end
 from signals import NO_EFFECTS, one_note_each, seeded, sines
-from small_recordings import ListSource, ramp_piece
+from small_recordings import ListSource, ramp_piece, write_pair
 
 from amt.data.cache import prepare
 from amt.data.datamodule import Batch, PianoDataModule
 from amt.data.pieces import SourceError
+from amt.data.sources.folder import Folder
 from amt.data.sources.synthetic import Synthetic
 from amt.errors import FileWarning
 
@@ -56,11 +57,23 @@ def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("batch_size", 0), ("segments_per_epoch", 0), ("segment_seconds", 0.0),
-     ("validation_seconds", -1.0), ("loader_workers", -1), ("prepare_workers", -1)],
+     ("batch_size", 2.5), ("batch_size", "abc"), ("segment_seconds", 1e9),
+     ("prepare_workers", 0.5), ("validation_seconds", -1.0), ("loader_workers", -1),
+     ("prepare_workers", -1)],
 )  # fmt: skip
 def test_numbers_out_of_range_are_refused(name: str, value: float, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=rf"data\.{name}={value}: expected"):
+    with pytest.raises(SourceError, match=rf"data\.{name}={re.escape(str(value))}: expected"):
         PianoDataModule({"a": Synthetic()}, str(tmp_path), **{name: value})
+
+
+def test_a_split_without_pieces_is_an_error_with_what_to_type(tmp_path: Path) -> None:
+    write_pair(tmp_path / "music", "a", seconds=0.6)
+    source = Folder(str(tmp_path / "music"), validation=0.0, test=0.0)
+    data = PianoDataModule({"own": source}, str(tmp_path), prepare_workers=0)
+    data.prepare_data()
+    typed = "data.sources.own.validation=0.3 data.sources.own.test=0.3"
+    with pytest.raises(SourceError, match=f"0 validation pieces in own, .*such as {typed}"):
+        data.setup("fit")
 
 
 def test_loaders_can_be_sent_to_processes_that_are_started_anew(

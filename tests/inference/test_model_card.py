@@ -17,6 +17,7 @@ DESCRIPTION = {
     "sample_rate": 16000,
     "hop_length": 512,
     "outputs": {"onset": 88},
+    "features": 32,
     "files": {"model.pt": "abc"},
     "parity": {"onnx": 3e-6},
 }

@@ -92,6 +92,7 @@ def test_the_server_is_the_entrypoint_and_not_root() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", final["USER"])
     assert json.loads(final["ENTRYPOINT"]) == ["amt", "serve"]
     assert final["EXPOSE"] == "8080"
+    assert "AMT_HOST=0.0.0.0" in final["ENV"].split()
 
 
 def test_dockerignore_admits_exactly_what_is_copied() -> None:

@@ -30,6 +30,11 @@ def test_variables_of_vertex_and_of_amt() -> None:
     )
 
 
+def test_it_listens_on_this_machine_only_unless_told_otherwise() -> None:
+    assert Settings.from_environment({}).host == "127.0.0.1"
+    assert Settings.from_environment({"AMT_HOST": "0.0.0.0"}).host == "0.0.0.0"
+
+
 def test_overrides_win_over_the_environment() -> None:
     assert Settings.from_environment({"AIP_HTTP_PORT": "9000"}, port=1234).port == 1234
     assert Settings.from_environment({"AIP_HTTP_PORT": " "}) == Settings()

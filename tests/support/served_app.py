@@ -23,7 +23,7 @@ SECRETS = ("first-client-0123456789", "second-client-0123456789")
 HOST = "http://127.0.0.1:8080"
 
 
-def app_settings(model: Path, lake: Path, **changes: Any) -> AppSettings:
+def app_settings(model: Path, lake: Path | str, **changes: Any) -> AppSettings:
     """Settings of an app; `changes` of its own fields or of those of its server."""
     own = {name: changes.pop(name) for name in list(changes) if name in AppSettings.__annotations__}
     server = Settings(storage_uri=str(model), **changes)
@@ -32,7 +32,7 @@ def app_settings(model: Path, lake: Path, **changes: Any) -> AppSettings:
 
 @contextmanager
 def app_client(
-    model: Path, lake: Path, load: Load = load_model, **changes: Any
+    model: Path, lake: Path | str, load: Load = load_model, **changes: Any
 ) -> Iterator[TestClient]:
     """A client of an app whose model is loaded, with the first of `SECRETS`."""
     app = create_app(app_settings(model, lake, **changes), load)

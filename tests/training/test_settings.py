@@ -37,7 +37,10 @@ def test_usual_settings_are_accepted() -> None:
         ({"optimizer": {"lr": "fast"}}, "optimizer.lr=fast: expected a number above 0"),
         ({"trainer": {"max_epochs": "abc"}}, "trainer.max_epochs=abc: expected a whole number"),
         ({"trainer": {"max_epochs": 1.5}}, "trainer.max_epochs=1.5: expected a whole number"),
-        ({"trainer": {"accumulate_grad_batches": 0}}, "accumulate_grad_batches=0: expected a whole"),
+        (
+            {"trainer": {"accumulate_grad_batches": 0}},
+            "batches=0: expected a whole",
+        ),
         ({"resume": ""}, "resume= is empty; expected a path"),
         ({"init": ""}, "init= is empty"),
         ({"output": ""}, "output= is empty"),

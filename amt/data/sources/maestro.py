@@ -154,7 +154,7 @@ def _read_rows(table: Path) -> list[dict[str, str]]:
     except (UnicodeError, csv.Error) as error:
         raise SourceError(f"{table}: not a MAESTRO table ({one_line(error)}); {_SAVE}") from error
     if missing:
-        raise SourceError(f"{table}: not a MAESTRO table, it lacks the column {missing[0]}; {_SAVE}")
+        raise SourceError(f"{table}: not a MAESTRO table, it lacks {missing[0]}; {_SAVE}")
     for number, row in enumerate(rows, start=1):
         if any(row[name] is None for name in CSV_COLUMNS):
             raise SourceError(f"{table}: row {number} has too few cells; {_SAVE}")

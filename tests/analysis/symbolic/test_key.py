@@ -46,6 +46,16 @@ def test_transposition_changes_the_tonic_only(seed: int, semitones: int, minor: 
     assert [key.mode for key in before] == [key.mode for key in after]
 
 
+def test_a_piece_that_modulates_is_in_one_of_its_keys() -> None:
+    notes = joined(piece(1, tonic=0), piece(2, tonic=3))
+    names = [span.key for span in key_changes(notes)]
+    assert names == ["C major", "Eb major"]
+    # Pitch classes of both add up to a third key.
+    assert key_ranking(notes)[0].name not in names
+    key = estimate_key(notes)
+    assert key is not None and key.name in names
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_has_correlation_one_with_itself(profile: str) -> None:
     for mode, index in zip(PROFILES[profile], (3, 15), strict=True):

@@ -135,6 +135,39 @@ def test_a_composition_in_two_splits_is_an_error(tmp_path: Path) -> None:
         check_pieces(Maestro(str(root)).pieces())
 
 
+@pytest.mark.parametrize(
+    ("change", "encoding", "message"),
+    [
+        (("", ""), "latin-1", "not a MAESTRO table .* save it as UTF-8 CSV with commas"),
+        (("", ""), "utf-16", "save it as UTF-8 CSV with commas"),
+        ((",", ";"), "utf-8", "lacks canonical_composer; save it as UTF-8 CSV"),
+        (
+            (",validation,", ",dev,"),
+            "utf-8",
+            "split 'dev' in row 4 .* expected one of train",
+        ),
+        ((",2005/take3.wav,2.0", ""), "utf-8", "row 4 has too few cells"),
+    ],
+)
+def test_a_table_in_another_form_is_named_with_what_to_do(
+    tmp_path: Path, change: tuple[str, str], encoding: str, message: str
+) -> None:
+    root = maestro(tmp_path)
+    table = root / "maestro-v3.0.0.csv"
+    table.write_bytes(table.read_text(encoding="utf-8").replace(*change).encode(encoding))
+    with pytest.raises(SourceError, match=f"maestro-v3.0.0.csv: .*{message}"):
+        Maestro(str(root)).pieces()
+
+
+def test_audio_that_the_table_does_not_name_is_not_called_missing(tmp_path: Path) -> None:
+    root = maestro(tmp_path)
+    for path in root.glob("*/*.wav"):
+        path.rename(path.with_name(f"other_{path.name}"))
+    message = r"has none of the audio that maestro-v3.0.0.csv names, such as 2004/take0.wav; .*"
+    with pytest.raises(SourceError, match=f"{message}render=builtin"):
+        Maestro(str(root)).pieces()
+
+
 def test_errors_for_tables_and_arguments_give_advice(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="/nowhere is not a folder; download MAESTRO"):
         Maestro("/nowhere").pieces()
@@ -151,7 +184,7 @@ def test_errors_for_tables_and_arguments_give_advice(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="expected 0 or more pieces"):
             Maestro(str(root), **wrong).pieces()
     (root / "maestro-v2.0.0.csv").write_text("a,b\n")
-    with pytest.raises(SourceError, match=r"found maestro-v2.0.0.csv, maestro-v3.0.0.csv; set"):
+    with pytest.raises(SourceError, match=r"v2.0.0.csv, maestro-v3.0.0.csv; type --table"):
         Maestro(str(root)).pieces()
-    with pytest.raises(SourceError, match="lacks the column canonical_composer"):
+    with pytest.raises(SourceError, match="lacks canonical_composer; save it as UTF-8"):
         Maestro(str(root), table="maestro-v2.0.0.csv").pieces()
