@@ -126,7 +126,8 @@ class FolderLake:
 
     def _remove_empty(self, folder: Path) -> None:
         """Remove a folder, and those around it in the lake, as far as they are empty."""
-        while folder != self.folder and not any(folder.iterdir()):
+        # Another thread may have removed it before this one got the lock.
+        while folder != self.folder and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
 

@@ -219,3 +219,12 @@ def test_a_write_reaches_the_disk(folder_lake: Lake, monkeypatch: pytest.MonkeyP
     folder_lake.write("x/a", b"1")
     folder = Path(folder_lake.uri)
     assert synced == [path.stat().st_ino for path in (folder / "x/a", folder / "x", folder)]
+
+
+def test_two_threads_delete_the_same_objects(folder_lake: Lake) -> None:
+    names = [f"app/a/{number}/x" for number in range(100)]
+    for name in names:
+        folder_lake.write(name, b"x")
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(folder_lake.delete, [name for name in names for _ in range(4)]))
+    assert folder_lake.list() == []

@@ -52,8 +52,10 @@ async function uploaded({ id }, isFirst) {
   if (isFirst && !hasChanges()) location.hash = `#/${id}`;
 }
 
-function removed(id) {
-  if (id === openId()) location.hash = "#/";
+async function leave(id) {
+  if (id !== openId()) return;
+  history.replaceState(null, "", "#/");
+  await openRecording("");
 }
 
 async function start() {
@@ -69,7 +71,7 @@ async function start() {
   addEventListener("beforeunload", (event) => {
     if (hasChanges()) event.preventDefault();
   });
-  await startLibrary(removed);
+  await startLibrary(leave);
   await followAddress();
   document.body.classList.add("ready");
 }

@@ -1,15 +1,15 @@
 // The list of recent recordings.
 
-import { recordingPath, request } from "./api.js";
+import { recordingPath, request, showFault } from "./api.js";
 import { byId, clockText, element, percent, plural, readable, typeset } from "./elements.js";
 
 const REFRESH = 2000;
 let timer = 0;
-let onDeleted = () => {};
+let beforeDelete = () => {};
 
-// removed: called with the id of a recording that was deleted.
-export function startLibrary(removed) {
-  onDeleted = removed;
+// leave: called with the id of a recording that will be deleted.
+export function startLibrary(leave) {
+  beforeDelete = leave;
   return refreshLibrary();
 }
 
@@ -66,9 +66,15 @@ export function markOpen() {
 
 async function deleteRecording({ id, name }) {
   if (!confirm(`Delete “${readable(name)}”, its notes and its audio? This cannot be undone.`)) return;
-  await request(recordingPath(id), { method: "DELETE" });
+  // Before, since what is being loaded of it would fail.
+  await beforeDelete(id);
+  try {
+    await request(recordingPath(id), { method: "DELETE" });
+  } catch (error) {
+    // 404: it was deleted in another window.
+    if (error.status !== 404) return showFault("add-fault", `Not deleted: ${error.message}`);
+  }
   localStorage.removeItem(`answers ${id}`);
-  onDeleted(id);
   await refreshLibrary();
   byId("choose").focus();
 }

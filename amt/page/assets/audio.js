@@ -16,6 +16,7 @@ export function loadTracks(urls) {
   for (const audio of sound.tracks.values()) {
     audio.pause();
     audio.removeAttribute("src");
+    audio.load(); // Ends what is being loaded.
   }
   sound.tracks = new Map(Object.entries(urls).map(([name, url]) => [name, track(name, url)]));
   sound.at = 0;
