@@ -15,7 +15,7 @@ from itertools import zip_longest
 
 from amt.answers.prompts_patterns import LISTED, MIN_WEIGHT, PATTERNS, SUPERLATIVES, WEAK
 from amt.answers.prompts_text import KNOWN, MEANING
-from amt.answers.prompts_words import ELSEWHERE, FILLER, ORDERS
+from amt.answers.prompts_words import BEYOND, ELSEWHERE, FILLER, ORDERS
 
 # A prompt has so many clauses at most; what is beyond is not read.
 MAX_CLAUSES = 30
@@ -34,7 +34,8 @@ _SUBJECT = re.compile(
 )
 _ONLY = ("@only",)
 _WEAK, _FILLER, _LISTED, _SUPERLATIVES, _ORDERS, _ELSEWHERE = (
-    frozenset(words.split()) for words in (WEAK, FILLER, LISTED, SUPERLATIVES, ORDERS, ELSEWHERE)
+    frozenset(words.split())
+    for words in (WEAK, FILLER, LISTED, SUPERLATIVES, ORDERS, f"{ELSEWHERE} {BEYOND}")
 )
 Groups = tuple[tuple[str, ...], ...]
 

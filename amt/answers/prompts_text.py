@@ -11,7 +11,7 @@ from itertools import product
 
 from amt.answers.prompts_phrases import PHRASES
 from amt.answers.prompts_times import TIME_WORDS
-from amt.answers.prompts_words import FILLER, MEANINGS, ORDERS, OTHER
+from amt.answers.prompts_words import BEYOND, FILLER, MEANINGS, ORDERS, OTHER
 
 # What is beyond is not read: questions are short.
 MAX_CHARACTERS = 1500
@@ -42,6 +42,7 @@ KNOWN = {
     *MEANING,
     *ORDERS.split(),
     *OTHER.split(),
+    *BEYOND.split(),
     *FILLER.split(),
     *" ".join(PHRASES).split(),
     *TIME_WORDS,

@@ -102,6 +102,12 @@ car cars door house president capital password animal animals planet mountain ri
 unlock
 """
 
+# A clause with one of these restricts or compares in a way that no fact can: an answer to the rest
+# of it would be wrong.
+BEYOND = """
+beyond except excluding excluded mistake mistakes incorrect compare compared comparison versus vs
+"""
+
 # Words between those that matter.
 FILLER = """
 a an the is are was were be do does did me my i you we us can could would will please tell give

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -36,6 +36,8 @@ router = APIRouter()
 class Ask(BaseModel):
     """The JSON body: a prompt and one recording, as a name below raw/, a gs:// URI, or base64."""
 
+    model_config = ConfigDict(extra="forbid")
+
     prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)] = ""
     audio_file: str | None = None
     audio: EncodedFile | None = None
@@ -52,7 +54,11 @@ class Asked:
 
 _FORM = {
     "type": "object",
-    "properties": {"prompt": {"type": "string"}, "file": {"type": "string", "format": "binary"}},
+    "properties": {
+        "prompt": {"type": "string"},
+        "file": {"type": "string", "format": "binary"},
+        "audio_file": {"type": "string"},
+    },
 }
 # The route reads its body itself: one of two kinds.
 _BODY = {
@@ -67,7 +73,7 @@ _BODY = {
 async def ask(request: Request, core: TheCore) -> AsciiJsonResponse:
     """Transcribe a recording, answer the prompt, and write the results into the lake."""
     is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
-    asked = await (_from_form(request) if is_form else _from_json(request, core))
+    asked = await (_from_form if is_form else _from_json)(request, core)
     if asked.read is not None:
         core.model.check_ready()
     try:
@@ -96,11 +102,19 @@ async def _answer(core: Core, asked: Asked) -> dict[str, Any]:
     return document | {"id": id, "warnings": result.warnings, "model": core.model.identity()}
 
 
-async def _from_form(request: Request) -> Asked:
-    form = await request.form(max_files=1, max_fields=2)
-    prompt, file = form.get("prompt", ""), form.get("file")
+async def _from_form(request: Request, core: Core) -> Asked:
+    form = await request.form(max_files=1, max_fields=3)
+    if others := set(form) - set(_FORM["properties"]):
+        expected = ", ".join(_FORM["properties"])
+        raise HTTPException(400, f"{min(others)}: unknown field, expected {expected}")
+    file, texts = form.get("file"), {name: form.get(name, "") for name in ("prompt", "audio_file")}
+    prompt, audio_file = texts["prompt"], texts["audio_file"]
     if not isinstance(prompt, str) or len(prompt) > MAX_PROMPT_CHARACTERS:
         raise HTTPException(400, f"prompt: expected up to {MAX_PROMPT_CHARACTERS} characters")
+    if not isinstance(audio_file, str) or (audio_file and file is not None):
+        raise HTTPException(400, "expected an upload as file, or a name as audio_file, not both")
+    if audio_file:
+        return Asked(prompt, label(audio_file), _stored(core, audio_file))
     if file is None:
         return Asked(prompt)
     if not isinstance(file, UploadFile):

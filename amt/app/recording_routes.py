@@ -46,7 +46,12 @@ class Question(BaseModel):
 async def session(request: Request, core: TheCore) -> Response:
     """Model and limits; sets the cookie of a new client."""
     server = core.settings.server
-    limits = {"upload_bytes": server.max_upload_bytes, "audio_seconds": server.max_audio_seconds}
+    limits = {
+        "upload_bytes": server.max_upload_bytes,
+        "audio_seconds": server.max_audio_seconds,
+        "recordings": core.settings.max_recordings,
+        "days": core.settings.max_days,
+    }
     document = {
         "model": core.model.identity(),
         "gemini": core.answers.gemini is not None,

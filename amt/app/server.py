@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from amt.app.application import create_app
 from amt.app.settings import AppSettings
+from amt.io.locks import locked
 from amt.serving.logging import LOGGER, log_to_stdout
 from amt.serving.server import run
 
@@ -22,6 +24,11 @@ def serve(settings: AppSettings) -> int:
     Raises ValueError, in one line, for settings that cannot work.
     """
     _check_folder(settings.place)
+    with _sole_use(settings.place):
+        return _serve(settings)
+
+
+def _serve(settings: AppSettings) -> int:
     log_to_stdout()
     if sys.stdout.isatty():
         LOGGER.setLevel(logging.WARNING)  # For a person: where the page is, and what goes wrong.
@@ -49,6 +56,22 @@ def _check_folder(place: str | Path) -> None:
         except OSError as error:
             advice = "choose another folder with --lake"
             raise ValueError(f"AMT_LAKE={place}: {error.strerror}; {advice}") from error
+
+
+@contextmanager
+def _sole_use(place: str | Path) -> Iterator[None]:
+    """Keep other apps of this machine from a folder: what waits there is transcribed by one.
+
+    Raises ValueError if another one uses it.
+    """
+    if not isinstance(place, Path):
+        yield
+        return
+    with locked(place / ".app.lock", wait=False) as held:
+        if not held:
+            advice = "end it, or choose another folder with --lake"
+            raise ValueError(f"AMT_LAKE={place}: another app is using it; {advice}")
+        yield
 
 
 def _welcome(settings: AppSettings) -> str:

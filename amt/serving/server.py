@@ -35,8 +35,10 @@ def run(
     create: the application; it is given a function that ends the process with an error. on_start:
     called once it listens. on_stop: called before it waits for the requests in progress.
     proxy_headers: believe what a proxy on this machine says of address and scheme of the client.
-    Returns the exit code: 1 if the port is taken or the application has failed.
+    Returns the exit code: 1 if the application has failed. Raises OSError if it cannot listen.
     """
+    # Before the application begins to load a model, whose threads could not be ended cleanly.
+    listener = _listener(settings)
     failed = False
 
     def fail() -> None:
@@ -58,8 +60,21 @@ def run(
     # After the shutdown uvicorn raises the signal again, which would end the process with an error.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server.run()
+    server.run(sockets=[listener])
     return 1 if failed or not server.started else 0
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """A socket that listens on host and port. Raises OSError with both."""
+    try:
+        return socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+            backlog=2048,
+        )
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise OSError(error.errno, f"cannot listen there: {error.strerror}", place) from error
 
 
 class _Server(uvicorn.Server):

@@ -146,3 +146,17 @@ def test_wording() -> None:
         "1 minute",
         "2 minutes and 5 seconds",
     ]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "How many notes are louder than 80?",
+        "Most common note excluding B4",
+        "Most common note in the left hand",
+        "How many wrong notes did I play?",
+        "Is it faster at the end than at the start?",
+    ],
+)
+def test_what_no_fact_can_restrict_is_not_answered_in_part(prompt: str) -> None:
+    assert answer_offline(prompt, SONG).facts == []

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from amt.app.server import serve
 from amt.app.settings import AppSettings
 from amt.cli import main
+from amt.io.locks import locked
 
 
 def test_the_defaults_are_for_this_machine() -> None:
@@ -64,3 +66,9 @@ def test_the_command_names_a_lake_that_cannot_be_used(
         assert main(["app", "--lake", place]) == 1
         error = capsys.readouterr().err
         assert error.startswith("amt: AMT_LAKE") and len(error.splitlines()) == 1
+
+
+def test_a_folder_is_used_by_one_app(tmp_path: Path) -> None:
+    settings = AppSettings(lake=str(tmp_path))
+    with locked(tmp_path / ".app.lock"), pytest.raises(ValueError, match="another app is using it"):
+        serve(settings)

@@ -117,9 +117,7 @@ def test_what_other_programs_write_is_no_damage(tmp_path: Path, data: bytes) -> 
 def test_tracks_of_type_2_follow_one_another_each_in_its_own_tempo(tmp_path: Path) -> None:
     slow = track(bytes.fromhex("00 ff 51 03 0f4240") + NOTES + END)
     data = header(kind=2, tracks=2) + slow + track()
-    with pytest.warns(
-        FileWarning, match=r"a\.mid: a MIDI file of type 2: its 2 tracks were"
-    ):
+    with pytest.warns(FileWarning, match=r"a\.mid: a MIDI file of type 2: its 2 tracks were"):
         found = read(tmp_path, data)
     assert found == [(1, 2, 60), (3, 4, 62), (4.5, 5, 60), (5.5, 6, 62)]
     with pytest.raises(MidiError, match="of type 2"):

@@ -3,7 +3,7 @@
 import { request, showFault } from "./api.js";
 import { hasChanges } from "./corrections.js";
 import { startEditor } from "./editor.js";
-import { byId, element } from "./elements.js";
+import { byId, element, plural } from "./elements.js";
 import { KEYS } from "./keys.js";
 import { idInAddress, markOpen, refreshLibrary, startLibrary } from "./library.js";
 import { startMicrophone } from "./microphone.js";
@@ -64,6 +64,7 @@ async function start() {
   startDialog();
   const { limits, suggestions } = await request("api/session");
   byId("limits").textContent = `Up to ${Math.floor(limits.audio_seconds / 60)} minutes and ${Math.floor(limits.upload_bytes / 1e6)} MB each. MP3, WAV, FLAC, Ogg, M4A and others.`;
+  byId("kept").textContent = `The newest ${limits.recordings} are kept, for ${plural(Math.floor(limits.days), "day")}; corrected ones stay.`;
   startQuestions(suggestions);
   startUploads(limits, uploaded);
   startMicrophone(limits.audio_seconds, (file) => addFiles([file], uploaded));

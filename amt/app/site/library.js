@@ -64,8 +64,9 @@ export function markOpen() {
   }
 }
 
-async function deleteRecording({ id, name }) {
-  if (!confirm(`Delete “${readable(name)}”, its notes and its audio? This cannot be undone.`)) return;
+async function deleteRecording({ id, name, corrected }) {
+  const kept = corrected ? " The corrected notes that you saved stay, with the audio, as a pair for training." : "";
+  if (!confirm(`Delete “${readable(name)}”, its notes and its audio? This cannot be undone.${kept}`)) return;
   // Before, since what is being loaded of it would fail.
   await beforeDelete(id);
   try {
