@@ -21,6 +21,8 @@ def test_functions_framework_runs_the_app(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("AMT_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("AIP_STORAGE_URI", str(model_folder(tmp_path / "model")))
     monkeypatch.setattr(sys, "path", list(sys.path))  # The framework adds the source's folder.
+    # Its handler would outlive the stdout of this test.
+    monkeypatch.setattr("amt.app.function.log_to_stdout", lambda: None)
     app = aio.create_asgi_app(target=ENTRY_POINT, source=str(source / "main.py"))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         wait_for(lambda: client.get("/health").status_code == 200)
