@@ -144,3 +144,17 @@ def test_limits(model: Path, tmp_path: Path) -> None:
         files = {"file": ("a.mp3", clip(1.5, kind="MP3"))}
         long = client.post("/", files=files)
         assert long.status_code == 413 and "longer than 1 s" in long.json()["error"]
+
+
+def test_a_form_may_name_a_recording_of_the_lake(client: TestClient) -> None:
+    fields = {"prompt": "How long is it?", "audio_file": "2018/a piece.wav"}
+    answer = client.post("/", files={name: (None, text) for name, text in fields.items()})
+    assert answer.status_code == 200
+    assert answer.json()["duration"] == pytest.approx(1.5, abs=0.01)
+
+
+def test_an_unknown_field_is_refused(client: TestClient) -> None:
+    form = client.post("/", files={"audio": ("a.wav", clip(0.5))})
+    assert form.status_code == 400
+    assert "expected prompt, file, audio_file" in form.json()["error"]
+    assert ask(client, prompt="key", audiofile="a.wav").status_code == 400
