@@ -115,9 +115,14 @@ class Client:
             pause = min(1.5 * pause, _LONGEST_WAIT)
 
     def ask(self, recording: str, prompt: str) -> dict[str, Any]:
-        """The answer to a question about a recording, given by its id: `response` and more."""
-        path = f"/api/recordings/{quote(recording, safe='')}/questions"
-        return self._json("POST", path, json={"prompt": prompt})
+        """The answer to a question about a recording, given by its id: `response` and more.
+
+        Raises ClientError, a ValueError, also for an empty prompt.
+        """
+        if not prompt.strip():
+            text = 'the prompt is empty: expected a question, such as "What key is it in?"'
+            raise ClientError(text)
+        return self._json("POST", f"{_path(recording)}/questions", json={"prompt": prompt})
 
     def predict(
         self, prompt: str, recording: Path | str | bytes | None = None, audio_file: str = ""
@@ -125,7 +130,8 @@ class Client:
         """One question about one recording in one request; the results stay in the data lake.
 
         recording: a path or the content of a file; or `audio_file`, a name below `raw/` in the
-        app's data lake, or a gs:// URI.
+        app's data lake, or a gs:// URI. A MIDI file is answered from its notes, and nothing of it
+        is stored.
         """
         body: dict[str, Any] = {"prompt": prompt}
         if recording is not None:
@@ -140,20 +146,20 @@ class Client:
 
     def recording(self, recording: str) -> dict[str, Any]:
         """The state of a recording, given by its id."""
-        return self._json("GET", f"/api/recordings/{quote(recording, safe='')}")
+        return self._json("GET", _path(recording))
 
     def download(self, recording: str, file: str, path: Path | str) -> Path:
         """Write one of `FILES` of a recording to `path`, completely or not at all."""
         if file not in FILES:
             raise ClientError(f"file {file!r}: expected one of {', '.join(FILES)}")
-        url = f"/api/recordings/{quote(recording, safe='')}/files/{file}"
+        url = f"{_path(recording)}/files/{file}"
         with atomic_write(Path(path)) as part:
             part.write_bytes(self._request("GET", url).content)
         return Path(path)
 
     def delete(self, recording: str) -> None:
         """Delete a recording and its results."""
-        self._request("DELETE", f"/api/recordings/{quote(recording, safe='')}")
+        self._request("DELETE", _path(recording))
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._request(method, path, **arguments)
@@ -242,6 +248,14 @@ def _session(attempts: int) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     return session
+
+
+def _path(recording: str) -> str:
+    """The path of a recording, given by its id. Raises ClientError for what is none."""
+    if not isinstance(recording, str) or not recording:
+        text = 'expected the id of a recording, as in recording["id"]'
+        raise ClientError(f"{one_line(ValueError(repr(recording)), 40)}: {text}")
+    return f"/api/recordings/{quote(recording, safe='')}"
 
 
 def _content(recording: Path | str | bytes, name: str) -> tuple[str, bytes]:

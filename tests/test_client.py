@@ -16,7 +16,8 @@ from served import clip
 
 from amt import client as client_module
 from amt.client import CLIENT_HEADER, FILES, Client, ClientError, google_identity_token
-from amt.io.midi import read_midi
+from amt.io.midi import read_midi, write_midi
+from amt.notes import Notes
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -107,6 +108,23 @@ def test_an_unknown_file_of_a_recording_is_refused(
     with pytest.raises(ClientError, match="expected one of midi"):
         client.download(recording["id"], "pdf", tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_prompt_and_what_is_no_id_are_refused(
+    sent: tuple[Client, dict[str, Any]],
+) -> None:
+    client, recording = sent
+    with pytest.raises(ValueError, match="the prompt is empty: expected a question"):
+        client.ask(recording["id"], " ")
+    for id in ("", recording):
+        with pytest.raises(ValueError, match="expected the id of a recording"):
+            client.ask(id, "key?")  # type: ignore[arg-type]
+
+
+def test_a_midi_file_is_asked_about(address: str, tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", Notes([0.0, 1.0], [0.5, 1.5], [60, 62], [80, 80]))
+    found = Client(address).predict("How many notes?", tmp_path / "a.mid")
+    assert found["response"] == "There are 2 notes." and found["midi_gcs_path"] is None
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://host", "http://", ""])

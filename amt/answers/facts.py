@@ -9,6 +9,7 @@ from amt.answers.fact import Fact, Result
 from amt.answers.facts_character import CHARACTER_FACTS
 from amt.answers.facts_harmony import HARMONY_FACTS
 from amt.answers.facts_loudness import LOUDNESS_FACTS
+from amt.answers.facts_named import NAMED_FACTS
 from amt.answers.facts_notes import NOTE_FACTS
 from amt.answers.facts_time import TIME_FACTS
 from amt.answers.piece import Piece
@@ -16,6 +17,7 @@ from amt.answers.piece import Piece
 FACTS: tuple[Fact, ...] = (
     *CHARACTER_FACTS,
     *NOTE_FACTS,
+    *NAMED_FACTS,
     *HARMONY_FACTS,
     *TIME_FACTS,
     *LOUDNESS_FACTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
@@ -145,20 +146,41 @@ def _say_chord_at(result: Result) -> str:
 
 
 def chords(piece: Piece) -> Result:
-    """The chords in order, with their times."""
-    found = [one for one in _chords(piece) if _overlaps(one, piece)]
+    """The chords in order, with their times, how many different ones, how many changes."""
+    found = chords_in_order(piece)
     if not found:
         raise NoAnswerError("No clear chords were found.")
     listed = [{"start": one.start, "stop": one.stop, "chord": one.name} for one in found]
-    return {"count": len(found), "chords": listed[:MOST_LISTED]}
+    different = list(dict.fromkeys(one.name for one in found))
+    return {
+        "different": different,
+        "different_count": len(different),
+        "changes": len(found) - 1,
+        "chords": listed[:MOST_LISTED],
+    }
+
+
+def chords_in_order(piece: Piece) -> list[Chord]:
+    """The chords of a piece, or of a part of it; equal ones that follow one another are one."""
+    found = list[Chord]()
+    for one in _chords(piece):
+        if found and found[-1].name == one.name:
+            found[-1] = replace(found[-1], stop=one.stop)
+        else:
+            found.append(one)
+    return [one for one in found if _overlaps(one, piece)]
 
 
 def _say_chords(result: Result) -> str:
-    names = [f"{one['chord']} ({clock(one['start'])})" for one in result["chords"]]
-    if len(names) == 1:
-        only = result["chords"][0]["chord"]
-        return f"The chord is {chord_words(only)} ({only})."
-    return f"The {result['count']} chords are {listing(names, 12, result['count'])}."
+    different = result["different"]
+    if len(different) == 1:
+        return f"The chord is {chord_words(different[0])} ({different[0]})."
+    changes = result["changes"]
+    order = [f"{one['chord']} ({clock(one['start'])})" for one in result["chords"]]
+    return (
+        f"There are {len(different)} different chords, {listing(different, 10)}, and the chord "
+        f"changes {times(changes)}: {listing(order, 12, changes + 1)}."
+    )
 
 
 def most_common_chord(piece: Piece) -> Result:
@@ -232,7 +254,12 @@ HARMONY_FACTS = (
         ("time",),
         of_parts=False,
     ),
-    Fact("chords", "The chords in order, with their times.", chords, _say_chords),
+    Fact(
+        "chords",
+        "The chords in order, with their times; how many different ones and how many changes.",
+        chords,
+        _say_chords,
+    ),
     Fact(
         "most_common_chord",
         "The chord that sounds longest in all.",

@@ -105,8 +105,8 @@ def _say_dynamics(result: Result) -> str:
 
 def pedal(piece: Piece, time: float | None = None) -> Result:
     """Where the sustain pedal is down, or whether it is at a time."""
-    if not has_sustain(piece.source.notes):
-        raise NoAnswerError("There is no information about the pedal.")
+    if not has_sustain(piece.source.notes) and not piece.source.transcribed:
+        raise NoAnswerError("The file has no information about the pedal.")
     presses = np.clip(sustain_presses(piece.notes), piece.start, piece.seconds)
     if time is not None:
         down = bool(((presses[:, 0] <= time) & (presses[:, 1] > time)).any())
@@ -124,7 +124,7 @@ def _say_pedal(result: Result) -> str:
     if "time" in result:
         return f"At {clock(result['time'])} the pedal is {'down' if result['down'] else 'up'}."
     if not result["presses"]:
-        return "The sustain pedal is not used."
+        return "The sustain pedal is never down."
     when = listing(spans(result["times"]), 6, result["presses"])
     each = (
         f", for {seconds_text(result['median_seconds'])} each as a rule"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from amt.analysis.pitch import OCTAVE
-from amt.analysis.spelling import NATURAL, pitch_class_names
+from amt.analysis.spelling import pitch_class_names
 from amt.answers.fact import Fact, Result
 from amt.answers.piece import Piece
 from amt.answers.wording import clock, listing, plural, seconds_text, times
@@ -20,10 +19,6 @@ TOGETHER_SECONDS = 0.05
 TOP: dict[str, Any] = {
     "top": {"type": "integer", "minimum": 1, "maximum": 20, "description": "how many notes to list"}
 }
-NOTE: dict[str, Any] = {
-    "note": {"type": "string", "description": "a note name, with octave (C#4) or without (Bb)"}
-}
-_NOTE_NAME = re.compile(r"([A-Ga-g])([#b]{0,2})(-?\d)?")
 
 
 def _named(piece: Piece, pitch: int, time: float | None = None) -> Result:
@@ -79,31 +74,6 @@ def _say_least_common(result: Result) -> str:
     return (
         f"The rarest {'note is' if len(notes) == 1 else 'notes are'} {listing(notes, 5)}, played "
         f"{times(result['count'])}{' each' if len(notes) > 1 else ''}."
-    )
-
-
-def count_of_note(piece: Piece, note: str) -> Result:
-    """How often one note is played, in one octave or in all."""
-    match = _NOTE_NAME.fullmatch(note.strip())
-    if match is None:
-        raise ValueError(f"note must be a name such as C#4 or Bb, got {note}")
-    letter, accidentals, octave = match[1].upper(), match[2], match[3]
-    natural = NATURAL[letter] + accidentals.count("#") - accidentals.count("b")
-    if octave is None:
-        chosen = piece.notes.pitch % OCTAVE == natural % OCTAVE
-    else:
-        chosen = piece.notes.pitch == natural + OCTAVE * (int(octave) + 1)
-    onset, name = piece.notes.onset[chosen].tolist(), letter + accidentals + (octave or "")
-    return {"note": name, "count": len(onset), "first": onset[0] if onset else None}
-
-
-def _say_count_of(result: Result) -> str:
-    octaves = "" if result["note"][-1].isdigit() else ", in all octaves together"
-    if not result["count"]:
-        return f"The note {result['note']} is not played."
-    return (
-        f"The note {result['note']} is played {times(result['count'])}{octaves}, first at "
-        f"{clock(result['first'])}."
     )
 
 
@@ -255,14 +225,6 @@ NOTE_FACTS = (
         "The notes that are played least often.",
         least_common_note,
         _say_least_common,
-    ),
-    Fact(
-        "count_of_note",
-        "How often one note is played.",
-        count_of_note,
-        _say_count_of,
-        NOTE,
-        ("note",),
     ),
     Fact("note_count", "How many notes there are.", note_count, _say_note_count),
     Fact(

@@ -19,7 +19,8 @@ class Piece:
 
     notes: their offsets are key releases. seconds: when the recording ends. name: for readers.
     caption: caption, mood and its reason if a language model has written them. start: where a part
-    of a piece begins. whole: the piece that it is a part of.
+    of a piece begins. whole: the piece that it is a part of. transcribed: whether the notes were
+    transcribed from audio, where the pedal is listened for; a file may say nothing of it.
     """
 
     notes: Notes
@@ -28,6 +29,7 @@ class Piece:
     caption: tuple[str, str, str] | None = None
     start: float = 0.0
     whole: Piece | None = None
+    transcribed: bool = False
 
     @cached_property
     def analysis(self) -> NoteAnalysis:

@@ -1,6 +1,6 @@
 """What a prompt asks for: facts and their arguments, without a language model.
 
-`prompts_clauses` finds the facts, this module the time, part, bar or note that each is asked of.
+`prompts_clauses` finds the facts, this module the time, part, bar, note or chord of each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from amt.answers.facts import FACT
 from amt.answers.piece import Piece
 from amt.answers.prompts_clauses import QUESTION_WORDS, Clause, clauses_of
-from amt.answers.prompts_text import plain
+from amt.answers.prompts_text import is_foreign, plain
 from amt.answers.prompts_times import AROUND_SECONDS, Place, mark_places, number, repeat_places
 from amt.notes import Notes
 
@@ -34,7 +34,9 @@ def parse(prompt: str, piece: Piece | None = None) -> list[Question]:
     piece: says when it ends and where its bars are. Never raises.
     """
     piece = piece or Piece(Notes.empty(), 0.0)
-    text, notes = plain(prompt)
+    if is_foreign(prompt):
+        return []
+    text, names = plain(prompt)
     text, places = mark_places(text, piece)
     text = repeat_places(text)
     clauses = clauses_of(text)
@@ -43,7 +45,7 @@ def parse(prompt: str, piece: Piece | None = None) -> list[Question]:
     for clause in clauses:
         where = _place_of(clause, clauses, places)
         for fact in clause.facts:
-            question = _with_arguments(fact, where, _note_of(clause, clauses, notes), top)
+            question = _with_arguments(fact, where, _name_of(fact, clause, clauses, names), top)
             if question not in questions:
                 questions.append(question)
     return _without_ends(questions)[:MAX_FACTS]
@@ -93,15 +95,20 @@ def _that_begins(index: int, clauses: Sequence[Clause]) -> list[Clause]:
     return []
 
 
-def _note_of(clause: Clause, clauses: Sequence[Clause], notes: Sequence[str]) -> str:
-    """The note that a clause names, or else another one; empty if none does."""
-    marks = [mark for one in (clause, *clauses) for mark in one.marks("note")]
-    return notes[marks[0]] if marks else ""
+def _name_of(
+    fact: str, clause: Clause, clauses: Sequence[Clause], names: Sequence[str]
+) -> dict[str, str]:
+    """The note or chord of a fact that needs one: what the clause names, or else another one."""
+    for kind in ("note", "chord"):
+        if kind in FACT[fact].required:
+            marks = [mark for one in (clause, *clauses) for mark in one.marks(kind)]
+            return {kind: names[marks[0]]}
+    return {}
 
 
-def _with_arguments(fact: str, place: Place, note: str, top: int) -> Question:
-    """A fact and its arguments from the place and the note that a clause names."""
-    arguments: dict[str, Any] = {"note": note} if fact == "count_of_note" else {}
+def _with_arguments(fact: str, place: Place, named: dict[str, str], top: int) -> Question:
+    """A fact and its arguments from the place and the name that a clause contains."""
+    arguments: dict[str, Any] = dict(named)
     if fact == "most_common_note" and top > 1:
         arguments["top"] = top
     if "time" in place:

@@ -206,7 +206,7 @@ def _fits(groups: Groups, present: set[str], unknown: bool) -> bool:
     for group in groups:
         if group == _ONLY:
             used = {word for one in groups for word in one}
-            if unknown or present - used - {"what", "does", "how"}:
+            if unknown or present - used - {"what", "does", "how", "@part"}:
                 return False
         elif present.isdisjoint(group):
             return False

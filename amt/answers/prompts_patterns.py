@@ -2,8 +2,8 @@
 
 PATTERNS: a fact, and words that ask for it in any order; `a|b` is one or the other. The words are
 those of `prompts_words.MEANINGS`, each standing for all that mean the same. The pattern whose words
-weigh most is chosen, of equal ones the first. @time, @bar and @note stand for a time, a bar and the
-name of a note; @only: the question contains nothing else.
+weigh most is chosen, of equal ones the first. @time, @bar, @note and @chord stand for a time, a bar
+and the names of a note and a chord; @only: the question contains nothing else.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ PATTERNS = (
     ("most_repeated_pattern", "pattern @note"),
     ("most_repeated_pattern", "pattern"),
     ("most_common_chord", "most common|played|main|repeated chord"),
+    ("chords", "chord change"),
     ("most_common_chord", "common|main|most chord"),
     ("most_common_note", "most common|played|main|repeated note"),
     ("most_common_note", "most common|played key|keys"),
@@ -36,9 +37,15 @@ PATTERNS = (
     ("least_common_note", "least common|played note"),
     ("least_common_note", "least note"),
     ("least_common_note", "least common|played key|keys"),
+    ("chord_times", "@chord"),
+    ("chord_times", "where|many|common|played|piece @chord"),
+    ("note_times", "where @note"),
+    ("note_times", "where played|piece|it @note"),
     ("count_of_note", "many|common|played @note"),
     ("count_of_note", "@note piece @only"),
     ("count_of_note", "@note @only"),
+    ("count_of_note", "@note @bar @only"),
+    ("notes_at", "@note @time @only"),
     ("polyphony", "most|many note|keys together"),
     ("polyphony", "together"),
     ("density", "many note persecond"),

@@ -9,9 +9,10 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import product
 
+from amt.answers.prompts_names import mark_names
 from amt.answers.prompts_phrases import PHRASES
 from amt.answers.prompts_times import TIME_WORDS
-from amt.answers.prompts_words import BEYOND, FILLER, MEANINGS, ORDERS, OTHER
+from amt.answers.prompts_words import BEYOND, FILLER, FOREIGN, MEANINGS, ORDERS, OTHER
 
 # What is beyond is not read: questions are short.
 MAX_CHARACTERS = 1500
@@ -23,21 +24,12 @@ MIN_SIMILARITY = 0.65
 MIN_LENGTH, LONG_WORD, MAX_LENGTH = 3, 8, 20
 
 _TOKEN = re.compile(r"@\w+|\d+(?::\d\d)+(?:\.\d+)?|\d+(?:\.\d+)?|[a-z][a-z0-9]*|[?.!,;&/+\n]")
-# With an octave, or with an accidental, or as one capital letter; "middle c".
-_NOTE_NAME = re.compile(
-    r"\b(?P<letter>[A-Ga-g])\s?(?P<accidental>#|♯|♭|sharps?\b|flats?\b|b(?=\d))?\s?(?P<octave>-?\d)\b"
-    r"|\b(?P<name>[A-Ga-g])(?P<sign>#|♯|♭|\s?-?sharps?\b|\s?-?flats?\b)"
-    r"|\b(?P<flat>[A-G])b\b"
-    r"|\b(?P<middle>[Mm]iddle [Cc])\b"
-    r"|(?<!^)\b(?P<capital>[B-G])(?:'?s)?\b(?! (?:major|minor))"
-    r"|(?<!^)\b(?P<a>A)(?:'?s)?\b(?= (?:played|occurs?|appears?|sounds?|is)\b|\s*[?.!]?\s*$)"
-)
-_SIGNS = {"#": "#", "♯": "#", "sharp": "#", "♭": "b", "flat": "b", "b": "b"}
 
 
 _GIVEN = {one: word for word, forms in MEANINGS.items() for one in forms.split()}
 _PLURALS = {one + "s": word for one, word in _GIVEN.items() if not one.endswith(("s", "ed", "ing"))}
 MEANING = _PLURALS | _GIVEN
+_FOREIGN = frozenset(FOREIGN.split())
 KNOWN = {
     *MEANING,
     *ORDERS.split(),
@@ -49,14 +41,31 @@ KNOWN = {
 }
 
 
-def plain(prompt: str) -> tuple[str, list[str]]:
-    """The question in lower-case words with single spaces, and the note names marked in it.
+def is_foreign(prompt: str) -> bool:
+    """Whether a prompt has words of another language, and none that asks for something here."""
+    words = set(_words(prompt))
+    return not words.isdisjoint(_FOREIGN) and words.isdisjoint(MEANING)
 
-    Note names become @note0, @note1, ...; punctuation that ends a question stays.
+
+def is_english(prompt: str) -> bool:
+    """Whether a prompt has English words, or none at all; with typing errors they are not known."""
+    words = set(_words(prompt))
+    return not words or (words.isdisjoint(_FOREIGN) and not words.isdisjoint(KNOWN))
+
+
+def _words(prompt: str) -> list[str]:
+    text = unicodedata.normalize("NFKC", prompt[:MAX_CHARACTERS]).lower()
+    return re.findall(r"[^\W\d_]+", text)
+
+
+def plain(prompt: str) -> tuple[str, list[str]]:
+    """The question in lower-case words with single spaces, and the names marked in it.
+
+    Names of chords and notes become @chord0, @note1, ...; punctuation that ends a question stays.
     """
     # The marks of this module begin with @.
     text = unicodedata.normalize("NFKC", prompt[:MAX_CHARACTERS])[:MAX_CHARACTERS].replace("@", " ")
-    text, names = _mark_notes(text)
+    text, names = mark_names(text)
     text = unicodedata.normalize("NFKD", text.lower())
     text = re.sub(r"['’`´\u0300-\u036f]", "", text)
     text = re.sub(r"\b[2-9]\s?/\s?[248]\b", "metre", text)
@@ -67,30 +76,6 @@ def plain(prompt: str) -> tuple[str, list[str]]:
     for phrase, replacement in PHRASES.items():
         text = text.replace(f" {phrase} ", f" {replacement} ")
     return re.sub(" +", " ", text), names
-
-
-def _mark_notes(text: str) -> tuple[str, list[str]]:
-    names: list[str] = []
-    # In a text of capitals one letter is no note.
-    shouted = text.upper() == text
-
-    def mark(match: re.Match[str]) -> str:
-        if shouted and (match["capital"] or match["a"]):
-            return match[0]
-        names.append(_note_name(match))
-        return f" @note{len(names) - 1} "
-
-    return _NOTE_NAME.sub(mark, text), names
-
-
-def _note_name(match: re.Match[str]) -> str:
-    if match["middle"]:
-        return "C4"
-    if match["flat"]:
-        return f"{match['flat']}b"
-    letter = match["letter"] or match["name"] or match["capital"] or match["a"]
-    sign = (match["accidental"] or match["sign"] or "").strip(" -").lower().removesuffix("s")
-    return f"{letter.upper()}{_SIGNS.get(sign, '')}{match['octave'] or ''}"
 
 
 def _corrected(tokens: list[str]) -> list[str]:

@@ -108,12 +108,21 @@ BEYOND = """
 beyond except excluding excluded mistake mistakes incorrect compare compared comparison versus vs
 """
 
+# Question words and articles of German, French, Spanish and Italian that are no English ones.
+FOREIGN = """
+wie viel viele wieviele welche welcher welches welchem wo wann warum ist gibt der das ein eine
+quel quelle quels quelles combien est où quand dans le les des une
+cuál cuáles cuántas cuántos qué dónde cuándo está es el los las una cual cuantas cuantos donde
+cuando
+qual quale quali quante quanti quando che il della è
+"""
+
 # Words between those that matter.
 FILLER = """
 a an the is are was were be do does did me my i you we us can could would will please tell give
 show say and of in for to on at by with from that there its some hi hello hey thanks thank now
 just so then all here whole entire go goes get let lets know want like what how write make short
-brief anywhere have
+brief anywhere have any
 """
 
 # Words that are no mistakes for one of the above.

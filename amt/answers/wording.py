@@ -33,6 +33,12 @@ def tenths(seconds: float) -> str:
     return f"{clock(whole)}.{rest}"
 
 
+def clocks(moments: Sequence[float]) -> list[str]:
+    """Times in order, as `clock`; in tenths of a second where two of them are in one second."""
+    whole = [clock(moment) for moment in moments]
+    return whole if len(set(whole)) == len(whole) else [tenths(moment) for moment in moments]
+
+
 def plural(count: float, one: str, many: str = "") -> str:
     """A number and its noun: "1 note", "312 notes"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

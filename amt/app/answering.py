@@ -41,7 +41,7 @@ class Answers:
         piece = self._pieces.pop(key, None)
         if piece is None:
             notes, seconds = await run_in_threadpool(self.recordings.read_notes, recording)
-            piece = Piece(notes, seconds, recording.name)
+            piece = Piece(notes, seconds, recording.name, transcribed=True)
         self._pieces[key] = piece
         while len(self._pieces) > _PIECES:
             self._pieces.popitem(last=False)

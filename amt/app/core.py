@@ -53,7 +53,7 @@ class Core:
     def create(settings: AppSettings, load: Load = load_model) -> Core:
         """The parts, from settings. Raises ValueError in one line for what cannot work."""
         lake = open_lake(settings.place)
-        model: Model = LocalModel(settings, load)
+        model: Model = LocalModel(settings, lake, load)
         if settings.vertex_endpoint:
             model = VertexModel(settings, lake)
         recordings = Recordings(lake)

@@ -1,30 +1,26 @@
 """Corrections of a transcription by its user, saved as training pairs.
 
-corrections/ID-REVISION-RANDOM/ has audio, notes.mid and notes.json, and correction.json (model,
-changes, time). Of each recording the newest correction is kept. It stays when the recording is
-deleted.
+The files of a pair: amt/feedback/pairs.py. Of each recording the newest correction is kept. It
+stays when the recording is deleted.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from amt.analysis.spelling import spell_pitch
 from amt.analysis.symbolic.key import estimate_key
 from amt.app.recordings import AUDIO, ChangedError, Recording, Recordings
-from amt.io.midi import midi_bytes
-from amt.io.note_tables import note_document
+from amt.feedback.changes import compare_notes
+from amt.feedback.pairs import FOLDER, pair_files, write_pair
 from amt.notes import MAX_PITCH, MIN_PITCH, Notes
 
-FOLDER = "corrections"
 # More notes than ten pianists play: each one has to be synthesized.
 MAX_NOTES_PER_SECOND = 100
 _SPARE_NOTES = 1000
@@ -32,6 +28,8 @@ _SPARE_NOTES = 1000
 _SPARE_SECONDS = 10.0
 # Times are compared at this resolution in seconds, that of the stored notes.
 _DECIMALS = 4
+# Two notes of one pitch that begin within so many seconds are one note, written twice.
+_DOUBLED_SECONDS = 0.001
 
 
 class CorrectedNote(BaseModel):
@@ -62,6 +60,10 @@ class CorrectionError(ValueError):
     """The notes cannot be those of the recording; the message is one sentence."""
 
 
+class UnchangedError(ValueError):
+    """The notes are those that the recording has already."""
+
+
 def correct(
     recordings: Recordings,
     recording: Recording,
@@ -72,19 +74,20 @@ def correct(
 
     When this returns, everything is on the disk, or in the bucket. If the process ends before, the
     recording has its old revision. make_room: called with the number of bytes needed. Raises
-    StaleError, CorrectionError, StorageError.
+    StaleError, CorrectionError, UnchangedError, StorageError.
     """
     if correction.revision != recording.revision:
         raise StaleError
     before, seconds = recordings.read_notes(recording)
     after = _notes(correction.notes, before, seconds)
-    found = changes(before, after)
+    found = compare_notes(before, after).counts
+    if not any(found.values()):
+        raise UnchangedError("nothing was changed; expected other notes than before")
     corrected = _corrected(recording, after)
-    files = _pair(recordings, corrected, after, seconds, found)
+    files = _pair(recordings, corrected, after, seconds)
     make_room(sum(map(len, files.values())))
-    pair = f"{FOLDER}/{recording.id}-{corrected.revision}-{secrets.token_hex(4)}"
-    for name, data in files.items():
-        recordings.lake.write(f"{pair}/{name}", data)
+    id = f"{recording.id}-{corrected.revision}-{secrets.token_hex(4)}"
+    pair = write_pair(recordings.lake, id, files)
     recordings.write_notes(corrected, after, seconds)
     try:
         saved = recordings.save(corrected)
@@ -109,75 +112,24 @@ def _corrected(recording: Recording, notes: Notes) -> Recording:
 
 
 def _pair(
-    recordings: Recordings,
-    corrected: Recording,
-    notes: Notes,
-    seconds: float,
-    found: dict[str, int],
+    recordings: Recordings, corrected: Recording, notes: Notes, seconds: float
 ) -> dict[str, bytes]:
-    """The files of a training pair; correction.json last: a pair without it is unfinished."""
-    about = {
-        "recording": corrected.name,
-        "model": corrected.model,
-        "revision": corrected.revision,
-        "changes": found,
-        "corrected": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    return {
-        AUDIO: recordings.read(corrected, AUDIO),
-        "notes.mid": midi_bytes(notes),
-        "notes.json": json.dumps(note_document(notes, seconds)).encode(),
-        "correction.json": (json.dumps(about, indent=1) + "\n").encode(),
-    }
+    """The files of a training pair, in the order in which they must be written."""
+    return pair_files(
+        recordings.read(corrected, AUDIO),
+        recordings.read_transcription(corrected),
+        notes,
+        seconds,
+        recording=corrected.name,
+        model=corrected.model,
+        revision=corrected.revision,
+    )
 
 
 def _remove(recordings: Recordings, prefix: str) -> None:
     """Delete all objects whose names begin with `prefix`."""
     for stored in recordings.lake.list(prefix):
         recordings.lake.delete(stored.name)
-
-
-def changes(before: Notes, after: Notes) -> dict[str, int]:
-    """The numbers of notes that were added, removed and changed.
-
-    A removed and an added note count as one that was changed if they have the same pitch, or the
-    same times.
-    """
-    old, new = Counter(_rows(before)), Counter(_rows(after))
-    removed, added, changed = list((old - new).elements()), list((new - old).elements()), 0
-    for columns in _KEPT_COLUMNS:
-        pairs = _keys(removed, columns) & _keys(added, columns)
-        changed += pairs.total()
-        removed, added = _without(removed, columns, pairs), _without(added, columns, pairs)
-    return {"added": len(added), "removed": len(removed), "changed": changed}
-
-
-Row = tuple[float, ...]
-# Columns of a note that stay when it is changed, the clearest cases first: another end or velocity,
-# another onset, another pitch, moved.
-_ONSET, _OFFSET, _PITCH = range(3)
-_KEPT_COLUMNS = ((_PITCH, _ONSET), (_PITCH, _OFFSET), (_ONSET, _OFFSET), (_PITCH,))
-
-
-def _keys(rows: Sequence[Row], columns: Sequence[int]) -> Counter[Row]:
-    return Counter(tuple(row[column] for column in columns) for row in rows)
-
-
-def _without(rows: Sequence[Row], columns: Sequence[int], pairs: Counter[Row]) -> list[Row]:
-    """The rows that are left when those in `pairs` are taken away."""
-    left, kept = Counter(pairs), []
-    for row in rows:
-        key = tuple(row[column] for column in columns)
-        left[key] -= 1
-        if left[key] < 0:
-            kept.append(row)
-    return kept
-
-
-def _rows(notes: Notes) -> list[Row]:
-    columns = (notes.onset.round(_DECIMALS), notes.offset.round(_DECIMALS))
-    times = (column.tolist() for column in columns)
-    return list(zip(*times, notes.pitch.tolist(), notes.velocity.tolist(), strict=True))
 
 
 def _notes(given: Sequence[CorrectedNote], before: Notes, seconds: float) -> Notes:
@@ -187,7 +139,31 @@ def _notes(given: Sequence[CorrectedNote], before: Notes, seconds: float) -> Not
         raise CorrectionError(f"{len(given)} notes: expected at most {allowed} in {seconds:.0f} s")
     rows = [(note.onset, note.offset, note.pitch, note.velocity) for note in given]
     onset, offset, pitch, velocity = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    onset, offset = onset.round(_DECIMALS), offset.round(_DECIMALS)
     latest = seconds + _SPARE_SECONDS
-    if (offset > latest).any() or (offset <= onset).any():
-        raise CorrectionError(f"a note must end after it begins, and before {latest:.1f} s")
-    return Notes(onset.round(_DECIMALS), offset.round(_DECIMALS), pitch, velocity, before.pedal)
+    for wrong, text in (
+        (offset <= onset, "ends before it begins; expected a later end"),
+        (offset > latest, f"ends too late; expected at most {latest:.1f} s"),
+        (_doubled(onset, pitch), "is there twice; delete one of the two"),
+    ):
+        if wrong.any():
+            first = min(np.flatnonzero(wrong), key=lambda index: onset[index])
+            raise CorrectionError(f"{_name(pitch[first], onset[first], before)} {text}")
+    return Notes(onset, offset, pitch, velocity, before.pedal)
+
+
+def _doubled(onset: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+    """(N,) Whether a note of the same pitch begins just before each note, or with it."""
+    order = np.lexsort((onset, pitch))
+    near = (np.diff(pitch[order]) == 0) & (np.diff(onset[order]) < _DOUBLED_SECONDS)
+    doubled = np.zeros(len(onset), dtype=bool)
+    doubled[order[1:]] = near
+    return doubled
+
+
+def _name(pitch: float, onset: float, before: Notes) -> str:
+    """Pitch and time of a note, for people: "Db4 at 0:01.23", spelled by the key before."""
+    key = estimate_key(before)
+    minutes, hundredths = divmod(round(100 * onset), 6000)
+    spelled = spell_pitch(int(pitch), key.name if key else None)
+    return f"{spelled} at {minutes}:{hundredths / 100:05.2f}"

@@ -13,9 +13,8 @@ import numpy as np
 
 from amt.app.recordings import EMBEDDING, Recording, Recordings
 from amt.inference.arrays import DEFAULT_ROLL_RATE, piano_roll_array
-from amt.inference.writers import write
 from amt.io.midi import midi_bytes
-from amt.io.note_tables import note_document
+from amt.io.note_tables import note_document, write_csv
 from amt.notes import Notes, extend_sustain
 
 Make = Callable[[Notes, float], bytes]
@@ -55,27 +54,31 @@ def _midi(notes: Notes, _seconds: float) -> bytes:
     return midi_bytes(notes)
 
 
-def _written(suffix: str) -> Make:
-    """What `amt.inference.writers.write` writes."""
-
-    def make(notes: Notes, seconds: float) -> bytes:
-        with tempfile.TemporaryDirectory() as folder, _ONE_FIGURE:
-            path = Path(folder) / f"piano roll{suffix}"
-            write(path, notes, seconds, player=_no_player)
-            return path.read_bytes()
-
-    return make
+def _csv(notes: Notes, _seconds: float) -> bytes:
+    return _written(".csv", lambda path: write_csv(path, notes))
 
 
-def _no_player(_notes: Notes) -> np.ndarray:
-    raise NotImplementedError  # Only for audio, which is made in amt.app.descriptions.
+def _png(notes: Notes, seconds: float) -> bytes:
+    from amt.evaluation.plots import piano_roll_figure, save_figure
+
+    with _ONE_FIGURE:
+        figure = piano_roll_figure(notes, seconds, title="piano roll")
+        return _written(".png", lambda path: save_figure(figure, path))
+
+
+def _written(suffix: str, write: Callable[[Path], object]) -> bytes:
+    """The content of the file that `write` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"notes{suffix}"
+        write(path)
+        return path.read_bytes()
 
 
 _MAKERS: dict[str, Make] = {
     "midi": _midi,
     "json": json_bytes,
-    "csv": _written(".csv"),
-    "png": _written(".png"),
+    "csv": _csv,
+    "png": _png,
     "piano_roll": _roll_bytes,
 }
 # Media type, and the end of the name of the file.

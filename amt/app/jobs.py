@@ -24,7 +24,7 @@ from amt.io.audio import AudioError
 from amt.io.note_tables import note_document
 from amt.notes import COLUMNS, Notes
 from amt.serving.logging import log
-from amt.serving.pool import Result
+from amt.serving.pool import Listeners, Result
 from amt.serving.requests import printable
 
 # A recording that ended the process so often (out of memory, say) is given up.
@@ -174,7 +174,7 @@ class Jobs:
             add("notes", {"notes": note_rows(notes), "until": round(until, 4)})
 
         data = await run_in_threadpool(self.recordings.read, recording, AUDIO)
-        return await self.model.transcribe(data, OPTIONS, progress, on_notes)
+        return await self.model.transcribe(data, OPTIONS, Listeners(progress, on_notes))
 
     async def _fail(self, recording: Recording, text: str) -> None:
         failed = replace(recording, status="failed", error=text)

@@ -10,11 +10,10 @@ from typing import Protocol
 from amt.app.settings import AppSettings
 from amt.cloud.lake import Lake
 from amt.cloud.vertex_client import VertexTranscriber
-from amt.inference.note_reporter import OnNotes
-from amt.inference.transcriber import Options, Progress
+from amt.inference.transcriber import Options
 from amt.serving.metrics import Metrics
 from amt.serving.model import load_model
-from amt.serving.pool import Result
+from amt.serving.pool import NOBODY, Listeners, Result
 from amt.serving.service import Load, Service
 
 # Requests to an endpoint at once; its own limits apply as well.
@@ -40,16 +39,9 @@ class Model(Protocol):
         """How many recordings are transcribed at once. Raises HTTPException (503) if not ready."""
 
     async def transcribe(
-        self,
-        data: bytes,
-        options: Options,
-        progress: Progress | None = None,
-        on_notes: OnNotes | None = None,
+        self, data: bytes, options: Options, listeners: Listeners = NOBODY
     ) -> Result:
-        """Transcribe the content of an audio file. Raises AudioError, VertexError, StorageError.
-
-        progress, on_notes: as for `Transcriber.run`, called in another thread.
-        """
+        """Transcribe the content of an audio file. Raises AudioError, VertexError, StorageError."""
 
     def close(self) -> None:
         """Wait for running transcriptions."""
@@ -58,8 +50,9 @@ class Model(Protocol):
 class LocalModel:
     """A model in this process. See `Model`."""
 
-    def __init__(self, settings: AppSettings, load: Load = load_model) -> None:
-        self._service = Service(settings.server)
+    def __init__(self, settings: AppSettings, lake: Lake, load: Load = load_model) -> None:
+        """lake: stores the numbers of recordings unless AMT_MONITORING names another place."""
+        self._service = Service(settings.server, lake)
         self._load = load
         self.metrics = self._service.metrics
         self.transcribe = self._service.transcribe
@@ -107,21 +100,17 @@ class VertexModel:
         """An endpoint is always ready, as far as this process can tell."""
 
     async def transcribe(
-        self,
-        data: bytes,
-        options: Options,
-        progress: Progress | None = None,
-        on_notes: OnNotes | None = None,
+        self, data: bytes, options: Options, listeners: Listeners = NOBODY
     ) -> Result:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(
             self._threads, self._transcriber.transcribe, data, options
         )
         self._identity = {"name": found.model_name, "version": found.model_version}
-        if progress:
-            progress(found.seconds, found.seconds)
-        if on_notes:
-            on_notes(found.notes, found.seconds)
+        if listeners.progress:
+            listeners.progress(found.seconds, found.seconds)
+        if listeners.on_notes:
+            listeners.on_notes(found.notes, found.seconds)
         self.metrics.recordings.labels("transcribed").inc()
         self.metrics.audio_seconds.inc(found.seconds)
         self.metrics.transcription_seconds.inc(found.elapsed_seconds)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import PurePath
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Header, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -16,13 +17,19 @@ from starlette.exceptions import HTTPException
 
 from amt.app.answering import MAX_PROMPT_CHARACTERS
 from amt.app.core import Core, DoneRecording, TheCore, TheRecording
-from amt.app.corrections import Correction, CorrectionError, StaleError, correct
+from amt.app.corrections import (
+    Correction,
+    CorrectionError,
+    StaleError,
+    UnchangedError,
+    correct,
+)
 from amt.app.events import EventLog
 from amt.app.files import KINDS, download
 from amt.app.jobs import note_rows
 from amt.app.owners import Owner, give_secret
 from amt.app.ranges import ranged
-from amt.app.recordings import Recording, public
+from amt.app.recordings import Recording, form_file_name, public
 from amt.serving.errors import AsciiJsonResponse
 
 SUGGESTIONS = (
@@ -72,20 +79,42 @@ async def recordings(core: TheCore, owner: Owner) -> AsciiJsonResponse:
 
 @router.post("/recordings", status_code=202)
 async def upload(
-    core: TheCore, owner: Owner, file: Annotated[UploadFile, File(description="an audio file")]
+    core: TheCore,
+    owner: Owner,
+    file: Annotated[UploadFile, File(description="an audio file")],
+    name: Annotated[str, Form(description="its name, if that of the file is not exact")] = "",
+    keep: Annotated[str, Form(description="ids of recordings that stay, with commas")] = "",
 ) -> AsciiJsonResponse:
     """Store a recording; it is transcribed as soon as the model is free."""
+    await _refuse_soundless(file)
     if core.jobs.waiting(owner) >= core.settings.max_waiting:
         text = f"{core.jobs.waiting(owner)} of your recordings are waiting already"
         raise HTTPException(429, f"{text}; try again when they are done", {"retry-after": "30"})
-    await run_in_threadpool(core.room.make_for_recording, owner, file.size or 0)
+    make = core.room.make_for_recording
+    removed = await run_in_threadpool(make, owner, file.size or 0, keep.split(","))
     async with core.in_memory:
         data = await file.read()
-        name = file.filename or ""
+        name = name or form_file_name(file.filename or "")
         recording = await run_in_threadpool(core.recordings.create, owner, name, data)
     await core.jobs.add(recording)
-    document = {"id": recording.id, "name": recording.name, "status": recording.status}
+    document = {
+        "id": recording.id,
+        "name": recording.name,
+        "status": recording.status,
+        "removed": [{"id": one.id, "name": one.name} for one in removed],
+    }
     return AsciiJsonResponse(document, 202)
+
+
+async def _refuse_soundless(file: UploadFile) -> None:
+    """Answer 422 for what evidently has no sound, before room is made for it."""
+    begin = await file.read(4)
+    await file.seek(0)
+    if not begin:
+        raise HTTPException(422, "the file is empty; expected a recording")
+    if begin == b"MThd":
+        text = "a MIDI file has notes but no sound; expected a recording, such as MP3 or WAV"
+        raise HTTPException(422, text)
 
 
 @router.get("/recordings/{id}")
@@ -192,13 +221,15 @@ async def notes(core: TheCore, found: DoneRecording, correction: Correction) -> 
     """Save corrected notes, also as a training pair."""
     try:
         corrected, changes, pair = await run_in_threadpool(
-            correct, core.recordings, found, correction, core.room.make
+            correct, core.recordings, found, correction, partial(core.room.make, keep=[found.id])
         )
     except StaleError as error:
         text = f"revision {correction.revision} is not the present one; load the recording again"
         raise HTTPException(409, text) from error
     except CorrectionError as error:
         raise HTTPException(400, str(error)) from error
+    except UnchangedError as error:
+        raise HTTPException(422, str(error)) from error
     core.descriptions.prepare(corrected)
     return AsciiJsonResponse({"revision": corrected.revision, "changes": changes, "pair": pair})
 

@@ -33,9 +33,14 @@ FOLDER = "app"
 RECORD = "recording.json"
 AUDIO = "audio"
 EMBEDDING = "embedding.npy"
+TRANSCRIBED = "notes-0.json"
 Status = Literal["waiting", "transcribing", "done", "failed"]
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _MAX_NAME = 120
+# What browsers and most programs write for these characters in the file name of a form. They write
+# a percent sign as it is (https://html.spec.whatwg.org/#multipart-form-data), so that a name that
+# has %22 looks the same: the page sends names in a field of their own.
+_ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 # Records of a bucket that are read at once.
 _READERS = 16
 
@@ -65,7 +70,7 @@ class Recording:
     warnings: tuple[str, ...] = ()
     model: dict[str, str] = field(default_factory=dict)
     revision: int = 0
-    notes_file: str = "notes-0.json"
+    notes_file: str = TRANSCRIBED
     attempts: int = 0
     generation: int = 0
 
@@ -84,6 +89,13 @@ def label(name: str | None) -> str:
     last = re.split(r"[/\\]", name or "")[-1]
     text = printable(last).strip()[:_MAX_NAME]
     return text or "recording"
+
+
+def form_file_name(name: str) -> str:
+    """The name of a file as it was before it was sent in a form."""
+    for escaped, character in _ESCAPED.items():
+        name = name.replace(escaped, character)
+    return name
 
 
 class Recordings:
@@ -156,6 +168,10 @@ class Recordings:
         """The notes of the present revision, offsets key releases, and the duration in seconds."""
         document = json.loads(self.read(recording, recording.notes_file))
         return notes_of(document), document["seconds"]
+
+    def read_transcription(self, recording: Recording) -> Notes:
+        """The notes as they were transcribed, before any correction."""
+        return self.read_notes(replace(recording, notes_file=TRANSCRIBED))[0]
 
     def write_notes(self, recording: Recording, notes: Notes, seconds: float) -> None:
         """Write the notes of a new revision, `recording`."""

@@ -60,22 +60,17 @@ def write_files(lake: Lake, files: Files) -> None:
 
 
 def response(
-    lake: Lake, files: Files, result: Result, roll: np.ndarray, piece: Piece, answer: Answer
+    lake: Lake, files: Files | None, result: Result, roll: np.ndarray, piece: Piece, answer: Answer
 ) -> dict[str, Any]:
-    """The answer to `POST /`, with the fields that the ancestor of this project had, and more."""
+    """The answer to `POST /`, with the fields that the ancestor of this project had, and more.
+
+    files: what was stored; None if nothing was.
+    """
     analysis = piece.analysis
-    paths = {
-        field: lake.object_uri(files.name(end)) if end in files.content else None
-        for field, end in _PATHS.items()
-    }
     return {
-        "response": answer.response,
-        "source": answer.source,
-        "facts": answer.facts,
-        **paths,
+        **_answered(answer),
+        **_paths(lake, files),
         "piano_roll_summary": piano_roll_summary(roll),
-        "audio_caption": answer.caption,
-        "music_mood": answer.mood,
         "notes": note_document(result.notes, result.seconds)["notes"],
         "key": analysis.key.name if analysis.key else None,
         "tempo": round(analysis.tempo.bpm, 2) if analysis.tempo else None,
@@ -89,6 +84,27 @@ _PATHS = {
     "embedding_npy_gcs_path": "_embedding.npy",
     "midi_gcs_path": ".mid",
 }
+
+
+def _paths(lake: Lake, files: Files | None) -> dict[str, str | None]:
+    """Where the stored files are; None for those that there are not."""
+    return {
+        field: lake.object_uri(files.name(end)) if files and end in files.content else None
+        for field, end in _PATHS.items()
+    }
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    """What an answer says, in the words of the ancestor of this project."""
+    return {
+        "response": answer.response,
+        "source": answer.source,
+        "notice": answer.notice,
+        "facts": answer.facts,
+        "audio_caption": answer.caption,
+        "music_mood": answer.mood,
+        "mood_reason": answer.mood_reason,
+    }
 
 
 def piano_roll_summary(roll: np.ndarray) -> str:
@@ -119,13 +135,9 @@ def _stem(name: str) -> str:
 def unanswered(answer: Answer) -> dict[str, Any]:
     """The answer to `POST /` without a recording: the same fields, empty."""
     empty: dict[str, Any] = {
-        "response": answer.response,
-        "source": answer.source,
-        "facts": answer.facts,
+        **_answered(answer),
         **dict.fromkeys(_PATHS),
         "piano_roll_summary": "",
-        "audio_caption": answer.caption,
-        "music_mood": answer.mood,
     }
     others = ("key", "tempo", "most_common_note", "duration", "id", "model")
     return empty | {"notes": [], "warnings": []} | dict.fromkeys(others)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from amt.app.corrections import FOLDER as CORRECTIONS
-from amt.app.recordings import FOLDER, RECORD, Recordings, folders
+from amt.app.recordings import FOLDER, RECORD, Recording, Recordings, folders
 from amt.app.results import FOLDER as RESULTS
 from amt.app.settings import AppSettings
 from amt.cloud.lake import StorageError
@@ -61,38 +61,42 @@ class Room:
             if too_old or (not kept.complete and age > _UNFINISHED):
                 self.recordings.delete(kept.owner, kept.id)
 
-    def make_for_recording(self, owner: str, size: int) -> None:
+    def make_for_recording(
+        self, owner: str, size: int, keep: Collection[str] = ()
+    ) -> list[Recording]:
         """Make room for one more recording of an owner, of `size` bytes.
 
-        The oldest ones without corrections are removed. Raises StorageError (507) if that is not
-        enough.
+        The oldest ones without corrections are removed, but not those whose ids are in `keep`.
+        Returns the removed ones of this owner. Raises StorageError (507) if there is still no room.
         """
         with self._lock:
             own = self._kept(owner)
             surplus = len(own) + 1 - self.settings.max_recordings
-            oldest = [kept for kept in own if self._may_go(kept)][: max(surplus, 0)]
+            oldest = [kept for kept in own if self._may_go(kept, keep)][: max(surplus, 0)]
             if len(oldest) < surplus:
                 text = f"{len(own)} recordings are stored, and all of them in use or corrected"
                 raise StorageError(f"{text}; delete some of them first", 507)
-            self._remove(oldest)
-            self._make(size)
+            removed = [self._remove(kept) for kept in oldest] + self._make(size, keep)
+        return [one for one in removed if one is not None and one.owner == owner]
 
-    def make(self, size: int) -> None:
+    def make(self, size: int, keep: Collection[str] = ()) -> None:
         """Make room for `size` bytes, as `make_for_recording` does."""
         with self._lock:
-            self._make(size)
+            self._make(size, keep)
 
-    def _make(self, size: int) -> None:
+    def _make(self, size: int, keep: Collection[str]) -> list[Recording | None]:
+        removed = []
         limit = self.settings.max_stored_bytes
         if self._used() + size > limit:
             for kept in self._kept():
-                if self._size + size > limit and self._may_go(kept):
-                    self._remove([kept])
+                if self._size + size > limit and self._may_go(kept, keep):
+                    removed.append(self._remove(kept))
         if self._size + size > limit:
             name = variable_name("max_stored_bytes")
             text = f"no room for {size:,} bytes: {self._size:,} of {limit:,} ({name}) are in use"
             raise StorageError(text, 507)
         self._size += size
+        return removed
 
     def _used(self) -> int:
         """The size of everything that clients have stored, in bytes."""
@@ -102,13 +106,16 @@ class Room:
             self._listed = time.monotonic()
         return self._size
 
-    def _may_go(self, kept: _Kept) -> bool:
-        return kept.complete and not kept.corrected and not self.is_active(kept.id)
+    def _may_go(self, kept: _Kept, keep: Collection[str] = ()) -> bool:
+        in_use = kept.id in keep or self.is_active(kept.id)
+        return kept.complete and not kept.corrected and not in_use
 
-    def _remove(self, oldest: Iterable[_Kept]) -> None:
-        for kept in oldest:
-            self.recordings.delete(kept.owner, kept.id)
-            self._size -= kept.size
+    def _remove(self, kept: _Kept) -> Recording | None:
+        """Delete a recording, and return what it was."""
+        recording = self.recordings.get(kept.owner, kept.id)
+        self.recordings.delete(kept.owner, kept.id)
+        self._size -= kept.size
+        return recording
 
     def _kept(self, owner: str = "") -> list[_Kept]:
         """The recordings of an owner, or of all, the oldest first."""

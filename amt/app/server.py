@@ -12,10 +12,16 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from amt.app.application import create_app
-from amt.app.settings import AppSettings
+from amt.app.settings import AppSettings, is_loopback
 from amt.io.locks import locked
 from amt.serving.logging import LOGGER, log_to_stdout
 from amt.serving.server import run
+from amt.serving.settings import variable_name
+
+_OPEN_TO_ALL = (
+    "warning: everybody in the network can use this page, without a login; leave out --host (and "
+    "AMT_HOST) for this machine only, or put a proxy with a login in front"
+)
 
 
 def serve(settings: AppSettings) -> int:
@@ -41,7 +47,7 @@ def _serve(settings: AppSettings) -> int:
     return run(
         create,
         settings.server,
-        on_start=lambda: print(_welcome(settings), flush=True),
+        on_start=lambda: welcome(settings),
         on_stop=lambda: apps[0].state.core.jobs.close_streams(),
         proxy_headers=False,
     )
@@ -54,8 +60,8 @@ def _check_folder(place: str | Path) -> None:
             place.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
-            advice = "choose another folder with --lake"
-            raise ValueError(f"AMT_LAKE={place}: {error.strerror}; {advice}") from error
+            advice = f"choose another folder with --lake or {variable_name('lake')}"
+            raise ValueError(f"the data lake {place}: {error.strerror}; {advice}") from error
 
 
 @contextmanager
@@ -69,12 +75,16 @@ def _sole_use(place: str | Path) -> Iterator[None]:
         return
     with locked(place / ".app.lock", wait=False) as held:
         if not held:
-            advice = "end it, or choose another folder with --lake"
-            raise ValueError(f"AMT_LAKE={place}: another app is using it; {advice}")
+            advice = f"end it, or choose another folder with --lake or {variable_name('lake')}"
+            raise ValueError(f"the data lake {place}: another app is using it; {advice}")
         yield
 
 
-def _welcome(settings: AppSettings) -> str:
+def welcome(settings: AppSettings) -> None:
+    """Print where the page is, and who else may reach it."""
     host, port = settings.server.host, settings.server.port
     shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    return f"amt app: open http://{shown}:{port} (recordings: {settings.place}; Ctrl-C ends it)"
+    print(f"amt app: open http://{shown}:{port} (recordings: {settings.place}; Ctrl-C ends it)")
+    if not is_loopback(host) and not settings.trusted_proxies:
+        print(f"amt app: {_OPEN_TO_ALL}", file=sys.stderr)
+    sys.stdout.flush()

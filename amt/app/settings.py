@@ -66,7 +66,7 @@ class AppSettings:
         On a loopback address only its names are: a page of another site, whose name its owner lets
         point to 127.0.0.1, could read everything otherwise (DNS rebinding).
         """
-        if self.allowed_hosts or not _is_loopback(self.server.host):
+        if self.allowed_hosts or not is_loopback(self.server.host):
             return self.allowed_hosts
         return ("localhost", "127.0.0.1", "[::1]", self.server.host)
 
@@ -86,7 +86,8 @@ class AppSettings:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

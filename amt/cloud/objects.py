@@ -67,10 +67,12 @@ def split_place(uri: str) -> tuple[str, str]:
 
     Returns the bucket and the prefix of the names, which may be empty. Raises StorageError.
     """
-    bare = uri.removesuffix("/")
-    if is_bucket_uri(bare) and _BUCKET_NAME.fullmatch(bare.removeprefix(SCHEME)):
-        return bare.removeprefix(SCHEME), ""
-    return split_uri(bare)
+    bucket, _, prefix = uri.removeprefix(SCHEME).removesuffix("/").partition("/")
+    if not is_bucket_uri(uri) or not _BUCKET_NAME.fullmatch(bucket):
+        raise StorageError(f"{printable(uri)}: expected gs://BUCKET or gs://BUCKET/PREFIX")
+    if prefix:
+        check_name(prefix, uri)
+    return bucket, prefix
 
 
 def is_bucket_uri(place: object) -> bool:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from amt.commands.server_options import add_server_options, server_settings
+from amt.commands.server_options import add_server_options, place, server_settings
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -23,6 +23,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
     add_server_options(parser, port="AIP_HTTP_PORT, PORT, or 8080")
     parser.add_argument(
         "--lake",
+        type=place,
         metavar="PLACE",
         help="folder or gs://BUCKET[/PREFIX] for recordings and results (default: AMT_LAKE, or "
         "~/amt-lake)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -15,6 +16,10 @@ from amt.commands.options import file_or_folder
 TEST_SEED = 0
 _ALLOWED_URIS_HELP = (
     "comma-separated gs:// prefixes of recordings that requests may name (default: none)"
+)
+_SEVERAL_INSTANCES = (
+    "warning: for POST / alone; the page needs --instances 1, because recordings that wait, and "
+    "their events, are in the memory of the instance that received them"
 )
 
 
@@ -103,8 +108,13 @@ def _uris(text: str) -> tuple[str, ...]:
 def _deploy_app(arguments: argparse.Namespace) -> int:
     from amt.cloud.run import AppDeployment, deploy_app, requirements, shell_line
 
+    if arguments.image and arguments.torch_index:
+        text = "--torch-index is for a function from source, --image has its own PyTorch"
+        raise ValueError(f"{text}: leave one of them out")
     given = vars(arguments)
     deployment = AppDeployment(**{field.name: given[field.name] for field in fields(AppDeployment)})
+    if deployment.instances > 1:
+        print(f"amt: --instances {deployment.instances}: {_SEVERAL_INSTANCES}", file=sys.stderr)
     if arguments.dry_run:
         if not deployment.image:
             print("# SOURCE/main.py, SOURCE/amt/ and SOURCE/requirements.txt:")

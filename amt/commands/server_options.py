@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from amt.commands.options import file_or_folder
+from amt.commands.options import local_or_uri
 
 
 def add_server_options(parser: argparse.ArgumentParser, port: str) -> None:
@@ -13,18 +13,25 @@ def add_server_options(parser: argparse.ArgumentParser, port: str) -> None:
 
     The parser must have argument_default=SUPPRESS: settings of the environment hold otherwise.
     """
-    option = parser.add_argument
+    from amt.inference.pretrained import pretrained_names
+
+    names, option = pretrained_names(), parser.add_argument
     option(
         "--host",
         help="address to listen on (default: AMT_HOST, or 127.0.0.1, this machine only; 0.0.0.0: "
         "all addresses)",
     )
-    option("--port", type=int, help=f"port to listen on (default: {port})")
-    option("--model", help="pretrained model (default: AMT_MODEL, or base)")
+    option("--port", type=_port, metavar="N", help=f"port to listen on (default: {port})")
+    option(
+        "--model",
+        choices=names or None,
+        metavar="NAME",
+        help=f"a pretrained model: {', '.join(names)} (default: AMT_MODEL, or base)",
+    )
     option(
         "--ckpt",
         dest="storage_uri",
-        type=_local_or_uri,
+        type=place,
         metavar="PATH",
         help="your own model: a checkpoint (.ckpt, .safetensors), a folder of `amt export`, or a "
         "gs:// folder (default: AIP_STORAGE_URI)",
@@ -40,5 +47,14 @@ def server_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _local_or_uri(text: str) -> str:
-    return text if "://" in text else str(file_or_folder(text))
+def place(text: str) -> str:
+    """A `type` for argparse: a path, ~ expanded, or a gs:// URI. A malformed one is an error."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: expected a path, or gs://BUCKET[/PREFIX]")
+    return str(local_or_uri(text))
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a port from 1 to 65535")
+    return int(text)

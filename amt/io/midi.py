@@ -23,7 +23,15 @@ from amt.io.midi_notes import (
 from amt.io.smf import DEFAULT_TEMPO, MAX_TICK, MidiError, parse
 from amt.notes import Notes, Pedal
 
-__all__ = ["MIDI_SUFFIXES", "TICKS_PER_BEAT", "MidiError", "read_midi", "write_midi"]
+__all__ = [
+    "MIDI_SUFFIXES",
+    "TICKS_PER_BEAT",
+    "MidiError",
+    "is_midi",
+    "parse_midi",
+    "read_midi",
+    "write_midi",
+]
 
 # .rmi: in a RIFF file, of Windows. .kar: with the text of a song.
 MIDI_SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
@@ -44,17 +52,24 @@ def read_midi(path: Path | str, strict: bool = False) -> Notes:
     nothing in it can be read, or if its times have no unit.
     """
     try:
-        events = parse(Path(path).read_bytes())
-        if strict and (events.faults or events.successive):
-            raise MidiError([*events.faults, _type_2(events.successive)][0])
+        notes, issues = parse_midi(Path(path).read_bytes(), strict)
     except OSError as error:
         raise MidiError(f"cannot read {path}: {error.strerror}") from error
     except MidiError as error:
         raise MidiError(f"cannot read {path}: {error}") from error
+    if issues:
+        warnings.warn(f"{path}: {'; '.join(issues)}", FileWarning, stacklevel=2)
+    return notes
+
+
+def parse_midi(data: bytes, strict: bool = False) -> tuple[Notes, list[str]]:
+    """What `read_midi` reads, from the content of a file, and its warnings. Raises MidiError."""
+    events = parse(data)
+    if strict and (events.faults or events.successive):
+        raise MidiError([*events.faults, _type_2(events.successive)][0])
     type_2 = [_type_2(events.successive)] if events.successive else []
-    _warn(path, events.faults, [*type_2, *remarks(events)])
     notes, pedal = notes_and_pedal(events)
-    return Notes(
+    table = Notes(
         events.seconds(notes.onset),
         events.seconds(notes.offset),
         notes.pitch,
@@ -62,19 +77,22 @@ def read_midi(path: Path | str, strict: bool = False) -> Notes:
         Pedal(events.seconds(pedal.tick), pedal.controller, pedal.value, pedal.channel),
         notes.channel,
     )
+    return table, [*_faults(events.faults), *type_2, *remarks(events)]
+
+
+def is_midi(data: bytes) -> bool:
+    """Whether the content of a file begins as that of a MIDI file, alone or in a RIFF file."""
+    return data.startswith(b"MThd") or (data.startswith(b"RIFF") and data[8:12] == b"RMID")
 
 
 def _type_2(tracks: int) -> str:
     return f"a MIDI file of type 2: its {tracks} tracks were read one after another"
 
 
-def _warn(path: Path | str, faults: list[str], others: list[str]) -> None:
-    """One warning for all that should be known of a file."""
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        others = [f"read as far as possible: {faults[0]}{more}", *others]
-    if others:
-        warnings.warn(f"{path}: {'; '.join(others)}", FileWarning, stacklevel=3)
+def _faults(faults: list[str]) -> list[str]:
+    """All faults of a file in one line, if there are any."""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return [f"read as far as possible: {faults[0]}{more}"] if faults else []
 
 
 def write_midi(

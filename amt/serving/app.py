@@ -53,7 +53,9 @@ def create_app(
 
     app = FastAPI(title="amt", version=__version__, lifespan=lifespan, description=_DESCRIPTION)
     app.state.service = service
-    _add_routes(app, service)
+    _add_state_routes(app, service)
+    _add_predict_route(app, service)
+    _add_transcribe_route(app, service)
     add_error_handlers(app)
     app.add_middleware(
         RequestMiddleware, settings=settings, metrics=service.metrics, routes=routes(settings)
@@ -71,7 +73,8 @@ def routes(settings: Settings) -> Routes:
 _DESCRIPTION = "Automatic piano transcription: audio files in, notes out."
 
 
-def _add_routes(app: FastAPI, service: Service) -> None:
+def _add_state_routes(app: FastAPI, service: Service) -> None:
+    """Start page, health and metrics."""
     settings = service.settings
 
     @app.head("/", include_in_schema=False)
@@ -91,6 +94,11 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         """Metrics in the text format of Prometheus."""
         return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_predict_route(app: FastAPI, service: Service) -> None:
+    """The route of Vertex AI: JSON with several recordings."""
+    settings = service.settings
 
     @app.post(
         settings.predict_route,
@@ -113,6 +121,10 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         request.state.context.fields |= {"instances": len(predictions), "errors": errors}
         return AsciiJsonResponse({"predictions": predictions})
 
+
+def _add_transcribe_route(app: FastAPI, service: Service) -> None:
+    """The route for the upload of one file."""
+
     @app.post(
         TRANSCRIBE_ROUTE,
         response_model=Prediction,
@@ -132,7 +144,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         data = await file.read()
         try:
             task = _transcribe_upload(service, request, data, options, format)
-            return await with_timeout(settings, request, task)
+            return await with_timeout(service.settings, request, task)
         except AudioError as error:
             service.metrics.recordings.labels("refused").inc()
             raise HTTPException(audio_status(error), str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -76,7 +77,10 @@ def add_error_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> AsciiJsonResponse:
-        return error_response(request, error.status_code, str(error.detail), error.headers)
+        text = str(error.detail)
+        if text == HTTPStatus.NOT_FOUND.phrase:  # Starlette's, for a path that no route has.
+            text = "there is nothing at this address; GET / is the start page"
+        return error_response(request, error.status_code, text, error.headers)
 
     @app.exception_handler(405)
     async def method(request: Request, error: HTTPException) -> Response:

@@ -8,6 +8,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 _SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
+_CERTAINTIES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+_LEVELS = (-70, -60, -50, -45, -40, -35, -30, -25, -20, -15, -10, 0)
 
 
 class Metrics:
@@ -44,6 +46,24 @@ class Metrics:
         self.transcription_seconds = Counter(
             "amt_transcription_seconds",
             "Seconds spent decoding and transcribing audio.",
+            registry=registry,
+        )
+        self.rejected = Counter(
+            "amt_rejected_recordings",
+            "Recordings that were rejected, by reason: too_long, not_audio, not_found or failed.",
+            ("reason",),
+            registry=registry,
+        )
+        self.certainty = Histogram(
+            "amt_recording_certainty",
+            "Mean height of the onset posteriors that became notes, of each recording.",
+            buckets=_CERTAINTIES,
+            registry=registry,
+        )
+        self.level = Histogram(
+            "amt_recording_level_db",
+            "RMS level of each recording, in dB of full scale.",
+            buckets=_LEVELS,
             registry=registry,
         )
         self.model = Gauge(

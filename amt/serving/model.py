@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +11,16 @@ from typing import cast
 
 import numpy as np
 
-from amt import __version__
+from amt.cloud.registry import current_version_of, version_label
 from amt.cloud.storage import download_folder
 from amt.device import pick_device
 from amt.inference.backends.exported import Backend, read_description
-from amt.inference.pretrained import pretrained_checkpoint
+from amt.inference.pretrained import model_version, pretrained_checkpoint
 from amt.inference.transcriber import Transcriber
 from amt.models.checkpoint import DESCRIPTION, WEIGHTS_SUFFIX, CheckpointError
 from amt.serving.settings import Settings, variable_name
 
 WARM_UP_SECONDS = 2.0
-_HASH_DIGITS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +43,7 @@ def load_model(settings: Settings) -> Model:
     with _model_path(settings) as path:
         device = pick_device(settings.device)
         transcriber = Transcriber.load(path, device, backend=cast(Backend, settings.backend))
-        name = read_description(path)["name"] if path.is_dir() else path.stem
-        model = Model(transcriber, name, f"{__version__}-{_hash(path)}")
+        model = Model(transcriber, _name(path), model_version(path))
     noise = np.random.default_rng(0).standard_normal(
         round(WARM_UP_SECONDS * transcriber.sample_rate), dtype=np.float32
     )
@@ -56,10 +53,16 @@ def load_model(settings: Settings) -> Model:
 
 @contextmanager
 def _model_path(settings: Settings) -> Iterator[Path]:
-    """The file or folder of the model; if it is in Cloud Storage, a temporary copy."""
+    """The file or folder of the model; if it is in Cloud Storage, a temporary copy.
+
+    Of a registered model, LAKE/models/NAME, the version that serves now.
+    """
     uri = settings.storage_uri
     if not uri:
         yield pretrained_checkpoint(settings.model)
+    elif version := current_version_of(uri):
+        with tempfile.TemporaryDirectory(prefix="amt-") as folder:
+            yield version.download(Path(folder))
     elif "://" in uri:
         with tempfile.TemporaryDirectory(prefix="amt-") as folder:
             yield find_model(download_folder(uri, Path(folder) / Path(uri).name))
@@ -75,7 +78,8 @@ def find_model(folder: Path) -> Path:
     if folder.is_file():
         return folder
     if not folder.is_dir():
-        raise CheckpointError(f"{variable_name('storage_uri')}={folder}: no such folder or file")
+        option = f"--ckpt or {variable_name('storage_uri')}"
+        raise CheckpointError(f"{folder}: no such folder or file; name a model with {option}")
     if (folder / DESCRIPTION).is_file():
         return folder
     found = sorted(p for p in folder.iterdir() if p.suffix in (WEIGHTS_SUFFIX, ".ckpt"))
@@ -86,10 +90,7 @@ def find_model(folder: Path) -> Path:
     return found[0]
 
 
-def _hash(path: Path) -> str:
-    """The beginning of the SHA-256 of a file; of an exported model, of its description.
-
-    The description holds the checksums of the other files.
-    """
-    file = path / DESCRIPTION if path.is_dir() else path
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:_HASH_DIGITS]
+def _name(path: Path) -> str:
+    if path.is_dir():
+        return str(read_description(path)["name"])
+    return version_label(path) or path.stem

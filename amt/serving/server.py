@@ -74,7 +74,9 @@ def _listener(settings: Settings) -> socket.socket:
         )
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
-        raise OSError(error.errno, f"cannot listen there: {error.strerror}", place) from error
+        reason = str(error.strerror).partition(" (while ")[0]
+        text = f"cannot listen there: {reason}; choose another --host or --port"
+        raise OSError(error.errno, text, place) from error
 
 
 class _Server(uvicorn.Server):

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 
-from amt.inference.note_reporter import OnNotes
-from amt.inference.transcriber import Options, Progress
+from amt.cloud.lake import Lake
+from amt.inference.transcriber import Options
 from amt.serving.logging import log
 from amt.serving.metrics import Metrics
 from amt.serving.model import Model
-from amt.serving.pool import Result, TranscriptionPool
+from amt.serving.pool import NOBODY, Listeners, Result, TranscriptionPool
+from amt.serving.recording_log import RecordingLog
 from amt.serving.requests import printable
 from amt.serving.settings import Settings
 
@@ -31,9 +32,11 @@ _MAX_STORED = 8
 class Service:
     """The state of one server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lake: Lake | None = None) -> None:
+        """lake: where the numbers of recordings are stored unless AMT_MONITORING says otherwise."""
         self.settings = settings
         self.metrics = Metrics()
+        self.recording_log = RecordingLog(settings.monitoring, self.metrics, lake)
         self.pool: TranscriptionPool | None = None
         self.error = ""
         # Not asyncio's default threads: slow downloads must delay only requests that need them.
@@ -56,26 +59,39 @@ class Service:
             log(logging.CRITICAL, self.error, None if isinstance(error, ValueError) else error)
             on_failure()
             return
-        self.pool = TranscriptionPool(model, self.settings.max_audio_seconds, self.settings.threads)
+        self.pool = TranscriptionPool(
+            model,
+            self.settings.max_audio_seconds,
+            self.settings.threads,
+            measure=self.recording_log.enabled,
+        )
         self.metrics.model.labels(model.name, model.version).set(1)
         log(logging.INFO, "ready", model=model.name, version=model.version)
 
     async def transcribe_stored(self, download: Callable[[], bytes], options: Options) -> Result:
         """`transcribe` what `download` returns; at most _MAX_STORED at once, others wait."""
         async with self._stored:
+            model = self.ready().model
             loop = asyncio.get_running_loop()
-            data = await loop.run_in_executor(self._download_threads, download)
+            try:
+                data = await loop.run_in_executor(self._download_threads, download)
+            except Exception as error:
+                self.recording_log.add_rejected(model, error)
+                raise
             return await self.transcribe(data, options)
 
     async def transcribe(
-        self,
-        data: bytes,
-        options: Options,
-        progress: Progress | None = None,
-        on_notes: OnNotes | None = None,
+        self, data: bytes, options: Options, listeners: Listeners = NOBODY
     ) -> Result:
         """Transcribe the content of an audio file and update the metrics. Raises AudioError."""
-        result = await self.ready().transcribe(data, options, progress, on_notes)
+        pool = self.ready()
+        try:
+            result = await pool.transcribe(data, options, listeners)
+        except Exception as error:
+            self.recording_log.add_rejected(pool.model, error)
+            raise
+        if result.numbers:
+            self.recording_log.add(pool.model, result.numbers)
         self.metrics.recordings.labels("transcribed").inc()
         self.metrics.audio_seconds.inc(result.seconds)
         self.metrics.transcription_seconds.inc(result.elapsed_seconds)
@@ -86,6 +102,7 @@ class Service:
         self._download_threads.shutdown(wait=False, cancel_futures=True)
         if self.pool:
             self.pool.close()
+        self.recording_log.close()
 
 
 async def _run_in_daemon_thread(function: Callable[[Settings], T], settings: Settings) -> T:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from amt.cloud.objects import split_place
 from amt.cloud.storage import AllowedPrefixes, StorageError
 from amt.inference.pretrained import DEFAULT
 
@@ -45,6 +46,7 @@ class Settings:
     model: str = DEFAULT  # name of a pretrained model
     device: str = "auto"
     backend: str = "auto"  # of an exported model: torchscript or onnx
+    monitoring: str = ""  # folder or gs:// for the numbers of recordings; off: none are measured
     allowed_uris: tuple[str, ...] = ()  # gs:// prefixes from which audio_uri may be read
 
     # Sizes in bytes; larger ones are answered with 413.
@@ -65,6 +67,12 @@ class Settings:
             AllowedPrefixes(self.allowed_uris)
         except StorageError as error:
             raise ValueError(f"{variable_name('allowed_uris')}: {error}") from error
+        try:
+            if "://" in self.monitoring:
+                split_place(self.monitoring)
+        except StorageError as error:
+            expected = "a folder, gs://BUCKET[/PREFIX] or off"
+            raise ValueError(f"{variable_name('monitoring')}: {error}; or {expected}") from error
 
     def _check_routes(self) -> None:
         for name in ("health_route", "predict_route"):

@@ -22,9 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from hostile import SECRET_SECONDS, Audited, addresses, audited_server, broken_recordings
+from hostile import (
+    SECRET_SECONDS,
+    Audited,
+    addresses,
+    audited_server,
+    broken_recordings,
+    repeatable,
+)
 from hostile import schemathesis as run_schemathesis
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Server, clips
 
@@ -112,13 +119,7 @@ def _upload(data: bytes, name: str, path: str) -> Sent:
 def _hostile(audited: Audited, id: str, examples: int) -> Counter[int]:
     statuses: Counter[int] = Counter()
 
-    @seed(1)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @repeatable(examples)
     @given(_requests(audited.secret, f"/api/recordings/{id}"))
     def send(sent: Sent) -> None:
         try:

@@ -7,17 +7,20 @@ import io
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from local_server import Server, server
 
 from amt.io.audio import save
+from amt.io.midi import midi_bytes
+from amt.notes import Notes
 
 # No other recording has this duration: a response with it would prove that the file was read.
 SECRET_SECONDS = 1.234
@@ -94,6 +97,17 @@ def schemathesis(running: Server, examples: int, options: Sequence[str], operati
     return " ".join(line.strip() for line in done.stdout.splitlines()[-12:] if line.strip())
 
 
+def repeatable(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator for tests of hypothesis: so many examples, the same in every run."""
+    chosen = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    return lambda function: seed(1)(chosen(function))
+
+
 def addresses(secret: Path) -> st.SearchStrategy[str]:
     """Texts in place of the name or address of a recording."""
     tricks = [
@@ -146,6 +160,7 @@ def _recordings_of_all_kinds(secret: Path) -> list[bytes]:
     files.append(_file(noise, "WAV", rate=2_000_000_000))
     # 100 minutes of silence in a few kilobytes, an archive, and playlists that name a file.
     files.append(_file(np.zeros(8000 * 6000, dtype=np.int16), "FLAC", rate=8000))
+    files.append(midi_bytes(Notes([0.0, 0.5], [0.4, 0.9], [60, 64], [80, 90])))
     files.append(gzip.compress(bytes(10_000_000)))
     files.append(f"#EXTM3U\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n".encode())
     files.append(f"ffconcat version 1.0\nfile '{secret}'\n".encode())

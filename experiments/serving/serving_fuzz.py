@@ -20,8 +20,15 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from hostile import SECRET_SECONDS, addresses, audited_server, broken_recordings, schemathesis
-from hypothesis import HealthCheck, given, seed, settings
+from hostile import (
+    SECRET_SECONDS,
+    addresses,
+    audited_server,
+    broken_recordings,
+    repeatable,
+    schemathesis,
+)
+from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Server, clips, post
 
@@ -49,13 +56,7 @@ def main() -> None:
 def _recordings(running: Server, secret: Path, examples: int) -> Counter[int]:
     statuses: Counter[int] = Counter()
 
-    @seed(1)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @repeatable(examples)
     @given(st.lists(_instances(secret), min_size=1, max_size=3), _parameters())
     def send(instances: list, parameters: object) -> None:
         body = json.dumps({"instances": instances, "parameters": parameters}).encode()

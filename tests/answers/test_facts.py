@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from amt.answers.piece import Piece
 from amt.notes import Notes
 
 SONG, LAMENT = song(), lament()
-REQUIRED = {"time": 3.0, "note": "C4"}
+REQUIRED = {"time": 3.0, "note": "C4", "chord": "Am"}
 # Piece, fact, arguments, and part of the result.
 TRUTHS: list[tuple[Piece, str, dict[str, Any], dict[str, Any]]] = [
     (SONG, "most_common_note", {}, {"note": "C5", "midi": 72, "count": 18, "of": 109}),
@@ -25,6 +26,8 @@ TRUTHS: list[tuple[Piece, str, dict[str, Any], dict[str, Any]]] = [
     (SONG, "count_of_note", {"note": "A#4"}, {"count": 5}),
     (SONG, "count_of_note", {"note": "C"}, {"count": 29}),
     (SONG, "count_of_note", {"note": "C#4"}, {"count": 0, "first": None}),
+    (SONG, "note_times", {"note": "G5"}, {"count": 2, "times": [14.5, 23.0], "last": [23.0]}),
+    (SONG, "note_times", {"note": "C#4"}, {"count": 0, "times": [], "last": []}),
     (SONG, "note_count", {}, {"notes": 109}),
     (SONG, "note_count", {"stop": 10}, {"notes": 35, "from": 0, "to": 10}),
     (SONG, "note_count", {"start": 30}, {"notes": 4}),
@@ -52,7 +55,11 @@ TRUTHS: list[tuple[Piece, str, dict[str, Any], dict[str, Any]]] = [
     (SONG, "pedal", {"start": 1, "stop": 5}, {"presses": 3, "share": 0.75}),
     (SONG, "chord_at", {"time": 12.0}, {"chord": "F", "words": "F major"}),
     (SONG, "chord_at", {"time": 19.0}, {"chord": "Gm", "words": "G minor"}),
-    (SONG, "chords", {"bar": 2}, {"count": 1, "bar": 2}),
+    (SONG, "chords", {"bar": 2}, {"different": ["Bb"], "changes": 0, "bar": 2}),
+    (SONG, "chords", {}, {"different": ["F", "Bb", "C", "Dm", "Gm"], "different_count": 5}),
+    (SONG, "chord_times", {"chord": "A#"}, {"chord": "Bb", "words": "Bb major", "count": 3}),
+    (LAMENT, "chord_times", {"chord": "Am", "start": 64, "stop": 128}, {"count": 3}),
+    (LAMENT, "chord_times", {"chord": "Gmaj7"}, {"count": 0, "last": []}),
     (SONG, "most_common_chord", {}, {"chord": "F"}),
     (SONG, "most_repeated_pattern", {}, {"count": 6}),
     (SONG, "mood", {}, {"mood": "Happy"}),
@@ -114,6 +121,21 @@ def test_a_short_melody_has_a_pattern() -> None:
     assert "unknown" in run_fact(scale, "most_repeated_pattern", {})
 
 
+def test_equal_chords_that_follow_one_another_are_one() -> None:
+    found = run_fact(LAMENT, "chords", {})["chords"]
+    names = [chord["chord"] for chord in found]
+    assert all(one != other for one, other in pairwise(names))
+    again = [chord["start"] for chord in found if chord["chord"] == "Am"]
+    assert [
+        one["start"] for one in run_fact(LAMENT, "chord_times", {"chord": "Am"})["times"]
+    ] == again
+
+
+def test_a_note_in_two_octaves_at_once_comes_at_one_time() -> None:
+    found = run_fact(SONG, "note_times", {"note": "Bb"})
+    assert (found["count"], found["time_count"], found["times"][:2]) == (9, 8, [2.0, 10.0])
+
+
 def test_chords_without_a_beat_are_those_of_notes_that_begin_together() -> None:
     onset = np.repeat([0.0, 2.3, 3.1], 3)
     notes = Notes(onset, onset + 0.7, [60, 64, 67, 57, 60, 64, 57, 60, 64], [60] * 9)
@@ -162,6 +184,8 @@ def test_results_are_plain_and_sentences_are_sentences(fact: Any) -> None:
         ("most_common_note", {"top": True}, "must be a number"),
         ("most_common_note", {"top": 10**9}, "from 1 to 20"),
         ("count_of_note", {"note": "H4"}, "must be a name"),
+        ("chord_times", {"chord": "Hm"}, "must be a name"),
+        ("chord_times", {"chord": "Csus"}, "must be a name"),
         ("count_of_note", {"note": 60}, "must be a text"),
         ("count_of_note", {"note": "C" * 101}, "at most 100"),
     ],
@@ -195,7 +219,7 @@ def test_any_piece_can_be_asked(columns: np.ndarray, when: float) -> None:
     notes = Notes(onset, onset + seconds, pitch, velocity)
     asked = Piece(notes, max(notes.end, 1.0))
     for fact in FACTS:
-        needed = {name: {"time": when, "note": "C4"}[name] for name in fact.required}
+        needed = {name: (REQUIRED | {"time": when})[name] for name in fact.required}
         result = fact.compute(asked, **needed)
         json.dumps(result, allow_nan=False)
         assert fact.sentence(result)

@@ -71,7 +71,7 @@ def test_the_first_table_is_long_and_asks_for_every_fact_of_the_application() ->
 
 
 def test_every_pattern_names_a_fact_and_known_words() -> None:
-    marks = {"@time", "@bar", "@note", "@only"}
+    marks = {"@time", "@bar", "@note", "@chord", "@only"}
     words = {word for _, pattern in PATTERNS for word in pattern.replace("|", " ").split()}
     assert {fact for fact, _ in PATTERNS} <= set(FACT)
     assert words <= set(MEANING.values()) | marks
@@ -192,10 +192,33 @@ def test_arguments(prompt: str, questions: list[tuple[object, ...]]) -> None:
     assert found == questions
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("the A minor chord", ["Am"]),
+        ("an a minor chord", ["Am"]),
+        ("is there a minor chord", []),
+        ("Bb major triads", ["Bb"]),
+        ("the B flat minor seventh chord", ["Bbm7"]),
+        ("the half-diminished chord", []),
+        ("a b half-diminished chord", ["Bm7b5"]),
+        ("chord of F#7 at 0:12", ["F#7"]),
+        ("where is C♯m", ["C#m"]),
+        ("C dominant seventh chord", ["C7"]),
+        ("C aug 7 chord", []),
+        ("Am I in A minor", []),
+        ("WHERE IS THE F MAJOR CHORD", ["F"]),
+    ],
+)
+def test_chord_names(text: str, names: list[str]) -> None:
+    assert plain(text)[1] == names
+
+
 QUESTION_WORDS = """
 what is the most common note key at 0:12 bar first last second 10 seconds from to between and . ,
 ? half minute top 3 C4 Bb sharp flat middle c chord a b : - / @time0 @note3 @bar9 9999999999999999
-0:99 1e308 1:2:3:4 minutes after before until end start twenty -1 0 mood ten pedal
+0:99 1e308 Am F#m7 C aug chord 1:2:3:4 minutes after before until end start twenty -1 0 mood ten
+pedal
 """
 
 

@@ -13,8 +13,13 @@ from fastapi.testclient import TestClient
 from served import clip
 from served_app import app_client
 
-from amt.io.midi import read_midi
+from amt.io.midi import midi_bytes, read_midi
+from amt.notes import Notes
 
+TUNE = Notes([0.0, 0.5, 1.0], [0.4, 0.9, 1.4], [60, 64, 60], [80, 90, 80])
+# All keys 20 times in a second.
+_ONSETS = np.repeat(np.arange(20) / 20, 88)
+CROWDED = Notes(_ONSETS, _ONSETS + 0.04, np.tile(np.arange(21, 109), 20), np.full(1760, 80))
 PROMPT = "Transcribe my audio file and tell me the most common note"
 
 
@@ -61,6 +66,69 @@ def test_forms_and_base64_give_the_same(client: TestClient) -> None:
     assert form["notes"] == encoded["notes"] == stored["notes"]
     assert form["response"] == encoded["response"] == stored["response"]
     assert len({one["id"] for one in (form, encoded, stored)}) == 3
+
+
+def test_a_midi_file_is_answered_from_its_notes_and_not_stored(
+    client: TestClient, lake: Path
+) -> None:
+    before = sorted(lake.rglob("*"))
+    data = midi_bytes(TUNE)
+    form = client.post("/", data={"prompt": "How many notes?"}, files={"file": ("a.mid", data)})
+    encoded = ask(client, prompt="How many notes?", audio={"b64": base64.b64encode(data).decode()})
+    for answer in (form, encoded):
+        found = answer.json()
+        assert found["response"] == "There are 3 notes." and len(found["notes"]) == 3
+        assert found["id"] is found["model"] is found["midi_gcs_path"] is None
+    assert sorted(lake.rglob("*")) == before
+    pedal = client.post("/", data={"prompt": "the pedal?"}, files={"file": ("a.mid", data)})
+    assert "no information about the pedal" in pedal.json()["response"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "text"),
+    [
+        (b"MThd and nothing else", 422, "cannot read the MIDI file"),
+        (midi_bytes(Notes([2000.0], [2001.0], [60], [80])), 413, "AMT_MAX_AUDIO_SECONDS"),
+        (b"MThd" + bytes(10_000_001), 413, "AMT_MAX_BODY_BYTES"),
+        (midi_bytes(CROWDED), 422, "expected at most"),
+    ],
+)
+def test_midi_files_that_are_refused(
+    client: TestClient, data: bytes, status: int, text: str
+) -> None:
+    answer = client.post("/", files={"file": ("a.mid", data)})
+    assert answer.status_code == status and text in answer.json()["error"]
+
+
+def test_what_curl_sends_without_a_content_type_is_understood(client: TestClient) -> None:
+    """`curl -d` calls everything a form, JSON too."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    form = client.post("/", content="prompt=key&audio_file=2018/a%20piece.wav", headers=kind)
+    assert form.json()["duration"] == 1.5
+    text = client.post("/", content='{"prompt": "key", "audio_file": ""}', headers=kind)
+    alone = client.post("/", content="prompt=key", headers=kind)
+    assert text.json() == alone.json() and "no recording" in alone.json()["response"]
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [("", "the body is empty"), ("  ", "empty"), ("key?", "neither JSON nor a form")],
+)
+def test_a_body_that_is_not_understood_is_answered_with_an_example(
+    client: TestClient, body: str, text: str
+) -> None:
+    answer = client.post("/", content=body)
+    assert answer.status_code == 400
+    assert text in answer.json()["error"] and "curl URL -F prompt=" in answer.json()["error"]
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    form = client.post("/", content="key?", headers=kind)
+    assert form.status_code == 400 and "curl URL -F prompt=" in form.json()["error"]
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../app/x", "http://a/b.mp3", "s3://a/b"])
+def test_what_is_no_name_is_told_what_is_expected(client: TestClient, name: str) -> None:
+    error = ask(client, audio_file=name).json()["error"]
+    assert error.startswith("audio_file: expected the name of a recording below raw/ of the lake")
 
 
 def test_it_needs_no_secret_and_stores_no_recording(client: TestClient) -> None:
@@ -157,4 +225,6 @@ def test_an_unknown_field_is_refused(client: TestClient) -> None:
     form = client.post("/", files={"audio": ("a.wav", clip(0.5))})
     assert form.status_code == 400
     assert "expected prompt, file, audio_file" in form.json()["error"]
-    assert ask(client, prompt="key", audiofile="a.wav").status_code == 400
+    wrong = ask(client, prompt="key", audiofile="a.wav")
+    assert wrong.status_code == 400
+    assert wrong.json()["error"].endswith("expected prompt, audio_file, audio")

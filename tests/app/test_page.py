@@ -3,59 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_server import app_server, write_recording
-from chromium import PHONE, chromium, new_page, position, wait_for, wait_past
+from app_server import app_server
+from chromium import PHONE, new_page, position, wait_for, wait_past
 from page_of_app import (
     Library,
     drop,
-    note_at,
     notes_of,
-    place_of,
-    upload,
+    upload_and_wait,
     violations,
     wait_until_done,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("lake")
-
-
-@pytest.fixture(scope="module")
-def recording(lake: Path) -> Path:
-    return write_recording(lake.with_name("Study in B.wav"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def address(lake: Path, browser: Browser) -> Iterator[str]:
-    with app_server(lake) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def library(browser: Browser, address: str, recording: Path) -> Library:
-    """A client that has a transcribed recording; tests that open it save nothing."""
-    with new_page(browser) as page:
-        upload(page, address, recording)
-        return Library(page.context.storage_state(), page.url)
-
-
-def test_from_upload_to_reload(browser: Browser, address: str, recording: Path) -> None:
+def test_from_upload_to_reload(browser: Browser, address: str, study: Path) -> None:
     """Upload, notes, play, ask, edit, undo, redo, save, download, reload."""
     with new_page(browser, accept_downloads=True) as page:
-        upload(page, address, recording)
+        upload_and_wait(page, address, study)
         assert "notes" in (page.locator("#progress-text").text_content() or "")
         expect(page.locator("#facts")).to_contain_text("B major")
         expect(page.locator("#common-chords")).to_contain_text("G♯m")
@@ -122,44 +89,9 @@ def test_recording_from_the_microphone(browser: Browser, address: str) -> None:
         expect(page.locator("#facts")).to_contain_text("0:02")
 
 
-def test_notes_are_dragged_added_and_given_another_velocity(
-    browser: Browser, library: Library
-) -> None:
-    with new_page(browser, storage_state=library.state) as page:
-        library.open(page)
-        page.get_by_role("button", name="Correct notes").click()
-        page.locator("figure[data-plot=roll] .frame").scroll_into_view_if_needed()
-        old = max(notes_of(page)[:30], key=lambda note: note["offset"] - note["onset"])
-        x, y, row, second = place_of(page, old)
-        page.mouse.move(x + 1, y)
-        page.mouse.down()
-        page.mouse.move(x + 1 + 0.5 * second, y - 2 * row, steps=5)
-        page.mouse.up()
-        moved = note_at(page, old["onset"] + 0.5, old["pitch"] + 2)
-        length = old["offset"] - old["onset"]
-        assert moved["offset"] - moved["onset"] == pytest.approx(length, abs=0.002)
-        x, y, row, second = place_of(page, moved)
-        end = x + (moved["offset"] - moved["onset"]) * second
-        page.mouse.move(end - 1, y)
-        page.mouse.down()
-        page.mouse.move(end - 1 + 0.4 * second, y, steps=5)
-        page.mouse.up()
-        longer = note_at(page, moved["onset"], moved["pitch"])
-        assert longer["offset"] - moved["offset"] == pytest.approx(0.4, abs=0.05)
-        page.locator("#note-velocity").fill("99")
-        assert note_at(page, longer["onset"], longer["pitch"])["velocity"] == 99
-        count = len(notes_of(page))
-        page.mouse.dblclick(x, y - 4 * row)
-        assert len(notes_of(page)) == count + 1
-        for _ in range(4):
-            page.keyboard.press("Control+z")
-        assert old in notes_of(page)
-        expect(page.get_by_role("button", name="Save correction")).to_be_disabled()
-
-
-def test_by_keyboard_alone(browser: Browser, address: str, recording: Path) -> None:
+def test_by_keyboard_alone(browser: Browser, address: str, study: Path) -> None:
     with new_page(browser) as page:
-        upload(page, address, recording)
+        upload_and_wait(page, address, study)
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
@@ -212,7 +144,7 @@ def small_targets(page: Page) -> list[str]:
 
 
 def test_nothing_is_inaccessible(
-    browser: Browser, address: str, recording: Path, library: Library
+    browser: Browser, address: str, study: Path, library: Library
 ) -> None:
     """In no state of the page axe finds a fault."""
     options = {"bypass_csp": True, "reduced_motion": "reduce", "storage_state": library.state}
@@ -234,15 +166,15 @@ def test_nothing_is_inaccessible(
         assert not violations(page), "keys"
         page.keyboard.press("Escape")
         page.route("**/api/recordings", lambda route: None)  # never answered
-        page.locator("#files").set_input_files(recording)
+        page.locator("#files").set_input_files(study)
         expect(page.get_by_role("button", name="Cancel the upload")).to_be_visible()
         assert not violations(page), "uploading"
 
 
 def test_recordings_are_there_after_a_restart(
-    browser: Browser, lake: Path, library: Library
+    browser: Browser, page_lake: Path, library: Library
 ) -> None:
-    with app_server(lake) as other, new_page(browser, storage_state=library.state) as page:
+    with app_server(page_lake) as other, new_page(browser, storage_state=library.state) as page:
         page.goto(other)
         page.locator("#recordings a", has_text="B major").click()
         wait_until_done(page)
@@ -261,23 +193,6 @@ def test_a_lost_connection_is_said_and_made_again(browser: Browser, library: Lib
         expect(page.locator("#connection")).not_to_contain_text("No connection")
 
 
-def test_a_change_in_another_window_is_not_overwritten(
-    browser: Browser, address: str, recording: Path
-) -> None:
-    with new_page(browser, silent=False) as page:
-        upload(page, address, recording)
-        other = page.context.new_page()
-        other.goto(page.url)
-        for window in (page, other):
-            wait_until_done(window)
-            for key in ("e", "i", "Control+s"):
-                window.keyboard.press(key)
-            expect(
-                window.locator("#edit-status, #edit-fault").locator("visible=true")
-            ).to_contain_text(["aved"])
-        expect(other.locator("#edit-fault")).to_contain_text("another window")
-
-
 def test_unsaved_changes_are_not_lost_by_a_click(browser: Browser, library: Library) -> None:
     with new_page(browser, storage_state=library.state) as page:
         library.open(page)
@@ -291,17 +206,69 @@ def test_unsaved_changes_are_not_lost_by_a_click(browser: Browser, library: Libr
 
 
 def test_several_recordings_are_listed_and_deleted(
-    browser: Browser, address: str, recording: Path
+    browser: Browser, address: str, study: Path
 ) -> None:
     with new_page(browser) as page:
         page.goto(address)
-        drop(page, "a.wav", recording.read_bytes(), "b.wav", recording.read_bytes())
+        drop(page, "a.wav", study.read_bytes(), "b.wav", study.read_bytes())
         expect(page.locator("#recordings li")).to_have_count(2)
         page.on("dialog", lambda dialog: dialog.accept())
         for count in (1, 0):
             page.locator("#recordings button").first.click()
             expect(page.locator("#recordings li")).to_have_count(count)
         expect(page.locator("#intro")).to_be_visible()
+
+
+def test_what_is_no_recording_is_said_before_the_upload(browser: Browser, address: str) -> None:
+    with new_page(browser) as page:
+        page.goto(address)
+        expect(page.locator("body.ready")).to_be_attached()
+        drop(page, "song.mid", b"MThd\0\0\0\6", "nothing.wav", b"")
+        fault = page.locator("#add-fault")
+        expect(fault).to_contain_text("“song.mid” is a MIDI file, which has notes but no sound")
+        expect(fault).to_contain_text("“nothing.wav” is empty")
+        expect(page.locator("#recordings li")).to_have_count(0)
+
+
+def test_names_are_shown_as_they_are(browser: Browser, address: str) -> None:
+    """Browsers send the name of a file with %22 for a quote."""
+    with new_page(browser) as page:
+        page.goto(address)
+        expect(page.locator("body.ready")).to_be_attached()
+        drop(page, 'The "Moon" at 100%22.wav', b"no recording")
+        expect(page.locator("#title")).to_have_text('The "Moon" at 100%22')
+
+
+def test_what_an_upload_removed_is_said(browser: Browser, library: Library) -> None:
+    """The open recording is to be kept; what made room is named."""
+    with new_page(browser, silent=False, storage_state=library.state) as page:
+        library.open(page)
+        sent: list[bytes] = []
+
+        def answer(route: Route) -> None:
+            if route.request.method != "POST":
+                return route.continue_()
+            sent.append(route.request.post_data_buffer or b"")
+            removed = [{"id": "x", "name": "Old_one.wav"}]
+            document = {"id": "y", "name": "new.wav", "status": "waiting", "removed": removed}
+            return route.fulfill(status=202, json=document)
+
+        page.route("**/api/recordings", answer)
+        drop(page, "new.wav", b"anything", "second.wav", b"anything")
+        expect(page.locator("#add-status")).to_contain_text("“Old one” was removed")
+        assert library.url.rpartition("/")[2].encode() in sent[0]
+
+
+def test_accidentals_are_signs(browser: Browser, address: str) -> None:
+    with new_page(browser) as page:
+        page.goto(address)
+        for text, expected in (
+            ("Bb minor, then Ebm7b5 and F#m", "B♭ minor, then E♭m7♭5 and F♯m"),
+            ("It is Db4 (10 times). About Abdim.", "It is D♭4 (10 times). About A♭dim."),
+            ("Above Ab, F##3: Gbmaj7", "Above A♭, F♯♯3: G♭maj7"),
+        ):
+            script = "async (text) => (await import('./static/elements.js')).typeset(text)"
+            assert page.evaluate(script, text) == expected
 
 
 def test_the_page_is_small(browser: Browser, address: str) -> None:

@@ -52,6 +52,30 @@ def test_file_names_are_only_labels(client: TestClient, name: str) -> None:
     assert label and len(label) <= 120 and not set(label) & set("/\\\x00\x1b")
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, 'The "Moon".wav'),
+        ({"name": 'The "Moon" at 100%22.wav'}, 'The "Moon" at 100%22.wav'),
+        ({"name": "../a/b.wav"}, "b.wav"),
+    ],
+)
+def test_quotes_in_file_names(client: TestClient, fields: dict[str, str], expected: str) -> None:
+    """Browsers and most programs send a quote in the name of a file as %22."""
+    files = {"file": ("The %22Moon%22.wav", clip(0.3))}
+    answer = client.post("/api/recordings", files=files, data=fields)
+    assert answer.json()["name"] == expected
+
+
+@pytest.mark.parametrize(("data", "expected"), [(b"", "empty"), (b"MThd\0\0", "MIDI file")])
+def test_what_has_no_sound_is_refused_at_once(
+    client: TestClient, data: bytes, expected: str
+) -> None:
+    answer = client.post("/api/recordings", files={"file": ("a.wav", data)})
+    assert answer.status_code == 422 and expected in answer.json()["error"]
+    assert "`" not in answer.json()["error"]
+
+
 def test_what_is_no_audio_fails_and_is_not_kept(client: TestClient, lake: Path) -> None:
     id = upload(client, b"nothing of the kind")
     document = transcribed(client, id)

@@ -21,7 +21,13 @@ import pytest
 from served import clip, free_port
 from served_app import SECRETS, app_client, transcribed, upload, wait_for
 
-NOTE = {"onset": 0.1, "offset": 0.5, "pitch": 60, "velocity": 70}
+
+def notes(count: int) -> list[dict[str, float]]:
+    """So many notes, each at a time of its own."""
+    return [
+        {"onset": 0.1 + number / 1000, "offset": 0.9, "pitch": 21 + number % 88, "velocity": 70}
+        for number in range(count)
+    ]
 
 
 class Process:
@@ -84,7 +90,7 @@ def save_until_killed(app: Process, id: str, revision: int) -> int:
     """Save corrections, revision N with N notes; the last revision that was answered."""
     try:
         while True:
-            revision = app.save(id, revision, [NOTE] * (revision + 1))["revision"]
+            revision = app.save(id, revision, notes(revision + 1))["revision"]
     except (OSError, http.client.HTTPException):
         return revision
 

@@ -36,6 +36,27 @@ def test_the_oldest_recordings_without_corrections_make_room(model: Path, tmp_pa
         assert client.post("/api/recordings", files=files, headers=other).status_code == 202
 
 
+def test_an_open_recording_stays_and_the_removed_ones_are_named(
+    model: Path, tmp_path: Path
+) -> None:
+    with app_client(model, tmp_path, max_recordings=2) as client:
+        first, second = upload(client, clip(0.3), "first.wav"), upload(client, clip(0.3), "2.wav")
+        for id in (first, second):
+            transcribed(client, id)
+        body = {"files": {"file": ("a.wav", clip(0.3))}, "data": {"keep": f"{first},other"}}
+        answer = client.post("/api/recordings", **body).json()
+        assert answer["removed"] == [{"id": second, "name": "2.wav"}]
+        assert set(ids(client)) == {first, answer["id"]}
+
+
+def test_a_correction_does_not_remove_its_own_recording(model: Path, tmp_path: Path) -> None:
+    with app_client(model, tmp_path, max_stored_bytes=150_000) as client:
+        id = upload(client, clip(3.0))
+        transcribed(client, id)
+        answer = client.put(f"/api/recordings/{id}/notes", json={"revision": 0, "notes": [NOTE]})
+        assert answer.status_code == 507 and status(client, id) == "done"
+
+
 def test_the_size_of_all_is_limited(model: Path, tmp_path: Path) -> None:
     with app_client(model, tmp_path, max_stored_bytes=400_000) as client:
         first = upload(client, clip(5.0))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from amt.app.server import serve
+from amt.app.server import serve, welcome
 from amt.app.settings import AppSettings
 from amt.cli import main
 from amt.io.locks import locked
+from amt.serving.settings import Settings
 
 
 def test_the_defaults_are_for_this_machine() -> None:
@@ -62,10 +63,51 @@ def test_the_command_names_a_lake_that_cannot_be_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    for place in ("s3://bucket", str(tmp_path / "file")):
-        assert main(["app", "--lake", place]) == 1
-        error = capsys.readouterr().err
-        assert error.startswith("amt: AMT_LAKE") and len(error.splitlines()) == 1
+    place = str(tmp_path / "file")
+    assert main(["app", "--lake", place]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"amt: the data lake {place}: ") and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--port", "99999", "'99999': expected a port from 1 to 65535"),
+        ("--port", "0", "'0': expected a port from 1 to 65535"),
+        ("--port", "http", "'http': expected a port from 1 to 65535"),
+        ("--lake", "gs://", "'gs://': expected gs://BUCKET or gs://BUCKET/PREFIX"),
+        ("--lake", "s3://bucket", "'s3://bucket': expected gs://BUCKET or gs://BUCKET/PREFIX"),
+        ("--lake", "", "it is empty: expected a path, or gs://BUCKET[/PREFIX]"),
+        ("--ckpt", "gs://", "'gs://': expected gs://BUCKET or gs://BUCKET/PREFIX"),
+        ("--model", "nosuch", "invalid choice: 'nosuch'"),
+    ],
+)
+def test_an_error_in_an_option_names_the_option(
+    option: str, value: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["app", option, value])
+    error = capsys.readouterr().err
+    assert f"argument {option}: {expected}" in error and "AMT_" not in error
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        (AppSettings(), False),
+        (AppSettings(server=Settings(host="::1")), False),
+        (AppSettings(server=Settings(host="0.0.0.0")), True),
+        (AppSettings(server=Settings(host="192.168.1.5")), True),
+        (AppSettings(server=Settings(host="0.0.0.0"), trusted_proxies=1), False),
+    ],
+)
+def test_an_address_that_others_reach_is_warned_of(
+    settings: AppSettings, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    welcome(settings)
+    captured = capsys.readouterr()
+    assert captured.out.startswith("amt app: open http://")
+    assert captured.err.count("\n") == warned == ("without a login" in captured.err)
 
 
 def test_a_folder_is_used_by_one_app(tmp_path: Path) -> None:

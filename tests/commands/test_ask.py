@@ -34,6 +34,16 @@ def test_a_midi_file_is_asked(midi: str, capsys: pytest.CaptureFixture[str]) -> 
     assert "3 notes" in capsys.readouterr().out
 
 
+def test_options_may_stand_before_between_and_after(
+    midi: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--json", midi, "how many"], [midi, "--json", "how many"], [midi, "how many"]):
+        assert main(["ask", *words, "notes?", "--device=cpu"]) == 0
+        assert "There are 3 notes." in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["ask", midi, "--jsom", "key?"])
+
+
 def test_without_a_question_it_is_summarised(midi: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", midi]) == 0
     assert "3 notes" in capsys.readouterr().out
@@ -67,17 +77,36 @@ def test_an_app_is_asked_and_keeps_nothing(
     assert not [path for path in (tmp_path / "lake").rglob("*.wav")]
 
 
+def test_an_app_answers_about_a_midi_file_as_this_machine_does(
+    tmp_path: Path, midi: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["ask", midi, "--json"])
+    here = json.loads(capsys.readouterr().out)
+    with app_server(tmp_path / "lake") as address:
+        assert main(["ask", midi, "--json", "--url", address]) == 0
+    there = json.loads(capsys.readouterr().out)
+    assert there.keys() == here.keys()
+    assert there["facts"] == here["facts"] and there["caption"] == here["caption"]
+    assert there["response"] in here["response"]
+    assert not [path for path in (tmp_path / "lake").rglob("*.mid")]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["missing.mid", "key?"], "missing.mid"),
-        (["missing.wav", "key?", "--url", "localhost"], "expected the address"),
+        ([], "expected a file and a question, as in: amt ask song.mp3"),
+        (["missing.mid", "key?"], "missing.mid: no such file"),
+        (["What key is it in?"], "no such file; expected a file and a question, as in: amt ask"),
+        (["."], "is a folder; expected one file"),
+        (["FILE", "key?", "--url", "localhost"], "expected the address"),
+        (["FILE", "--url", "http://localhost", "--model", "base"], "uses its own model"),
+        (["FILE", "--url", "http://localhost", "--dev=cpu"], "leave out --device or --url"),
     ],
 )
 def test_errors_are_one_line(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, midi: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["ask", *words]) == 1
+    assert main(["ask", *[midi if word == "FILE" else word for word in words]]) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

@@ -49,7 +49,7 @@ class Library:
         wait_until_done(page)
 
 
-def upload(page: Page, address: str, recording: Path) -> None:
+def upload_and_wait(page: Page, address: str, recording: Path) -> None:
     """Choose a file, and wait until it is transcribed and shown."""
     page.goto(address)
     expect(page.locator("body.ready")).to_be_attached()

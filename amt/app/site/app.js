@@ -1,14 +1,15 @@
 // The page of the app: connects its parts, and shows the recording that the address names.
 
 import { request, showFault } from "./api.js";
-import { hasChanges } from "./corrections.js";
+import { wouldBeLost } from "./corrections.js";
 import { startEditor } from "./editor.js";
-import { byId, element, plural } from "./elements.js";
+import { byId, element, plural, readable } from "./elements.js";
 import { KEYS } from "./keys.js";
 import { idInAddress, markOpen, refreshLibrary, startLibrary } from "./library.js";
 import { startMicrophone } from "./microphone.js";
-import { startQuestions } from "./questions.js";
-import { openId, openRecording, saveCorrection } from "./recording.js";
+import { forgetAnswers, startQuestions } from "./questions.js";
+import { open, openRecording } from "./recording.js";
+import { saveCorrection, startSaving } from "./saving.js";
 import { startPage } from "./show.js";
 import { addFiles, startUploads } from "./upload.js";
 
@@ -27,33 +28,41 @@ function startDialog() {
   const rows = KEY_TEXTS.map(([keys, text]) => element("tr", {},
     element("th", { scope: "row" }, ...keys.split(" ").flatMap((key) => [element("kbd", {}, key), " "])), element("td", {}, text)));
   byId("keys-list").append(element("table", {}, element("tbody", {}, ...rows)));
-  const open = () => byId("keys").open || byId("keys").showModal();
-  byId("help").addEventListener("click", open);
-  KEYS["?"] = open;
+  const show = () => byId("keys").open || byId("keys").showModal();
+  byId("help").addEventListener("click", show);
+  KEYS["?"] = show;
   KEYS.a = () => !byId("ask").hidden && byId("prompt").focus();
 }
 
-const mayLeave = () => !hasChanges() || confirm("Leave this recording? Its changes are not saved and will be lost.");
+const mayLeave = () => !wouldBeLost() || confirm("Leave this recording? Its changes are not saved and will be lost.");
 
 // Show the recording that the address names; the user may decide to stay.
 async function followAddress() {
   const id = idInAddress();
   if (location.hash && !location.hash.startsWith("#/")) return; // a link within the page
-  if (id === openId()) return;
-  if (!mayLeave()) return history.replaceState(null, "", `#/${openId()}`);
+  if (id === open.id) return;
+  if (!mayLeave()) return history.replaceState(null, "", `#/${open.id}`);
   markOpen();
   scrollTo(0, 0);
   await openRecording(id);
   if (id) byId("title").focus({ preventScroll: true });
 }
 
-async function uploaded({ id }, isFirst) {
+async function uploaded({ id, removed }, isFirst) {
   await refreshLibrary();
-  if (isFirst && !hasChanges()) location.hash = `#/${id}`;
+  showRemoved(removed);
+  if (isFirst && !wouldBeLost()) location.hash = `#/${id}`;
+}
+
+function showRemoved(removed = []) {
+  if (!removed.length) return;
+  removed.forEach(({ id }) => forgetAnswers(id));
+  const names = removed.map(({ name }) => `“${readable(name)}”`).join(", ");
+  byId("add-status").textContent = `To make room, ${names} ${removed.length > 1 ? "were" : "was"} removed: the oldest without corrections.`;
 }
 
 async function leave(id) {
-  if (id !== openId()) return;
+  if (id !== open.id) return;
   history.replaceState(null, "", "#/");
   await openRecording("");
 }
@@ -61,6 +70,7 @@ async function leave(id) {
 async function start() {
   startPage();
   startEditor(saveCorrection);
+  startSaving();
   startDialog();
   const { limits, suggestions } = await request("api/session");
   byId("limits").textContent = `Up to ${Math.floor(limits.audio_seconds / 60)} minutes and ${Math.floor(limits.upload_bytes / 1e6)} MB each. MP3, WAV, FLAC, Ogg, M4A and others.`;
@@ -70,7 +80,7 @@ async function start() {
   startMicrophone(limits.audio_seconds, (file) => addFiles([file], uploaded));
   addEventListener("hashchange", followAddress);
   addEventListener("beforeunload", (event) => {
-    if (hasChanges()) event.preventDefault();
+    if (wouldBeLost() || byId("uploads").children.length || !byId("recorder").hidden) event.preventDefault();
   });
   await startLibrary(leave);
   await followAddress();

@@ -1,5 +1,6 @@
 // The corrections of the notes of the piece: steps that can be undone and redone.
 
+import { clamp } from "./elements.js";
 import { piece } from "./piece.js";
 import { roll } from "./piano_roll.js";
 import { redraw } from "./timeline.js";
@@ -9,16 +10,43 @@ const MOST_STEPS = 500;
 // Steps of one kind in quick succession, as by a key that is held down, are undone as one.
 const SUCCESSION = 700;
 
-// past, future: states { notes, selected }; saved: the notes that the server has; onChange: called
-// after each step.
-export const corrections = { past: [], future: [], saved: piece.notes, last: { kind: "", time: 0 }, onChange: () => {} };
+// past, future: states { notes, selected }; saved: the notes that the server has; hasAside: whether
+// notes that are not saved are a step before newer ones of another window; onChange: called after each
+// step. A save, or newer notes, leave past and future as they are.
+export const corrections = { past: [], future: [], saved: piece.notes, hasAside: false, last: { kind: "", time: 0 }, onChange: () => {} };
 
-export const hasChanges = () => piece.notes !== corrections.saved;
+const sameNote = (a, b) =>
+  a === b || (a.onset === b.onset && a.offset === b.offset && a.pitch === b.pitch && a.velocity === b.velocity);
+export const sameNotes = (a, b) => a === b || (a.length === b.length && a.every((note, index) => sameNote(note, b[index])));
+export const hasChanges = () => !sameNotes(piece.notes, corrections.saved);
+export const wouldBeLost = () => hasChanges() || corrections.hasAside;
+export const presentState = () => ({ notes: piece.notes, selected: roll.selected });
 
 // Begin with the notes of the piece as they are.
 export function startCorrections() {
-  Object.assign(corrections, { past: [], future: [], saved: piece.notes, last: { kind: "", time: 0 } });
+  Object.assign(corrections, { past: [], future: [], saved: piece.notes, hasAside: false, last: { kind: "", time: 0 } });
   select(null);
+}
+
+// Go on after a save. The piece has the notes as the server has them; sent: those that were saved;
+// before: the state until now, whose notes may have been changed while they were being saved.
+export function continueCorrections(sent, before) {
+  Object.assign(corrections, { saved: piece.notes, hasAside: false, last: { kind: "", time: 0 } });
+  if (!sameNotes(before.notes, sent)) piece.notes = before.notes;
+  select(piece.notes.find((note) => before.selected && sameNote(note, before.selected)) ?? null);
+}
+
+// The piece has notes that were saved in another window: that is a step, before which was `before`.
+export function takeNewer(before) {
+  addStep(before);
+  Object.assign(corrections, { saved: piece.notes, hasAside: true });
+  select(null);
+}
+
+function addStep(state) {
+  corrections.past.push(state);
+  if (corrections.past.length > MOST_STEPS) corrections.past.shift();
+  Object.assign(corrections, { future: [], last: { kind: "", time: 0 } });
 }
 
 export function select(note) {
@@ -30,12 +58,12 @@ export function select(note) {
 // Replace the old note by a new one, without old add one, without new delete one. kind: of a step
 // that may be repeated quickly, else empty.
 export function change(old, made, kind) {
+  const note = made && limited(made);
+  if (old && note && sameNote(old, note)) return select(old);
   const now = performance.now();
   const continues = kind && kind === corrections.last.kind && now - corrections.last.time < SUCCESSION && corrections.past.length;
-  if (!continues) corrections.past.push({ notes: piece.notes, selected: roll.selected });
-  if (corrections.past.length > MOST_STEPS) corrections.past.shift();
+  if (!continues) addStep(presentState());
   Object.assign(corrections, { future: [], last: { kind, time: now } });
-  const note = made && limited(made);
   piece.notes = withNote(piece.notes.filter((other) => other !== old), note);
   select(note ?? null);
 }
@@ -54,16 +82,21 @@ function withNote(notes, note) {
   return notes.toSpliced(at < 0 ? notes.length : at, 0, note);
 }
 
-// Within the piano and the piece, and with the sustain pedal.
+// The note earlier or later, within the piece.
+export function shifted(note, seconds) {
+  const by = clamp(seconds, -note.onset, Math.max(piece.seconds - note.offset, 0));
+  return { ...note, onset: note.onset + by, offset: note.offset + by };
+}
+
+// Within the piano and the piece, at the resolution of the stored notes, and with the sustain pedal.
 function limited({ onset, offset, pitch, velocity }) {
-  const bounded = (value, low, high) => Math.min(Math.max(value, low), high);
-  const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
-  const start = bounded(onset, 0, piece.seconds - SHORTEST);
+  const rounded = (seconds) => Math.round(seconds * 10000) / 10000;
+  const start = clamp(onset, 0, Math.max(piece.seconds - SHORTEST, 0));
   const note = {
     onset: rounded(start),
-    offset: rounded(Math.max(offset + start - onset, start + SHORTEST)),
-    pitch: bounded(Math.round(pitch), 21, 108),
-    velocity: bounded(Math.round(velocity), 1, 127),
+    offset: rounded(clamp(offset, start + SHORTEST, piece.seconds)),
+    pitch: clamp(Math.round(pitch), 21, 108),
+    velocity: clamp(Math.round(velocity), 1, 127),
   };
   return { ...note, soundingUntil: soundingUntil(note) };
 }
@@ -79,7 +112,7 @@ function soundingUntil({ onset, offset, pitch }) {
 const travel = (from, to) => () => {
   const state = corrections[from].pop();
   if (!state) return;
-  corrections[to].push({ notes: piece.notes, selected: roll.selected });
+  corrections[to].push(presentState());
   corrections.last = { kind: "", time: 0 };
   piece.notes = state.notes;
   select(state.selected);
@@ -87,9 +120,11 @@ const travel = (from, to) => () => {
 export const undo = travel("past", "future");
 export const redo = travel("future", "past");
 
+// Back to the saved notes, as one step.
 export function discardChanges() {
+  addStep(presentState());
   piece.notes = corrections.saved;
-  startCorrections();
+  select(null);
 }
 
 // Select the next note (1) or the previous one (-1), from the selected note or a time.

@@ -1,6 +1,6 @@
 // Dragging notes in the piano roll: the body to another time and pitch, the end to another length.
 
-import { change, preview, select } from "./corrections.js";
+import { change, preview, select, shifted } from "./corrections.js";
 import { pitchAt, roll } from "./piano_roll.js";
 import { piece } from "./piece.js";
 import { pixelsPerSecond, secondsAt, timeline } from "./timeline.js";
@@ -75,7 +75,7 @@ function moved(drag, event) {
   if (shown === note && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 4) return shown;
   const by = secondsAt(event, frameOf()) - drag.seconds;
   const pitch = note.pitch + pitchOf(event) - drag.pitch;
-  const made = atEnd ? { ...note, offset: note.offset + by } : { ...note, onset: note.onset + by, offset: note.offset + by, pitch };
+  const made = atEnd ? { ...note, offset: note.offset + by } : { ...shifted(note, by), pitch };
   const now = preview(shown, made);
   if (now.pitch !== shown.pitch) playTone(now);
   return now;

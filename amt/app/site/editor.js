@@ -1,8 +1,11 @@
 // Correcting notes: the toolbar, the fields of the selected note and the keys.
 
-import { change, corrections, discardChanges, hasChanges, redo, select, selectNeighbour, undo } from "./corrections.js";
+import { showFault } from "./api.js";
+import {
+  change, corrections, discardChanges, hasChanges, redo, select, selectNeighbour, shifted, SHORTEST, undo,
+} from "./corrections.js";
 import { startDragging } from "./dragging.js";
-import { byId, clockText, element } from "./elements.js";
+import { byId, clamp, clockText, element } from "./elements.js";
 import { KEYS } from "./keys.js";
 import { fitRoll, roll } from "./piano_roll.js";
 import { piece, pitchName } from "./piece.js";
@@ -13,6 +16,7 @@ import { playTone } from "./tones.js";
 const STEP = 0.01; // seconds
 const NEW_LENGTH = 0.25; // seconds
 const LOUDER = 4;
+const HINT = "Drag a note to another time or pitch, or its end to another length; double-click to add one. Every step can be undone.";
 let editing = false;
 
 export const isEditing = () => editing;
@@ -22,29 +26,47 @@ export function startEditor(onSave) {
   corrections.onChange = showEditor;
   startDragging({ isEditing, addNote });
   const on = (id, event, act) => byId(id).addEventListener(event, act);
-  on("edit", "click", () => setEditing(!editing));
+  on("edit", "click", toggleEditing);
   on("undo", "click", undo);
   on("redo", "click", redo);
   on("note-previous", "click", () => step(-1));
   on("note-next", "click", () => step(1));
   on("note-add", "click", () => addNote(timeline.now, roll.selected?.pitch ?? 60));
   on("note-delete", "click", deleteNote);
-  on("discard-changes", "click", () => confirm("Discard all changes since the last save?") && discardChanges());
+  on("discard-changes", "click", discardChanges);
   on("save", "click", onSave);
   startFields(on);
   startEditorKeys(onSave);
+  addEventListener("resize", () => editing && fitHeight());
+}
+
+// Open or close the editor. Opened, it is shown as a whole.
+function toggleEditing() {
+  setEditing(!editing);
+  if (editing) byId("edit").scrollIntoView({ block: "start" });
 }
 
 function setEditing(isOn) {
   editing = isOn;
   byId("edit").setAttribute("aria-expanded", String(isOn));
-  byId("edit").textContent = isOn ? "Close the editor" : "Correct notes";
+  byId("edit").textContent = isOn ? "Close" : "Correct notes";
+  byId("edit").ariaLabel = isOn ? "Close the editor" : null;
   byId("edit-tools").hidden = !isOn;
+  document.body.classList.toggle("is-editing", isOn);
   timeline.plots.get("roll").frame.classList.toggle("editing", isOn);
-  Object.assign(roll, isOn ? { rowHeight: 12, tallest: Math.min(620, 0.55 * innerHeight) } : { rowHeight: 6, tallest: 420 });
+  Object.assign(roll, isOn ? { rowHeight: 12 } : { rowHeight: 6, tallest: 420 });
   if (!isOn) select(null);
   fitRoll(isOn ? 5 : 2);
   showPitches();
+  showEditor();
+  if (isOn) fitHeight();
+  redraw();
+}
+
+// The piano roll has the height that tools and player leave, so that all are visible at once.
+function fitHeight() {
+  const tools = byId("editor").offsetHeight || byId("edit").offsetHeight + byId("edit-tools").offsetHeight;
+  roll.tallest = clamp(innerHeight - tools - byId("player").offsetHeight - 60, 180, 640);
   redraw();
 }
 
@@ -82,7 +104,7 @@ function adjust(changes, kind) {
   if (changes.pitch !== undefined || changes.velocity !== undefined) playTone(roll.selected);
 }
 
-const move = (seconds) => adjust({ onset: roll.selected.onset + seconds, offset: roll.selected.offset + seconds }, "move");
+const move = (seconds) => adjust(shifted(roll.selected, seconds), "move");
 const lengthen = (seconds) => adjust({ offset: roll.selected.offset + seconds }, "length");
 const transpose = (semitones) => adjust({ pitch: roll.selected.pitch + semitones }, "pitch");
 const louder = (amount) => adjust({ velocity: roll.selected.velocity + amount }, "velocity");
@@ -96,9 +118,19 @@ function step(direction) {
 
 function startFields(on) {
   on("note-pitch", "change", (event) => adjust({ pitch: Number(event.target.value) }, ""));
-  on("note-onset", "change", (event) => move(Number(event.target.value) - roll.selected.onset));
-  on("note-length", "change", (event) => adjust({ offset: roll.selected.onset + Number(event.target.value) }, ""));
+  on("note-onset", "change", (event) => isTaken(event.target, "start") && move(event.target.valueAsNumber - roll.selected.onset));
+  on("note-length", "change", (event) => isTaken(event.target, "length") && adjust({ offset: roll.selected.onset + event.target.valueAsNumber }, ""));
   on("note-velocity", "input", (event) => adjust({ velocity: Number(event.target.value) }, "velocity"));
+}
+
+// Whether the number in a field is within its limits; if not, the field shows the note as it is.
+function isTaken({ valueAsNumber: value, min, max }, name) {
+  const taken = value >= Number(min) && value <= Number(max);
+  if (!taken) {
+    showEditor();
+    showFault("note-fault", `Not taken: the ${name} must be a number from ${min} to ${max} seconds.`);
+  }
+  return taken;
 }
 
 // The keys that concern a note work while one is selected; otherwise they belong to the player.
@@ -115,7 +147,7 @@ function startEditorKeys(onSave) {
   forNote("Backspace", deleteNote);
   forNote("Escape", () => select(null));
   forNote("Enter", () => seek(roll.selected.onset));
-  KEYS.e = () => !byId("editor").hidden && setEditing(!editing);
+  KEYS.e = () => !byId("editor").hidden && toggleEditing();
   KEYS[","] = () => editing && step(-1);
   KEYS["."] = () => editing && step(1);
   KEYS.i = () => editing && addNote(timeline.now, roll.selected?.pitch ?? 60);
@@ -135,14 +167,26 @@ function showEditor() {
   byId("save").disabled = byId("discard-changes").disabled = !hasChanges();
   byId("note-delete").disabled = byId("note-fields").disabled = !note;
   if (!editing) return;
-  byId("edit-status").textContent = note ? noteText(note) : "No note is selected.";
+  showFault("note-fault");
+  byId("edit-status").textContent = note ? noteText(note) : HINT;
   byId("note-pitch").value = note?.pitch ?? "";
-  byId("note-onset").value = note?.onset.toFixed(2) ?? "";
-  byId("note-length").value = note ? (note.offset - note.onset).toFixed(2) : "";
+  showTimes(note);
   byId("note-velocity").value = note?.velocity ?? 64;
   byId("note-velocity-text").textContent = note?.velocity ?? "";
   if (note && (note.pitch < roll.lowest || note.pitch > roll.highest)) fitRoll(5);
 }
+
+function showTimes(note) {
+  const [onset, length] = [byId("note-onset"), byId("note-length")];
+  onset.value = note?.onset.toFixed(2) ?? "";
+  length.value = note ? (note.offset - note.onset).toFixed(2) : "";
+  if (!note) return;
+  onset.max = hundredths(piece.seconds - note.offset + note.onset);
+  length.min = SHORTEST;
+  length.max = hundredths(piece.seconds - note.onset);
+}
+
+const hundredths = (seconds) => (Math.floor(100 * seconds + 1e-6) / 100).toFixed(2);
 
 function noteText({ onset, offset, pitch, velocity }) {
   return `${pitchName(pitch)} at ${clockText(onset + 0.005, 2)}, ${(offset - onset).toFixed(2)} s long, velocity ${velocity}`;

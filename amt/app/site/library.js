@@ -2,6 +2,7 @@
 
 import { recordingPath, request, showFault } from "./api.js";
 import { byId, clockText, element, percent, plural, readable, typeset } from "./elements.js";
+import { forgetAnswers } from "./questions.js";
 
 const REFRESH = 2000;
 let timer = 0;
@@ -75,7 +76,7 @@ async function deleteRecording({ id, name, corrected }) {
     // 404: it was deleted in another window.
     if (error.status !== 404) return showFault("add-fault", `Not deleted: ${error.message}`);
   }
-  localStorage.removeItem(`answers ${id}`);
+  forgetAnswers(id);
   await refreshLibrary();
   byId("choose").focus();
 }

@@ -1,7 +1,7 @@
 // Questions about the open recording, and their answers, which this browser keeps.
 
 import { recordingPath, request, showFault } from "./api.js";
-import { byId, clockText, element } from "./elements.js";
+import { byId, clockText, element, typeset } from "./elements.js";
 import { piece } from "./piece.js";
 import { seek } from "./player.js";
 
@@ -30,6 +30,8 @@ export function showQuestions(id) {
 }
 
 const kept = (id) => JSON.parse(localStorage.getItem(`answers ${id}`) ?? "[]");
+
+export const forgetAnswers = (id) => localStorage.removeItem(`answers ${id}`);
 
 async function ask(prompt) {
   if (!prompt) return byId("prompt").focus();
@@ -60,7 +62,7 @@ function answerElement({ prompt, response, source, notice }) {
   const remark = notice || (source === "gemini" ? "Worded by Gemini, from the notes." : "");
   return element("div", { className: "answer" },
     element("p", { className: "question" }, prompt),
-    element("p", {}, ...withTimes(response)),
+    element("p", {}, ...withTimes(typeset(response))),
     ...(remark ? [element("p", { className: "hint" }, remark)] : []));
 }
 

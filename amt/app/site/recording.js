@@ -1,7 +1,7 @@
 // The open recording: its progress while notes arrive, then everything that is known of it.
 
-import { Failure, recordingPath, request, showFault } from "./api.js";
-import { corrections, hasChanges, startCorrections } from "./corrections.js";
+import { recordingPath, request, showFault } from "./api.js";
+import { continueCorrections, presentState, startCorrections, takeNewer } from "./corrections.js";
 import { resetEditor } from "./editor.js";
 import { byId, clockText, element, percent, plural, readable } from "./elements.js";
 import { watch } from "./events.js";
@@ -9,17 +9,17 @@ import { refreshLibrary } from "./library.js";
 import { piece } from "./piece.js";
 import { showQuestions } from "./questions.js";
 import { showPiece } from "./show.js";
+import { markOpenHere } from "./tabs.js";
 import { showRange, timeline } from "./timeline.js";
 
 // id, revision: of the open recording; leave: ends what waits for it.
-const open = { id: "", revision: 0, leave: () => {} };
-
-export const openId = () => open.id;
+export const open = { id: "", revision: 0, leave: () => {} };
 
 // Show a recording from its beginning; an empty id: none.
 export async function openRecording(id) {
   open.leave();
   Object.assign(open, { id, revision: 0, leave: () => {} });
+  markOpenHere(id);
   document.body.classList.toggle("is-open", Boolean(id));
   byId("intro").hidden = Boolean(id);
   byId("open").hidden = !id;
@@ -29,7 +29,7 @@ export async function openRecording(id) {
 
 // Nothing of the former recording stays.
 function clear() {
-  for (const part of ["progress", "warnings", "downloads", "ask", "editor"]) byId(part).hidden = true;
+  for (const part of ["progress", "warnings", "downloads", "ask", "editor", "conflict"]) byId(part).hidden = true;
   for (const fault of ["failure", "edit-fault", "player-fault"]) showFault(fault);
   byId("title").textContent = "";
   document.title = "Piano recordings to notes";
@@ -44,12 +44,13 @@ function present(...piece) {
   startCorrections();
 }
 
-async function load(isCorrected = false) {
+// sent: the notes that were saved, if the recording is shown again after a save.
+export async function load(sent = null) {
   const controller = new AbortController();
   open.leave = () => controller.abort();
   try {
     const recording = await request(recordingPath(open.id), { signal: controller.signal });
-    if (recording.id === open.id) show(recording, isCorrected);
+    if (recording.id === open.id) show(recording, sent);
   } catch (error) {
     if (error.name === "AbortError") return;
     byId("title").textContent ||= "Not found";
@@ -57,12 +58,12 @@ async function load(isCorrected = false) {
   }
 }
 
-function show(recording, isCorrected) {
+function show(recording, sent) {
   byId("title").textContent = readable(recording.name);
   document.title = `${readable(recording.name)} – notes`;
   open.revision = recording.revision;
   if (recording.status === "failed") return showFailed(recording.error);
-  if (recording.status === "done") return showFinished(recording, isCorrected);
+  if (recording.status === "done") return showFinished(recording, sent);
   follow(recording);
 }
 
@@ -70,18 +71,34 @@ function showFailed(error) {
   byId("progress").hidden = true;
   present();
   byId("facts").replaceChildren();
-  showFault("failure", `This could not be transcribed: ${error}`);
+  showFault("failure", `This could not be transcribed: ${error.replace(/^cannot decode the audio: /, "")}`);
 }
 
-function showFinished(recording, isCorrected) {
+function showFinished(recording, sent) {
   byId("progress").hidden = true;
-  present(recording.description, audioOf(recording), isCorrected);
-  resetEditor(isCorrected);
+  const before = presentState();
+  showPiece(recording.description, audioOf(recording), Boolean(sent));
+  if (sent) continueCorrections(sent, before);
+  else startCorrections();
+  showAround(recording, Boolean(sent));
+  if (!sent) showQuestions(recording.id);
+}
+
+// Show the notes that were saved in another window. The own ones are a step before.
+export function showNewer(recording) {
+  const before = presentState();
+  showPiece(recording.description, audioOf(recording), true);
+  takeNewer(before);
+  open.revision = recording.revision;
+  showAround(recording, true);
+}
+
+function showAround(recording, isEditing) {
+  resetEditor(isEditing);
   showWarnings(recording.warnings);
   showDownloads(recording.id);
   byId("editor").hidden = !piece.notes.length;
   byId("ask").hidden = false;
-  if (!isCorrected) showQuestions(recording.id);
 }
 
 // The revision keeps a browser from playing what it has kept of an earlier one.
@@ -150,33 +167,4 @@ function showProgress(progress, count) {
     : !progress.seconds ? "Reading the recording …"
     : `Transcribing: ${percent(Math.floor(10 * progress.done / progress.seconds) / 10)} of ${clockText(progress.seconds)}, ${plural(count, "note")}`;
   if (byId("progress-text").textContent !== text) byId("progress-text").textContent = text;
-}
-
-// Save the corrected notes; on the server they and the recording are a training pair from then on.
-export async function saveCorrection() {
-  if (!hasChanges()) return;
-  const id = open.id;
-  const notes = piece.notes.map(({ onset, offset, pitch, velocity }) => ({ onset, offset, pitch, velocity }));
-  showFault("edit-fault");
-  byId("save").disabled = true;
-  try {
-    const { changes } = await request(recordingPath(id, "/notes"), { method: "PUT", body: { revision: open.revision, notes } });
-    if (id !== open.id) return;
-    corrections.saved = piece.notes;
-    await load(true);
-    byId("edit-status").textContent = savedText(changes);
-    await refreshLibrary();
-  } catch (error) {
-    byId("save").disabled = false;
-    showFault("edit-fault", saveFault(error));
-  }
-}
-
-function saveFault(error) {
-  if (!(error instanceof Failure) || error.status !== 409) return `Not saved: ${error.message}`;
-  return "Not saved: these notes were changed in another window. Load the page again to see them; your changes here will be lost.";
-}
-
-function savedText({ added, removed, changed }) {
-  return `Saved: ${added} added, ${removed} removed, ${changed} changed. Recording and notes are kept as a pair for training.`;
 }

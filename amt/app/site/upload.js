@@ -2,6 +2,7 @@
 
 import { Failure, pause, request, showConnection, showFault } from "./api.js";
 import { byId, element } from "./elements.js";
+import { openIds } from "./tabs.js";
 
 let queue = Promise.resolve();
 const limits = { bytes: Infinity };
@@ -39,11 +40,12 @@ function acceptDrops(add) {
 
 export function addFiles(files, onUploaded) {
   showFault("add-fault");
+  byId("add-status").textContent = "";
   [...files].forEach((file, index) => {
     const item = uploadItem(file.name);
     queue = queue.then(() => upload(file, item)).then(
       (recording) => recording && onUploaded(recording, index === 0),
-      (error) => showFault("add-fault", error.message.startsWith(file.name) ? error.message : `${file.name}: ${error.message}`),
+      (error) => showFault("add-fault", `${byId("add-fault").textContent}\n“${file.name}” ${error.message}`.trim()),
     ).finally(() => item.line.remove());
   });
 }
@@ -67,8 +69,8 @@ function uploadItem(name) {
 
 // The new recording; null if the user cancelled it.
 async function upload(file, item) {
-  if (file.size > limits.bytes) throw new Failure(`has ${megabytes(file.size)}, at most ${megabytes(limits.bytes)} are accepted.`);
-  if (!file.size) throw new Failure("is empty.");
+  const fault = await unfit(file);
+  if (fault) throw new Failure(fault);
   const known = new Set((await request("api/recordings")).recordings.map(({ id }) => id));
   for (let wait = 1000; !item.cancelled; wait = Math.min(2 * wait, 8000)) {
     const answer = await send(file, item);
@@ -83,10 +85,21 @@ async function upload(file, item) {
   return null;
 }
 
+// Why a file is not worth an upload; empty if it may be.
+async function unfit(file) {
+  const begin = await file.slice(0, 4).text().catch(() => null);
+  if (begin === null) return "cannot be read: it is a folder, or is no longer there.";
+  if (!begin) return "is empty. Choose another file.";
+  if (begin === "MThd") return "is a MIDI file, which has notes but no sound. Choose a recording, such as MP3 or WAV.";
+  if (file.size > limits.bytes) return `has ${megabytes(file.size)}, at most ${megabytes(limits.bytes)} are accepted.`;
+  return "";
+}
+
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
 // The answer of the server; null where the connection was lost, or the user cancelled.
-function send(file, item) {
+async function send(file, item) {
+  const keep = await openIds();
   return new Promise((done, fail) => {
     const sent = new XMLHttpRequest(); // fetch does not tell how much was sent
     item.abort = () => sent.abort();
@@ -97,10 +110,12 @@ function send(file, item) {
       if ([429, 502, 503, 504].includes(sent.status)) return done(null);
       const answer = parsed(sent.responseText);
       if (sent.status < 300) done(answer);
-      else fail(new Failure(answer.error ?? `The server answered ${sent.status}. Try again.`, sent.status));
+      else fail(new Failure(`was not accepted: ${answer.error ?? `the server answered ${sent.status}. Try again`}.`, sent.status));
     });
     const form = new FormData();
     form.append("file", file);
+    form.append("name", file.name); // as it is: that of the file is sent with %22 for a quote
+    form.append("keep", keep.join(","));
     sent.open("POST", "api/recordings");
     sent.setRequestHeader("Accept", "application/json");
     sent.send(form);

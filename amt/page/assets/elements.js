@@ -29,7 +29,11 @@ export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 // Lowest and highest value. Math.min(...values) would overflow the stack for a long recording.
 export const range = (values) => [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
 
-export const typeset = (name) => name.replace(/([A-G])#/g, "$1♯").replace(/([A-G])b/g, "$1♭").replace("7b5", "7♭5");
+const SIGNS = /\b([A-G])(##?|bb?)(?=m?\d|m\b|maj|dim|aug|[^A-Za-z#\d]|$)/g;
+// A text with the signs of pitches, keys and chords: Bb minor, G#4, Ebm7b5.
+export const typeset = (text) =>
+  text.replace(SIGNS, (_, letter, sign) => letter + sign.replaceAll("#", "♯").replaceAll("b", "♭")).replaceAll("m7b5", "m7♭5");
+
 // A file name as a title.
 export const readable = (name) => name.replace(/\.\w{2,5}$/, "").replaceAll("_", " ").trim() || name;
 

@@ -165,6 +165,8 @@ export function showPlayer(urls, keepPosition = false) {
 // Connect the controls; once.
 export function startPlayer() {
   sound.onChange = showState;
+  // The end of the page is above the player, whatever its height.
+  new ResizeObserver(() => document.documentElement.style.setProperty("--player", `${byId("player").offsetHeight}px`)).observe(byId("player"));
   sound.onFault = (text) => {
     byId("player-fault").textContent = text;
     byId("player-fault").hidden = false;

@@ -1,0 +1,1 @@
+"""Corrections of users as training pairs: listed, checked, accepted or rejected, exported."""
