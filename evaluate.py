@@ -15,7 +15,8 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from amt.cloud.objects import is_bucket_uri
@@ -24,12 +25,14 @@ from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
 from amt.device import keep_freed_memory, pick_device
 from amt.errors import FileWarning, one_line
-from amt.evaluation.tables import write_report
 from amt.inference.pretrained import find_checkpoint
 from amt.io.folders import user_path
-from amt.training.finish import read_recipe, score
+from amt.training.finish import read_recipe
+from amt.training.lineage import use_checkpoint, use_data
 from amt.training.overrides import expand_home, make_readable
+from amt.training.report import score_and_report
 from amt.training.settings import check_settings
+from amt.training.tracking import begin, finish
 
 # A checkpoint may name only this class and the classes that modules of this package define as its
 # data: Hydra would call any function, and a checkpoint may come from anyone.
@@ -37,6 +40,8 @@ DATA_MODULE = "amt.data.datamodule.PianoDataModule"
 SOURCES = "amt.data.sources"
 # What the data may refer to.
 USED = ["data", "paths", "augment", "seed"]
+# What a logger is told.
+LOGGED = ["ckpt", "split", "first_seconds", "data"]
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
@@ -66,11 +71,48 @@ def run(config: DictConfig) -> None:
     data: PianoDataModule = instantiate(_data_config(config, checkpoint), _convert_="all")
     data.prepare_data()
     device = pick_device(config.device)
-    evaluation = score(checkpoint, data, config.split, device, config.first_seconds)
     folder = output or _folder(config, checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
-    print(write_report(folder, evaluation, config.split))
+    loggers = _loggers(config, folder)
+    try:
+        used = OmegaConf.masked_copy(config, list({*USED, *LOGGED}))
+        plain = OmegaConf.to_container(used, resolve=True)
+        settings = {key: plain[key] for key in LOGGED}
+        begin(loggers, settings, {}, data.sources)
+        use_checkpoint(loggers, checkpoint)
+        use_data(loggers, data)
+        evaluation = score_and_report(
+            checkpoint,
+            data,
+            config.split,
+            folder,
+            loggers,
+            device,
+            config.first_seconds,
+            config.worst_pieces,
+        )
+    except BaseException:
+        finish(loggers, failed=True)
+        raise
+    finish(loggers)
     print(f"{evaluation.speed:.0f} x real time; all scores: {folder}/{config.split}.csv")
+
+
+def _loggers(config: DictConfig, folder: Path) -> list[Logger]:
+    """The loggers of logger=OPTION on the command line, writing to `folder`; else none.
+
+    conf/local may choose one too, which is for training.
+    """
+    asked = any(word.startswith("logger=") for word in HydraConfig.get().overrides.task)
+    if not asked:
+        return []
+    with open_dict(config):
+        config.output_dir, config.name = str(folder), f"evaluate {Path(str(config.ckpt)).stem}"
+        for logger in config.get("logger", {}).values():
+            if "job_type" in logger:
+                logger.job_type = "evaluate"
+    found = instantiate(config.get("logger") or {}, _convert_="all").values()
+    return [logger for logger in found if logger is not None]
 
 
 def _folder(config: DictConfig, checkpoint: Path) -> Path:

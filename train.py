@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import secrets
-import shlex
+import os
 import subprocess
 import sys
 import warnings
@@ -17,39 +16,38 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from amt.cloud.objects import StorageError, is_bucket_uri
+from amt.cloud.objects import StorageError
 from amt.data.datamodule import PianoDataModule
 from amt.data.locations import require_folders
 from amt.data.manifest import CacheError
-from amt.data.pieces import SourceError, Split
+from amt.data.pieces import SourceError
 from amt.device import fastest_precision, keep_freed_memory, pick_device
 from amt.errors import one_line
-from amt.evaluation.tables import write_report
 from amt.inference.pretrained import find_checkpoint
 from amt.io.audio import SAMPLE_RATE, AudioError
-from amt.models.checkpoint import CheckpointError, is_slice_classifier, read_checkpoint
+from amt.models.checkpoint import CheckpointError
 from amt.models.cost import network_cost
 from amt.training.copies import (
     CopiedCheckpoints,
     RunCheckpoints,
     check_place,
     copy_run,
-    fetch_run,
-    keep_in_run,
 )
-from amt.training.finish import best_score, read_recipe, save_checkpoint, score, tune_checkpoint
+from amt.training.finish import best_score, save_checkpoint
+from amt.training.lineage import Lineage, log_checkpoint, use_data
 from amt.training.module import TranscriptionModule
 from amt.training.optional import require_packages
 from amt.training.overrides import expand_home, make_readable, override
-from amt.training.resume import check_same_run, load_weights
+from amt.training.processes import check_processes
+from amt.training.report import tune_and_report
+from amt.training.resume import load_weights, model_settings, prepare_resuming
 from amt.training.settings import check_settings
-from amt.training.tracking import finish, log_evaluation
+from amt.training.tracking import begin, finish
 
 _NOT_SAVED = "No checkpoint was saved ({}): nothing was tuned or scored."
 
@@ -76,12 +74,17 @@ def run(config: DictConfig) -> float:
     """Seed, instantiate, train, tune, score."""
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message)
+    check_processes(config.trainer, HydraConfig.get().mode == RunMode.MULTIRUN)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        # W&B shows the runs of a sweep as a group.
+        os.environ.setdefault("WANDB_RUN_GROUP", Path(HydraConfig.get().sweep.dir).name)
     if HydraConfig.get().mode == RunMode.MULTIRUN and config.trainer.devices != 1:
         return _run_in_own_process(config)
     check_settings(config)
     L.seed_everything(config.seed, workers=True, verbose=False)
     keep_freed_memory()
     expand_home(config)
+    _take_model_of_init(config)
     require_folders(OmegaConf.to_container(config), _plain(config))
     if config.upload:
         check_place(config.upload, bool(config.resume))
@@ -89,18 +92,27 @@ def run(config: DictConfig) -> float:
     return _fit(config, data) if "fit" in config.model else _train(config, data)
 
 
+def _take_model_of_init(config: DictConfig) -> None:
+    """For same_model=true: the front end, network and thresholds of the checkpoint `init`."""
+    if config.same_model:
+        with open_dict(config):
+            config.update(model_settings(find_checkpoint(str(config.init))))
+
+
 def _train(config: DictConfig, data: PianoDataModule) -> float:
     """Train a network by gradients, then report; returns the best validation score."""
-    _prepare_resuming(config)
+    prepare_resuming(config, _plain(config))
     module = build_module(config)
-    if config.init:
-        load_weights(module, find_checkpoint(str(config.init)))
-    trainer = build_trainer(config)
+    init = find_checkpoint(str(config.init)) if config.init else None
+    if init:
+        load_weights(module, init)
+    trainer = build_trainer(config, Lineage(init))
     if trainer.is_global_zero:
         print(f"{config.name}: {network_cost(module.front_end, module.network)}")
     try:
+        begin(trainer.loggers, _plain(config), _choices(), data.sources)
         trainer.fit(module, datamodule=data, ckpt_path=config.resume, weights_only=True)
-        if config.evaluate and trainer.is_global_zero:
+        if trainer.is_global_zero:
             _report_best(config, trainer, data)
         if config.upload and trainer.is_global_zero:
             print(copy_run(Path(config.output_dir), config.upload))
@@ -135,7 +147,9 @@ def _fit(config: DictConfig, data: PianoDataModule) -> float:
     save_checkpoint(path, checkpoint)
     loggers = _loggers(config)
     try:
-        best = _report(config, path, loggers, data) if config.evaluate else 0.0
+        begin(loggers, plain, _choices(), data.sources)
+        use_data(loggers, data)
+        best = _report(config, path, loggers, data)
         if config.upload:
             print(copy_run(Path(config.output_dir), config.upload))
     except BaseException:
@@ -159,35 +173,8 @@ def _run_in_own_process(config: DictConfig) -> float:
     return best_score(Path(config.output_dir, "checkpoints", "last.ckpt"))
 
 
-def _prepare_resuming(config: DictConfig) -> None:
-    """For resume=PATH: the same folder of the run and the same W&B run; else a new W&B run.
-
-    Raises CheckpointError where a setting that shapes the run differs.
-    """
-    wandb = config.get("logger", {}).get("wandb", {})
-    if wandb and not wandb.get("id"):
-        wandb.id = secrets.token_hex(4)
-    if not config.resume:
-        return
-    if is_bucket_uri(config.resume):
-        config.resume = str(fetch_run(config.resume, Path(config.output_dir)))
-    checkpoint = Path(str(config.resume)).resolve()
-    recipe = read_recipe(checkpoint)
-    check_same_run(checkpoint, recipe, _plain(config))
-    checkpoint = keep_in_run(checkpoint, Path(config.output_dir))
-    config.resume, config.output_dir = str(checkpoint), str(checkpoint.parent.parent)
-    print(f"resumed: all results go to {config.output_dir}")
-    if "steps_before" in config.get("logger", {}).get("csv", {}):
-        config.logger.csv.steps_before = read_checkpoint(checkpoint).get("global_step", 0)
-    for callback in config.get("callbacks", {}).values():
-        if "dirpath" in callback:
-            callback.dirpath = str(checkpoint.parent)
-    if wandb:
-        wandb.id = recipe.get("logger", {}).get("wandb", {}).get("id") or wandb.id
-
-
 def _report_best(config: DictConfig, trainer: L.Trainer, data: PianoDataModule) -> None:
-    """Tune and score the best checkpoint of a training, if it saved one."""
+    """Report the best checkpoint of a training, if it saved one."""
     best = getattr(trainer.checkpoint_callback, "best_model_path", "")
     if not best:
         why = "fast_dev_run" if trainer.fast_dev_run else "no validation, or no checkpoint callback"
@@ -199,23 +186,19 @@ def _report_best(config: DictConfig, trainer: L.Trainer, data: PianoDataModule) 
 def _report(
     config: DictConfig, checkpoint: Path, loggers: list[Logger], data: PianoDataModule
 ) -> float:
-    """Tune the thresholds of a checkpoint, score the test pieces, print what to type next.
+    """Tune the thresholds of a checkpoint, score the test pieces, print what to type next, unless
+    evaluate=false; record the checkpoint.
 
-    Returns the mean note F1, or the accuracy of a slice classifier.
+    Returns the mean note F1, or the accuracy of a slice classifier; 0 with evaluate=false.
     """
     device = pick_device("cpu" if config.trainer.accelerator == "cpu" else "auto")
-    saved = read_checkpoint(checkpoint)
-    transcribes = not is_slice_classifier(saved)
-    if transcribes:
-        tune_checkpoint(checkpoint, data, device)
-    split: Split = "test" if data.entries("test") else "validation"
-    evaluation = score(checkpoint, data, split, device, config.first_seconds)
-    log_evaluation(loggers, evaluation, split, saved.get("global_step", 0))
-    print(write_report(Path(config.output_dir), evaluation, split))
-    print(f"\nmean of {len(evaluation.rows)} {split} pieces; the model: {checkpoint}")
-    if transcribes:
-        print(f"next: amt transcribe RECORDING --ckpt {shlex.quote(str(checkpoint))}")
-    return evaluation.means.get("note_f1" if transcribes else "accuracy", 0.0)
+    limits = (config.tune, config.first_seconds, config.worst_pieces)
+    means: dict[str, float] = {}
+    if config.evaluate:
+        folder = Path(config.output_dir)
+        means = tune_and_report(checkpoint, data, folder, loggers, device, *limits)
+    log_checkpoint(loggers, checkpoint, means)
+    return means.get("note_f1", means.get("accuracy", 0.0))
 
 
 def build_module(config: DictConfig) -> TranscriptionModule:
@@ -255,8 +238,8 @@ def _partial(config: DictConfig, group: str) -> Any:
     return made
 
 
-def build_trainer(config: DictConfig) -> L.Trainer:
-    """The Lightning trainer with its loggers and callbacks."""
+def build_trainer(config: DictConfig, *more: L.Callback) -> L.Trainer:
+    """The Lightning trainer with its loggers and callbacks, and `more` callbacks."""
     with open_dict(config.trainer):
         if config.trainer.accelerator == "auto":
             # Lightning would also choose a GPU that does not work.
@@ -268,7 +251,7 @@ def build_trainer(config: DictConfig) -> L.Trainer:
     return instantiate(
         config.trainer,
         logger=loggers,
-        callbacks=[c for c in callbacks if loggers or not isinstance(c, LearningRateMonitor)],
+        callbacks=[*callbacks, *more],
         plugins=CopiedCheckpoints(config.upload) if config.upload else RunCheckpoints(),
         _convert_="all",
     )
@@ -278,6 +261,12 @@ def _loggers(config: DictConfig) -> list[Logger]:
     """The loggers of the configuration, without those that are switched off."""
     loggers = instantiate(config.get("logger", {}), _convert_="all").values()
     return [logger for logger in loggers if logger is not None]
+
+
+def _choices() -> dict[str, str]:
+    """The option of each group, such as model: lstm."""
+    choices = HydraConfig.get().runtime.choices
+    return {group: str(option) for group, option in choices.items() if "hydra/" not in group}
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

@@ -40,6 +40,8 @@ SOURCES = {
     "mixture": ["maps", "maestro", "synthetic"],
     "open": ["builtin", "sampled"],
     "thresholds": ["maps", "maestro"],
+    "corrections": ["corrections", "maps", "maestro", "synthetic"],
+    "corrections_synthetic": ["corrections", "synthetic"],
 }
 MODELS = list(product(choices("features"), choices("model/trunk"), choices("model/temporal")))
 LOGARITHMIC = {"logfreq", "cqt"}
@@ -64,6 +66,18 @@ def train() -> ModuleType:
 def no_folders_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AMT_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def process_of_torchrun(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For trainer=cluster, which takes the processes that there are: a single one."""
+    given = getattr(request.node, "callspec", None)
+    if given and "cluster" in given.params.values():
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "night")
+        for rank in ("RANK", "LOCAL_RANK"):
+            monkeypatch.setenv(rank, "0")
+        for size in ("WORLD_SIZE", "GROUP_WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+            monkeypatch.setenv(size, "1")
 
 
 def folders(group: str, choice: str) -> list[str]:
@@ -195,6 +209,7 @@ def test_tags_reach_wandb(
     [
         ("sweep=optuna", "hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
         ("hydra/launcher=joblib", "hydra_plugins.hydra_joblib_launcher", "amt[sweep]"),
+        ("hydra/launcher=ray", "hydra_plugins.hydra_ray_launcher", "amt[ray]"),
         ("logger=tensorboard", "tensorboard", "tensorboard"),
     ],
 )

@@ -27,6 +27,8 @@ CREDENTIALS_ADVICE = (
 # A request fails when no byte comes or goes for so long; failed requests are repeated for so long.
 REQUEST_SECONDS = 60.0
 RETRY_SECONDS = 300.0
+# That are kept open, for as many threads; the client itself keeps ten.
+CONNECTIONS = 64
 
 
 def client() -> Client:
@@ -40,12 +42,15 @@ def client() -> Client:
 @lru_cache(maxsize=1)
 def _client(emulator: str | None, process: int) -> Client:
     from google.cloud.storage import Client
+    from requests.adapters import HTTPAdapter
 
     # Otherwise the client requests the bucket's metadata in the background, for tracing only; an
     # account that may only read objects is not allowed to see it.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     made = Client(project=None)  # Not needed to access objects by bucket name.
     made._http.max_redirects = 0
+    for scheme in ("https://", "http://"):
+        made._http.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
     return made
 
 

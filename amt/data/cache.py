@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -59,6 +60,11 @@ MAX_UNLABELLED_SECONDS = 30.0
 # Audio with a lower peak (three steps of 16 bits) is silent.
 MIN_PEAK = 1e-4
 
+# A function and items to the items with their results, in any order; see `crash_safe_map`.
+ParallelMap = Callable[
+    [Callable[[Any], Any], Sequence[Any]], Generator[tuple[Any, Any], None, None]
+]
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -96,20 +102,27 @@ class Report:
         return "\n".join(lines)
 
 
-def prepare(source: Source, root: Path | str, workers: int | None = None) -> Report:
+def prepare(
+    source: Source,
+    root: Path | str,
+    workers: int | None = None,
+    parallel_map: ParallelMap | None = None,
+) -> Report:
     """Decode every piece of `source` into the cache `root`, in `workers` processes.
 
-    workers: None, one per core, at most 8; 0, this process. Pieces that are cached with the same
-    fingerprint are kept, so that an interrupted run resumes. Pieces that cannot be used are left
-    out and listed in the report. Raises SourceError if the source is missing or inconsistent,
-    CacheError if the cache cannot be written (disk full); decoded pieces are kept.
+    workers: None, one per core, at most 8; 0, this process. parallel_map: replaces these processes
+    by others, such as those of a cluster. Pieces that are cached with the same fingerprint are
+    kept, so that an interrupted run resumes. Pieces that cannot be used are left out and listed in
+    the report. Raises SourceError if the source is missing or inconsistent, CacheError if the cache
+    cannot be written (disk full); decoded pieces are kept.
     """
-    root = Path(root)
+    root, name = Path(root), source.name
     pieces = source.pieces()
     check_pieces(pieces)
+    count = default_workers() if workers is None else workers
     try:
         with locked(root / ".lock"):  # One at a time in a cache.
-            return _fill(root, pieces, workers, source.name)
+            return _fill(root, pieces, parallel_map or partial(crash_safe_map, workers=count), name)
     except OSError as error:
         raise CacheError(
             f"cannot write the cache {root}: {error.strerror or error}; solve this and run "
@@ -117,7 +130,7 @@ def prepare(source: Source, root: Path | str, workers: int | None = None) -> Rep
         ) from error
 
 
-def _fill(root: Path, pieces: Sequence[Piece], workers: int | None, name: str) -> Report:
+def _fill(root: Path, pieces: Sequence[Piece], parallel_map: ParallelMap, name: str) -> Report:
     _remove_leftovers(root)
     journal = _read_journal(root)
     kept = _reusable(root, pieces, journal)
@@ -127,21 +140,20 @@ def _fill(root: Path, pieces: Sequence[Piece], workers: int | None, name: str) -
     for piece in pending:
         valid.pop(piece.name, None)
     write_entries(root / JOURNAL, valid.values())
-    decoded, problems = _decode_all(root, pending, len(pieces), workers, name)
+    decoded, problems = _decode_all(root, pending, len(pieces), parallel_map, name)
     entries = sorted([*kept.values(), *decoded], key=lambda entry: entry.name)
     write_entries(root / MANIFEST, entries)
     return Report(root, entries, len(decoded), len(kept), removed, problems)
 
 
 def _decode_all(
-    root: Path, pending: Sequence[Piece], total: int, workers: int | None, name: str
+    root: Path, pending: Sequence[Piece], total: int, parallel_map: ParallelMap, name: str
 ) -> tuple[list[Entry], list[Problem]]:
     """Decode and store pieces; each is written to the journal as soon as it is stored."""
     decoded: list[Entry] = []
     problems: list[Problem] = []
-    count = default_workers() if workers is None else workers
     done = total - len(pending)
-    results = crash_safe_map(partial(_decode_and_catch, root), pending, count)
+    results = parallel_map(partial(_decode_and_catch, root), pending)
     with (
         (root / JOURNAL).open("a", encoding="utf-8") as journal,
         tqdm(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from amt.augment import Augmentation
 from amt.cloud.objects import is_bucket_uri
 from amt.data.cache import cache_folder, prepare
-from amt.data.dataset import IndexSampler, Segments, collate, cut
+from amt.data.dataset import IndexSampler, Segments, ValidationExcerpts, collate
 from amt.data.manifest import Entry, Root, open_recording, read_manifest, warn_of_leaks
 from amt.data.pieces import Source, SourceError, Split
 from amt.data.sources.prepared import Prepared
@@ -27,32 +28,15 @@ from amt.notes import Notes
 Batch = dict[str, Tensor]
 
 
-class ValidationExcerpts(Dataset):
-    """The first `samples` samples of every piece of a split, without any randomness."""
-
-    def __init__(
-        self, caches: Sequence[Root], split: Split, samples: int, extend_sustain: bool
-    ) -> None:
-        self.pieces = [(root, entry) for root in caches for entry in read_manifest(root, split)]
-        self.samples = samples
-        self.extend_sustain = extend_sustain
-
-    def __len__(self) -> int:
-        return len(self.pieces)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        root, entry = self.pieces[index]
-        samples = min(self.samples, entry.samples)
-        return cut(root, entry, 0, samples, self.extend_sustain)
-
-
 class PianoDataModule(L.LightningDataModule):
     """Sources, their caches, and batches.
 
     sources: by name; each is decoded into a folder below `cache` before anything is read, unless it
     is `Prepared`. root, rooms, streamed_gb: unused here; the configuration of the sources refers to
-    them. weights: how often a second of a source is drawn, by name (default 1). repeat: draw the
-    same segments every epoch.
+    them. weights: how often a second of a source is drawn, by name (default 1). shares: fractions
+    of all segments that are of a source, by name, whatever its duration; the others divide the rest
+    by their weights. onsets_only: sources of which only onsets and velocities are learnt. repeat:
+    draw the same segments every epoch.
 
     After `on_after_batch_transfer` a batch also has spec (B, C, T, F), the targets of
     `amt.data.targets` (B, T, 88), pedal (B, T, 1) and mask (B, T).
@@ -68,6 +52,8 @@ class PianoDataModule(L.LightningDataModule):
         rooms: str | None = None,
         streamed_gb: float | None = None,
         weights: Mapping[str, float] | None = None,
+        shares: Mapping[str, float] | None = None,
+        onsets_only: Sequence[str] = (),
         batch_size: int = 8,
         segment_seconds: float = 5.12,
         segments_per_epoch: int = 1024,
@@ -88,12 +74,10 @@ class PianoDataModule(L.LightningDataModule):
         _require(0.032, 1e6, validation_seconds=validation_seconds)
         self.sources = dict(sources)
         self.caches = [_cache(cache, source) for source in self.sources.values()]
-        unknown = set(weights or {}) - set(self.sources)
-        if unknown:
-            raise SourceError(
-                f"data.weights names the source {min(unknown)!r}; expected {', '.join(sources)}"
-            )
+        _check_names(self.sources, weights=weights, shares=shares, onsets_only=onsets_only)
         self.weights = [dict(weights or {}).get(name, 1.0) for name in self.sources]
+        self.shares = [dict(shares or {}).get(name) for name in self.sources]
+        self.ends_known = [name not in (onsets_only or ()) for name in self.sources]
         self.batch_size = batch_size
         self.segment_samples = round(segment_seconds * SAMPLE_RATE)
         self.segments_per_epoch = segments_per_epoch
@@ -105,6 +89,7 @@ class PianoDataModule(L.LightningDataModule):
         self.prepare_workers = prepare_workers
         self.repeat = repeat
         self.seed = seed
+        self.received = 0.0  # When the last batch came from its loader: time.perf_counter().
 
     def prepare_data(self) -> None:
         for source, root in zip(self.sources.values(), self.caches, strict=True):
@@ -142,31 +127,52 @@ class PianoDataModule(L.LightningDataModule):
         first = next(iter(self.sources))
         return f"choose another split of the pieces: data.sources.{first}.* (conf/data)"
 
-    def entries(self, split: Split) -> list[tuple[Root, Entry]]:
-        """The cached pieces of a split, each with the folder of its cache."""
-        return [(root, entry) for root in self.caches for entry in read_manifest(root, split)]
+    def entries(self, split: Split, source: str | None = None) -> list[tuple[Root, Entry]]:
+        """The cached pieces of a split, of one source or all, each with the folder of its cache."""
+        roots = dict(zip(self.sources, self.caches, strict=True))
+        chosen = self.caches if source is None else [roots[source]]
+        return [(root, entry) for root in chosen for entry in read_manifest(root, split)]
 
-    def recordings(self, split: Split) -> Iterator[tuple[str, np.ndarray, Notes]]:
-        """Whole pieces of a split, one at a time: name, audio (S,), notes to the key release."""
-        for root, entry in self.entries(split):
+    def recordings(
+        self, split: Split, source: str | None = None, names: Container[str] | None = None
+    ) -> Iterator[tuple[str, np.ndarray, Notes]]:
+        """Whole pieces of a split, one at a time: name, audio (S,), notes to the key release.
+
+        source, names: only of this source, only of these names.
+        """
+        for root, entry in self.entries(split, source):
+            if names is not None and entry.name not in names:
+                continue
             recording = open_recording(root, entry)
             yield entry.name, recording.audio, recording.notes
 
     def train_dataloader(self) -> DataLoader:
-        segments = Segments(
-            self.caches, "train", self.segment_samples, self.seed, self.weights, self.extend_sustain
-        )
         rank, world = self._rank()
+        segments = Segments(
+            self.caches,
+            "train",
+            self.segment_samples,
+            self.seed,
+            self.weights,
+            self.extend_sustain,
+            self.shares,
+            world,
+            self.ends_known,
+        )
         sampler = IndexSampler(self.segments_per_epoch, rank, world, self._drawn)
         return self._loader(segments, batch_size=self.batch_size, sampler=sampler)
 
     def val_dataloader(self) -> DataLoader:
-        excerpts = ValidationExcerpts(
-            self.caches, "validation", self.validation_samples, self.extend_sustain
-        )
         rank, world = self._rank()
+        excerpts = ValidationExcerpts(
+            self.caches, "validation", self.validation_samples, self.extend_sustain, world
+        )
         shard = range(rank, len(excerpts), world)
         return self._loader(excerpts, batch_size=1, sampler=shard)
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        self.received = time.perf_counter()
+        return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         assert self.trainer is not None
@@ -242,6 +248,16 @@ def _cache(folder: str, source: Source | Prepared) -> Root:
     return cache_folder(folder, source)
 
 
+def _check_names(sources: Mapping[str, Any], **settings: Iterable[str] | None) -> None:
+    """Raises SourceError for a setting by source that names an unknown one."""
+    for setting, values in settings.items():
+        if unknown := set(values or ()) - set(sources):
+            expected = ", ".join(sources)
+            raise SourceError(
+                f"data.{setting} names the source {min(unknown)!r}; expected {expected}"
+            )
+
+
 def _require(least: float, most: float = math.inf, **numbers: float) -> None:
     """Raises SourceError for a number out of range, or that is not whole where `least` is."""
     kind, what = (int, "a whole number, ") if isinstance(least, int) else (int | float, "")
@@ -252,9 +268,14 @@ def _require(least: float, most: float = math.inf, **numbers: float) -> None:
 
 
 def _mixed(batch: Batch, augmentation: Augmentation, generator: torch.Generator | None) -> Batch:
-    """A batch in which some examples are mixtures of two; their pedal counts as unknown."""
+    """A batch in which some examples are mixtures of two, whose pedal counts as unknown; as do the
+    ends of their notes, where those of any example are.
+    """
     mixture = augmentation.mix(batch["audio"], batch["notes"], batch["length"], generator)
     mixed = {"audio": mixture.audio, "notes": mixture.notes, "length": mixture.length}
     if "pedal_known" in batch:
         mixed["pedal_known"] = batch["pedal_known"] & ~mixture.mixed
+    if "ends_known" in batch:
+        all_known = batch["ends_known"].all()
+        mixed["ends_known"] = batch["ends_known"] & (all_known | ~mixture.mixed)
     return {**batch, **mixed}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from amt.data.ahead import Ahead
 from amt.data.manifest import Entry, Root, fetch, open_notes, read_audio, read_manifest
 from amt.data.pieces import Split
 from amt.io.audio import SAMPLE_RATE
@@ -83,7 +85,9 @@ class Segments(Dataset):
     than a segment are padded with zeros. Only the segment is read from the disk.
 
     caches: folders filled by `prepare`. weights: one per cache; None, all equal. extend_sustain:
-    extend notes to the release of the sustain pedal.
+    extend notes to the release of the sustain pedal. shares: one per cache, see `shared_weights`.
+    world_size: processes that divide the segments among themselves. ends_known: one per cache;
+    None, all known.
     Raises CacheError if a cache is missing, ValueError if there are no pieces to draw from.
     """
 
@@ -95,6 +99,9 @@ class Segments(Dataset):
         seed: int,
         weights: Sequence[float] | None = None,
         extend_sustain: bool = True,
+        shares: Sequence[float | None] | None = None,
+        world_size: int = 1,
+        ends_known: Sequence[bool] | None = None,
     ) -> None:
         weights = [1.0] * len(caches) if weights is None else weights
         if len(weights) != len(caches):
@@ -102,16 +109,21 @@ class Segments(Dataset):
                 f"{len(weights)} weights for {len(caches)} caches; expected one per cache"
             )
         self.samples, self.seed, self.extend_sustain = samples, seed, extend_sustain
-        self.pieces, chances = [], []
-        for root, weight in zip(caches, weights, strict=True):
-            entries = read_manifest(root, split)
-            self.pieces += [(root, entry) for entry in entries]
-            chances += [entry.seconds * weight for entry in entries]
         if min(weights, default=0.0) < 0:
             raise ValueError(f"weights must not be negative, got {list(weights)}")
+        listed = [read_manifest(root, split) for root in caches]
+        seconds = [sum(entry.seconds for entry in entries) for entries in listed]
+        weights = shared_weights(seconds, weights, shares or [None] * len(weights))
+        self.pieces, chances = [], []
+        for root, entries, weight in zip(caches, listed, weights, strict=True):
+            self.pieces += [(root, entry) for entry in entries]
+            chances += [entry.seconds * weight for entry in entries]
         if not sum(chances) > 0:
             raise ValueError(f"no {split} pieces in {', '.join(map(str, caches))}")
+        known = ends_known or [True] * len(caches)
+        self.ends_known = dict(zip(caches, known, strict=True))
         self.cumulative = np.cumsum(chances) / sum(chances)
+        self.ahead = Ahead(caches, self._piece, world_size)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         """A segment, as a dictionary.
@@ -119,15 +131,21 @@ class Segments(Dataset):
         audio: (S,) float32 in -1..1. notes: (n, 5) float32, the columns of `NoteTable.rows`, of all
         notes that sound within the segment; times in seconds from its start, so that an onset may
         be negative and an offset beyond the end. pedal: (p, 2) float32, presses of the sustain
-        pedal. pedal_known: whether the piece has pedal data. length: samples that are not padding.
+        pedal. pedal_known: whether the piece has pedal data. ends_known: whether notes end when the
+        table says. length: samples that are not padding.
         """
         root, entry, start = self.locate(index)
-        return cut(root, entry, start, self.samples, self.extend_sustain)
+        segment = cut(root, entry, start, self.samples, self.extend_sustain)
+        return {**segment, "ends_known": self.ends_known[root]}
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, np.ndarray | int]]:
         """The segments of a batch, which a loader asks for; pieces are fetched at the same time."""
+        self.ahead.after(indices)
         fetch(self.locate(index)[:2] for index in indices)
         return [self[index] for index in indices]
+
+    def _piece(self, index: int) -> tuple[Root, Entry]:
+        return self.locate(index)[:2]
 
     def locate(self, index: int) -> tuple[Root, Entry, int]:
         """Cache, piece and start sample of segment `index`."""
@@ -135,6 +153,63 @@ class Segments(Dataset):
         drawn = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
         root, entry = self.pieces[min(drawn, len(self.pieces) - 1)]
         return root, entry, int(rng.integers(max(entry.samples - self.samples, 0) + 1))
+
+
+class ValidationExcerpts(Dataset):
+    """The first `samples` samples of every piece of a split, without any randomness.
+
+    `set` is the number of its cache.
+    """
+
+    def __init__(
+        self,
+        caches: Sequence[Root],
+        split: Split,
+        samples: int,
+        extend_sustain: bool,
+        world_size: int = 1,
+    ) -> None:
+        self.pieces = [
+            (number, root, entry)
+            for number, root in enumerate(caches)
+            for entry in read_manifest(root, split)
+        ]
+        self.samples = samples
+        self.extend_sustain = extend_sustain
+        self.ahead = Ahead(caches, self._locate, world_size)
+
+    def _locate(self, index: int) -> tuple[Root, Entry] | None:
+        return self.pieces[index][1:] if index < len(self.pieces) else None
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        self.ahead.after([index])
+        number, root, entry = self.pieces[index]
+        samples = min(self.samples, entry.samples)
+        return {**cut(root, entry, 0, samples, self.extend_sustain), "set": number}
+
+
+def shared_weights(
+    seconds: Sequence[float], weights: Sequence[float], shares: Sequence[float | None]
+) -> list[float]:
+    """The weight of a second of each source, with which sources get their shares of all segments.
+
+    seconds: how long each source is. shares: fractions from 0 to below 1; None: the source divides
+    the rest with others by its weight. A source without pieces leaves its share to the others.
+    Raises ValueError for other shares.
+    """
+    given = [0.0 if share is None else share for share in shares]
+    if min(given, default=0.0) < 0 or sum(given) >= 1:
+        raise ValueError(f"data.shares={given}: expected fractions that add up to less than 1")
+    sources = list(zip(seconds, weights, shares, strict=True))
+    rest = sum(length * weight for length, weight, share in sources if share is None)
+    scale = (rest or 1.0) / (1 - sum(given))
+    return [
+        weight if share is None else share * scale / max(length, 1e-9)
+        for length, weight, share in sources
+    ]
 
 
 def cut(
@@ -152,6 +227,7 @@ def cut(
         "notes": table.notes_between(*span).astype(np.float32),
         "pedal": table.presses_between(*span).astype(np.float32),
         "pedal_known": table.pedal_known,
+        "ends_known": True,
         "length": len(found),
     }
 
@@ -165,15 +241,18 @@ def note_table(root: Root, entry: Entry, extend_sustain: bool) -> NoteTable:
 def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.Tensor]:
     """A batch: audio (B, S), notes (B, N, 5), pedal (B, P, 2) float32; pedal_known, length (B,).
 
-    Note tables and pedal presses are padded with rows of zeros: notes of pitch 0, presses of zero
-    duration.
+    Of validation excerpts also set (B,). Note tables and pedal presses are padded with rows of
+    zeros: notes of pitch 0, presses of zero duration.
     """
+    sets = [int(s["set"]) for s in segments if "set" in s]
     return {
         "audio": torch.from_numpy(np.stack([np.asarray(s["audio"]) for s in segments])),
         "notes": _padded([np.asarray(s["notes"]) for s in segments]),
         "pedal": _padded([np.asarray(s["pedal"]) for s in segments]),
         "pedal_known": torch.tensor([bool(s["pedal_known"]) for s in segments]),
+        "ends_known": torch.tensor([bool(s["ends_known"]) for s in segments]),
         "length": torch.tensor([int(s["length"]) for s in segments]),
+        **({"set": torch.tensor(sets)} if sets else {}),
     }
 
 

@@ -19,6 +19,7 @@ FOLDERS = {
     "pianos": "the folders of sampled pianos",
     "test_pianos": "the folders of sampled pianos that training leaves out",
     "recordings": "a folder of audio with MIDI or note tables",
+    "corrections": "a folder that `amt feedback export` wrote",
     "rooms": "a folder of impulse responses",
     "noises": "a folder of noise recordings",
     "prepared": "a folder that `amt prepare` wrote, or gs://BUCKET/prepared/SET",

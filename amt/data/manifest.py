@@ -218,8 +218,13 @@ def notes_file(entry: Entry) -> tuple[str, str]:
 
 def fetch(pieces: Iterable[tuple[Root, Entry]]) -> None:
     """Fetch the files of pieces on Cloud Storage at the same time, before they are read."""
+    fetch_all(streamed_files(pieces))
+
+
+def streamed_files(pieces: Iterable[tuple[Root, Entry]]) -> list[tuple[StreamedSet, str, str]]:
+    """The files of those pieces that are on Cloud Storage: set, name and SHA-256 of each."""
     streamed = [(root, entry) for root, entry in pieces if isinstance(root, StreamedSet)]
-    fetch_all((root, *f(entry)) for root, entry in streamed for f in (audio_file, notes_file))
+    return [(root, *f(entry)) for root, entry in streamed for f in (audio_file, notes_file)]
 
 
 def _open(root: Root, name: str, sha256: str, buffering: int = -1) -> IO[bytes]:

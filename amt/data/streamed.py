@@ -90,7 +90,7 @@ class StreamedSet:
     def _fetch(self, name: str, path: Path, sha256: str) -> None:
         """Download a file, if no other thread or process did meanwhile."""
         lake = open_lake(self.uri)
-        with locked(self.folder / f".lock-{sha256[:2]}"):
+        with locked(self.folder / f".lock-{sha256[:3]}"):
             if path.exists():
                 return
             stored = lake.stat(name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -14,10 +14,14 @@ from tqdm import tqdm
 
 from amt.decoding.build import AnyDecoder
 from amt.errors import FileWarning
+from amt.evaluation.details import Details
 from amt.evaluation.metrics import note_scores, pedal_scores, release_scores
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import Notes, has_sustain
 from amt.notes import extend_sustain as extend
+
+# Name, set, times and scores of a piece.
+Row = dict[str, float | str]
 
 
 class TranscriberLike(Protocol):
@@ -37,11 +41,13 @@ class Evaluation:
     """Scores of a set of pieces.
 
     rows: one per piece: `name`, `seconds` (of audio), `took` (seconds of computing), and the scores
-    with their names in `amt.evaluation.metrics`. remarks: text to print below a table of the rows.
+    with their names in `amt.evaluation.metrics`; `set`, `piano`: where they are known. remarks:
+    text to print below a table of the rows. details: of all pieces together.
     """
 
-    rows: list[dict[str, float | str]]
+    rows: list[Row]
     remarks: str = ""
+    details: Details = field(default_factory=Details)
 
     @property
     def means(self) -> dict[str, float]:
@@ -49,12 +55,19 @@ class Evaluation:
 
         A score that only some pieces have (such as pedal_f1) is averaged over these.
         """
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        numbers = [name for name in names if name not in ("name", "seconds", "took")]
-        return {
-            name: float(np.mean([float(row[name]) for row in self.rows if name in row]))
-            for name in numbers
-        }
+        return _means(self.rows)
+
+    @property
+    def group_means(self) -> dict[str, dict[str, float]]:
+        """The means of each set and, as SET/PIANO, of each piano; where there are several."""
+        groups: dict[str, list[Row]] = {}
+        for kind in (("set",), ("set", "piano")):
+            found: dict[str, list[Row]] = {}
+            for row in self.rows:
+                if all(key in row for key in kind):
+                    found.setdefault("/".join(str(row[key]) for key in kind), []).append(row)
+            groups |= found if len(found) > 1 else {}
+        return {name: _means(rows) for name, rows in groups.items()}
 
     @property
     def speed(self) -> float:
@@ -63,11 +76,28 @@ class Evaluation:
         return seconds / took if took else 0.0
 
 
+def _means(rows: Iterable[Row]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name not in ("seconds", "took") and not isinstance(value, str):
+                values.setdefault(name, []).append(value)
+    return {name: float(np.mean(found)) for name, found in values.items()}
+
+
+def of_sets(parts: Mapping[str, Evaluation]) -> Evaluation:
+    """The evaluations of several sets, by name, as one."""
+    rows = [{"name": row["name"], "set": name, **row} for name in parts for row in parts[name].rows]
+    details = sum((part.details for part in parts.values()), Details())
+    return Evaluation(rows, details=details)
+
+
 def evaluate(
     transcriber: TranscriberLike,
     recordings: Iterable[tuple[str, np.ndarray, Notes]],
     first_seconds: float | None = None,
     extend_sustain: bool = True,
+    label: str = "evaluate",
 ) -> Evaluation:
     """Transcribe and score each recording: its name, audio (S,) at 16 kHz, and reference notes.
 
@@ -75,10 +105,11 @@ def evaluate(
     lengthened to the release of the sustain pedal, as usual for MAESTRO and MAPS; `note_release_*`
     scores them as they are, if the reference contains the pedal. first_seconds: transcribe and
     score only the beginning of each recording. A recording without reference notes has no scores
-    (mir_eval would give 0 for silence, right as it is): it is left out, with a FileWarning.
+    (mir_eval would give 0 for silence, right as it is): it is left out, with a FileWarning. label:
+    of the progress bar.
     """
-    bar = tqdm(recordings, desc="evaluate", unit="piece")
-    rows = []
+    bar = tqdm(recordings, desc=label, unit="piece")
+    rows, details = [], Details()
     for name, audio, reference in bar:
         if first_seconds is not None:
             audio = audio[: round(first_seconds * SAMPLE_RATE)]
@@ -88,9 +119,11 @@ def evaluate(
             text = f"{name}: not scored, no reference notes in its first {seconds}"
             warnings.warn(FileWarning(text), stacklevel=2)
             continue
-        rows.append(_score_piece(transcriber, name, audio, pair))
+        row, counts = _score_piece(transcriber, name, audio, pair)
+        rows.append(row)
+        details += counts
         bar.set_postfix(note_f1=f"{np.mean([float(row['note_f1']) for row in rows]):.3f}")
-    return Evaluation(rows)
+    return Evaluation(rows, details=details)
 
 
 @dataclass(frozen=True)
@@ -114,7 +147,7 @@ class References:
 
 def _score_piece(
     transcriber: TranscriberLike, name: str, audio: np.ndarray, references: References
-) -> dict[str, float | str]:
+) -> tuple[Row, Details]:
     begin = time.perf_counter()
     posteriors = transcriber.posteriors(audio)
     estimate = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
@@ -123,4 +156,5 @@ def _score_piece(
     if references.key is not None:
         by_key = transcriber.decoder.decode(posteriors, transcriber.frame_rate, "key")
         scores |= release_scores(references.key, by_key) | pedal_scores(references.key, by_key)
-    return {"name": name, "seconds": len(audio) / SAMPLE_RATE, "took": took, **scores}
+    row: Row = {"name": name, "seconds": len(audio) / SAMPLE_RATE, "took": took, **scores}
+    return row, Details.of(references.sound, estimate)

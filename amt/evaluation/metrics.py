@@ -60,8 +60,15 @@ def note_scores(reference: Notes, estimate: Notes) -> dict[str, float]:
 
 def note_f1(reference: Notes, estimate: Notes, offset_ratio: float | None = None) -> float:
     """note_f1 alone; with an `offset_ratio`, note_offset_f1."""
+    return onset_scores(reference, estimate, offset_ratio)["note_f1"]
+
+
+def onset_scores(
+    reference: Notes, estimate: Notes, offset_ratio: float | None = None
+) -> dict[str, float]:
+    """note_f1, note_precision, note_recall; with an `offset_ratio` those of note_offset."""
     count = len(match(reference, estimate, offset_ratio=offset_ratio))
-    return _scores("note", count, len(reference), len(estimate))["note_f1"]
+    return _scores("note", count, len(reference), len(estimate))
 
 
 def release_scores(reference: Notes, estimate: Notes) -> dict[str, float]:

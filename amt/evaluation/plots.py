@@ -31,11 +31,17 @@ _MAX_ROWS = 240
 
 
 def comparison_figure(
-    spec: np.ndarray | None, reference: Notes | None, estimate: Notes, start: float, stop: float
+    spec: np.ndarray | None,
+    reference: Notes | None,
+    estimate: Notes,
+    start: float,
+    stop: float,
+    posteriors: np.ndarray | None = None,
 ) -> Figure:
     """Seconds `start` to `stop`: the spectrogram, the reference and the estimate below each other.
 
-    spec: log spectrogram (F, T) of these seconds. Notes that match (same pitch, onsets within
+    spec: log spectrogram (F, T) of these seconds. posteriors: of onsets, (88, T), drawn above the
+    rolls. Notes that match (same pitch, onsets within
     50 ms) are blue in both rolls, missed and added notes are orange. Without a reference the
     estimate is coloured by velocity.
     """
@@ -45,13 +51,15 @@ def comparison_figure(
         for name, table in tables.items()
         if table is not None
     }
-    heights = [1.2] * (spec is not None) + [1.0] * len(rolls)
+    limits = _pitch_limits(np.concatenate([notes.pitch for notes in rolls.values()]))
+    heights = [1.2] * (spec is not None) + [1.0] * ((posteriors is not None) + len(rolls))
     figure = Figure(figsize=(12, 0.6 + 2.4 * len(heights)), dpi=_DPI, layout="constrained")
     grid = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)
     axes = list(grid[-len(rolls) :, 0])
     if spec is not None:
         _draw_spectrogram(grid[0, 0], spec, start, stop)
-    limits = _pitch_limits(np.concatenate([notes.pitch for notes in rolls.values()]))
+    if posteriors is not None:
+        _draw_posteriors(grid[-len(rolls) - 1, 0], posteriors, limits, start, stop)
     for axis, (name, notes) in zip(axes, rolls.items(), strict=True):
         _style_roll(axis, limits, start, stop)
         axis.set_title(f"{name}: {len(notes)} notes", loc="left", fontsize=10)
@@ -114,6 +122,24 @@ def _draw_spectrogram(axis: Axes, spec: np.ndarray, start: float, stop: float) -
     )
     axis.set_title("log spectrogram", loc="left", fontsize=10)
     axis.set_ylabel("bin")
+
+
+def _draw_posteriors(
+    axis: Axes, posteriors: np.ndarray, limits: tuple[int, int], start: float, stop: float
+) -> None:
+    _style_roll(axis, limits, start, stop)
+    axis.imshow(
+        posteriors,
+        origin="lower",
+        aspect="auto",
+        extent=(start, stop, MIN_PITCH - 0.5, MAX_PITCH + 0.5),
+        cmap="Greys",
+        vmin=0.0,
+        vmax=1.0,
+        interpolation="nearest",
+    )
+    axis.set_ylim(limits[0] - 0.5, limits[1] + 0.5)
+    axis.set_title("onset posteriors", loc="left", fontsize=10)
 
 
 def _style_roll(axis: Axes, limits: tuple[int, int], start: float, stop: float) -> None:

@@ -13,10 +13,16 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from amt.cloud.lake import StorageError, open_lake
 from amt.errors import FileWarning
 from amt.inference.remote import object_at
+from amt.io.atomic import atomic_write
+from amt.models.checkpoint import CheckpointError
+from amt.training.processes import launched
 
 CHECKPOINTS = "checkpoints"
 BEST = "best.ckpt"
+LAST = "last.ckpt"
 METRICS = "metrics.csv"
+# resume=AUTO: go on where the run of this folder stopped, or begin it.
+AUTO = "auto"
 
 
 class RunCheckpoints(TorchCheckpointIO):
@@ -78,6 +84,27 @@ def copy_run(folder: Path, place: str) -> str:
     return f"copied to {lake.uri}: {', '.join(path.name for path in files)}"
 
 
+def find_last(resume: str | None, folder: Path, upload: str | None) -> str | None:
+    """The checkpoint to resume; of resume=auto the last one at `upload`, else in the run `folder`.
+
+    None: a new run begins. Raises StorageError; CheckpointError where a new run of processes that
+    were started together would replace another one.
+    """
+    last = folder / CHECKPOINTS / LAST
+    if resume != AUTO:
+        launch = launched()
+        if not resume and launch and launch.processes > 1 and last.is_file():
+            raise CheckpointError(
+                f"{folder} holds another run; to go on with it type resume=auto, else choose "
+                "another --rdzv-id or hydra.run.dir"
+            )
+        return resume
+    # The copy first: processes on other nodes may see no other.
+    if upload and open_lake(upload).stat(name := f"{CHECKPOINTS}/{LAST}"):
+        return f"{upload.rstrip('/')}/{name}"
+    return str(last) if last.is_file() else None
+
+
 def fetch_run(uri: str, folder: Path) -> Path:
     """Fetch a checkpoint to resume, the best one beside it and metrics.csv into the run `folder`.
 
@@ -103,7 +130,8 @@ def keep_in_run(checkpoint: Path, folder: Path) -> Path:
     new.mkdir(parents=True, exist_ok=True)
     for path in {checkpoint.with_name(BEST), checkpoint}:
         if path.is_file():
-            shutil.copyfile(path, new / path.name)
+            with atomic_write(new / path.name) as temporary:  # Other processes may read it.
+                shutil.copyfile(path, temporary)
     return new / checkpoint.name
 
 

@@ -12,9 +12,11 @@ import torch
 
 from amt.data.datamodule import PianoDataModule
 from amt.data.pieces import SourceError, Split
+from amt.data.sources.maps import piano_in
 from amt.decoding.hmm import HmmDecoder
 from amt.decoding.peaks import Decoder
-from amt.evaluation.evaluate import Evaluation, evaluate
+from amt.evaluation.evaluate import Evaluation, evaluate, of_sets
+from amt.evaluation.thresholds import threshold_document, write_thresholds
 from amt.evaluation.tuning import tune, tuning_examples
 from amt.inference.transcriber import Transcriber
 from amt.io.atomic import atomic_write
@@ -27,10 +29,13 @@ def tune_checkpoint(
     data: PianoDataModule,
     device: str | torch.device = "cpu",
     first_seconds: float | None = 60.0,
+    folder: Path | None = None,
 ) -> Decoder | HmmDecoder:
     """Tune the decoder's thresholds on the validation pieces and store them in the checkpoint.
 
-    first_seconds: use only so much of each piece; None: all of it. Returns the tuned decoder.
+    first_seconds: use only so much of each piece; None: all of it. folder: also write the
+    thresholds before and after, and scores against the onset threshold, to its thresholds.json.
+    Returns the tuned decoder.
     """
     transcriber = Transcriber.load(path, device)
     pieces = data.recordings("validation")
@@ -39,6 +44,9 @@ def tune_checkpoint(
     checkpoint = dict(read_checkpoint(path))
     checkpoint["hyper_parameters"]["decoder"] = asdict(decoder)
     save_checkpoint(path, checkpoint)
+    if folder:
+        before, rate = transcriber.decoder, transcriber.frame_rate
+        write_thresholds(folder, threshold_document(examples, before, decoder, rate))
     return decoder
 
 
@@ -89,7 +97,17 @@ def score(
     if is_slice_classifier(read_checkpoint(path)):
         return _score_slices(path, data, split, first_seconds)
     transcriber = Transcriber.load(path, device)
-    found = evaluate(transcriber, data.recordings(split), first_seconds, data.extend_sustain)
+    parts = {
+        name: evaluate(
+            transcriber, data.recordings(split, name), first_seconds, data.extend_sustain, name
+        )
+        for name in data.sources
+        if data.entries(split, name)
+    }
+    found = of_sets(parts)
+    for row in found.rows:
+        if piano := piano_in(str(row["name"])):
+            row["piano"] = piano
     if not found.rows:
         raise SourceError(f"no {split} piece was scored, since none has reference notes")
     return found

@@ -22,6 +22,7 @@ from amt.notes import OFFSET, ONSET, PITCH, VELOCITY, Notes
 from amt.training.losses import Loss
 from amt.training.muon import Muon
 from amt.training.schedules import onecycle
+from amt.training.set_means import SetMeans
 
 VALIDATION_SCORES = ("note_f1", "note_100ms_f1", "note_offset_f1", "frame_f1")
 
@@ -49,7 +50,8 @@ class TranscriptionModule(L.LightningModule):
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["optimizer", "schedule"])
+        # `amt.training.tracking.begin` logs them.
+        self.save_hyperparameters(ignore=["optimizer", "schedule"], logger=False)
         self.front_end, network = build_model(model)
         self.network = network.to(memory_format=torch.channels_last)
         # Windows and filters never change: DDP need not broadcast them before every step.
@@ -65,38 +67,58 @@ class TranscriptionModule(L.LightningModule):
         """Logits (B, T, 88) of every output for spec (B, C, T, F)."""
         return self.network(spec)
 
-    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
-        parts = self.loss(self(batch["spec"]), batch)
-        self.log_dict({f"train/{name}": part for name, part in parts.items()})
-        self.log("train/loss", parts["total"], prog_bar=True, logger=False)
-        return parts["total"]
+    def on_train_start(self) -> None:
+        """Check that all processes begin at one step; give each its own random numbers (dropout).
 
-    def validation_step(
-        self, batch: Mapping[str, Tensor], batch_idx: int
-    ) -> dict[str, list[Notes]]:
+        Raises MisconfigurationException.
+        """
+        if self.trainer.world_size == 1:
+            return
+        strategy = self.trainer.strategy
+        first = strategy.broadcast(self.global_step)
+        if not strategy.reduce_boolean_decision(self.global_step == first):
+            raise MisconfigurationException(
+                f"the first process goes on after {first} steps, another one does not, since it "
+                "finds no such checkpoint; expected the folder of the run on a disk that all nodes "
+                "share, or upload=gs://BUCKET/models/NAME/VERSION"
+            )
+        torch.manual_seed(torch.initial_seed() + self.global_rank)
+
+    def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
+        """The loss, and `losses` by name for `amt.training.step_metrics`."""
+        parts = self.loss(self(batch["spec"]), batch)
+        self.log("train/loss", parts["total"], prog_bar=True, logger=False)
+        return {"loss": parts["total"], "losses": named_losses(parts)}
+
+    def on_validation_epoch_start(self) -> None:
+        self.scores = SetMeans(self._sets())
+
+    def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Any]:
         logits = self(batch["spec"])
-        self._log_validation({"loss": self.loss(logits, batch)["total"]})
+        losses = named_losses(self.loss(logits, batch))
+        values = {name: float(loss) for name, loss in losses.items()}
         estimates = [self._decode(logits, index) for index in range(len(batch["spec"]))]
         ends = batch["length"] / self.front_end.sample_rate
-        for table, end, estimate in zip(batch["notes"], ends.tolist(), estimates, strict=True):
+        pieces = zip(batch["set"].tolist(), batch["notes"], ends.tolist(), estimates, strict=True)
+        for number, table, end, estimate in pieces:
             scores = note_scores(notes_from_table(table).crop(0.0, end), estimate)
-            self._log_validation({name: scores[name] for name in VALIDATION_SCORES})
-        return {"estimates": estimates}
+            self.scores.add(number, values | {name: scores[name] for name in VALIDATION_SCORES})
+        return {"estimates": estimates, "onset": logits["onset"]}
 
-    def _log_validation(self, values: Mapping[str, Any]) -> None:
-        """Means over all pieces of all ranks.
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over all pieces of all ranks."""
+        for name, mean in self.scores.means(self._add_ranks).items():
+            self.log(f"val/{name}", mean, prog_bar=name == "note_f1", sync_dist=True)
 
-        Lightning divides the count of pieces by the number of ranks and drops the remainder; a
-        weight of `world_size` a piece leaves none.
-        """
-        for name, value in values.items():
-            self.log(
-                f"val/{name}",
-                value,
-                batch_size=self.trainer.world_size,
-                prog_bar=name == "note_f1",
-                sync_dist=True,
-            )
+    def _sets(self) -> list[str]:
+        """The names of the sets that batches of validation give by number."""
+        data = getattr(self.trainer, "datamodule", None)
+        return list(data.sources) if data is not None else [""]
+
+    def _add_ranks(self, values: Tensor) -> Tensor:
+        if self.trainer.world_size == 1:
+            return values
+        return self.trainer.strategy.reduce(values.to(self.device), reduce_op="sum")
 
     def _decode(self, logits: Mapping[str, Tensor], index: int) -> Notes:
         posteriors = {name: torch.sigmoid(logits[name][index].float()) for name in logits}
@@ -115,6 +137,12 @@ class TranscriptionModule(L.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def named_losses(parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parts of the loss as metrics: `loss`, and `loss_HEAD` of every output."""
+    names = {name: "loss" if name == "total" else f"loss_{name}" for name in parts}
+    return {names[name]: part.detach() for name, part in parts.items()}
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:

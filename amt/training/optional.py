@@ -11,6 +11,7 @@ OPTIONAL = {
     "sweep=optuna": ("hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
     "hydra/sweeper=optuna": ("hydra_plugins.hydra_optuna_sweeper", "amt[sweep]"),
     "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher", "amt[sweep]"),
+    "hydra/launcher=ray": ("hydra_plugins.hydra_ray_launcher", "amt[ray]"),
     "logger=tensorboard": ("tensorboard", "tensorboard"),
 }
 

@@ -21,10 +21,14 @@ from omegaconf import DictConfig, OmegaConf
 from amt.cloud.objects import is_bucket_uri
 from amt.errors import warn_in_one_line
 from amt.io.folders import home_expanded
+from amt.training.processes import job_or, launched_number, words_of_process
 from amt.training.python_3_14 import accept_help_of_hydra
 
 # For paths that Hydra itself uses, before a script can expand them.
 OmegaConf.register_new_resolver("home", home_expanded, replace=True)
+# The folder of a run, and the trainer, of processes that were started together.
+OmegaConf.register_new_resolver("job_or", job_or, replace=True)
+OmegaConf.register_new_resolver("launched", launched_number, replace=True)
 
 MULTIRUN = {"-m", "--multirun"}
 _WORD = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_][\w/@.:]*)=(?P<value>.*)", re.DOTALL)
@@ -50,7 +54,7 @@ def make_readable(script: str) -> None:
     warn_in_one_line(script)
     accept_help_of_hydra()
     try:
-        sys.argv[1:] = with_overrides_of_run(readable(sys.argv[1:]))
+        sys.argv[1:] = words_of_process(with_overrides_of_run(readable(sys.argv[1:])))
     except ValueError as error:
         sys.exit(f"{script}: {error}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 
+import torch.distributed as dist
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import (
     CosineAnnealingLR,
@@ -72,11 +73,19 @@ def timed(
     edge = 1e-9  # Neither end may be of no time at all.
 
     def factor(step: int) -> float:
-        done = (time.monotonic() - start) / seconds
+        done = _first_of(time.monotonic() - start) / seconds
         rising, falling = done / (warmup + edge), (1 - done) / (cooldown + edge)
         return max(WARMUP_START if done < warmup else 0.0, min(1.0, rising, falling))
 
     return LambdaLR(optimizer, factor)
+
+
+def _first_of(elapsed: float) -> float:
+    """The time of the first process: weights would drift apart with different learning rates."""
+    shared = [elapsed]
+    if dist.is_available() and dist.is_initialized():
+        dist.broadcast_object_list(shared)
+    return shared[0]
 
 
 def _check(total_steps: float, **fractions: float) -> None:

@@ -39,6 +39,7 @@ _RATE = Number("a number above 0", _POSITIVE, 1e9)
 NUMBERS = {
     "seed": Number(f"a whole number from 0 to {2**32 - 1}", 0, 2**32 - 1, whole=True),
     "first_seconds": Number("seconds, more than 0, or null for all", _POSITIVE, null=True),
+    "worst_pieces": Number("a whole number, 0 or more", 0, whole=True),
     "optimizer.lr": _RATE,
     "trainer.max_epochs": _LIMIT,
     "trainer.max_steps": _LIMIT,

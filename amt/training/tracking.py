@@ -7,21 +7,16 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning as L
-import numpy as np
-import torch
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from amt.evaluation.evaluate import Evaluation
-from amt.io.audio import SAMPLE_RATE
-from amt.notes import Notes
-from amt.synth import piano
-from amt.training.module import TranscriptionModule, notes_from_table
+from amt.training.code_version import code_version
+from amt.training.media import wandb_run
+from amt.training.module import VALIDATION_SCORES
 
 NETWORK_TIMEOUT = 5.0
 
@@ -53,7 +48,19 @@ def _rows(path: Path, steps: int) -> list[dict[str, Any]]:
     return [row for row in rows if int(row.get("step", 0)) < steps]
 
 
-def wandb_logger(save_dir: str, project: str, name: str, **options: Any) -> WandbLogger | None:
+class RunLogger(WandbLogger):
+    """A logger of W&B.
+
+    upload_checkpoint: whether `amt.training.lineage.log_checkpoint` uploads the file. Lightning's
+    `log_model` would upload it before its thresholds are tuned.
+    """
+
+    upload_checkpoint = False
+
+
+def wandb_logger(
+    save_dir: str, project: str, name: str, upload_checkpoint: bool = False, **options: Any
+) -> RunLogger | None:
     """A W&B logger that works without an account; None where WANDB_MODE=disabled.
 
     It is offline where WANDB_MODE says so, where no API key is configured, and where the server
@@ -70,7 +77,9 @@ def wandb_logger(save_dir: str, project: str, name: str, **options: Any) -> Wand
         )
     # `offline=True` would set WANDB_MODE for all later runs of this process.
     mode = "offline" if reason else None
-    return WandbLogger(save_dir=save_dir, project=project, name=name, mode=mode, **options)
+    logger = RunLogger(save_dir=save_dir, project=project, name=name, mode=mode, **options)
+    logger.upload_checkpoint = upload_checkpoint
+    return logger
 
 
 def _why_offline() -> str | None:
@@ -107,83 +116,41 @@ def _reachable(url: str) -> bool:
     return True
 
 
-class ValidationPlots(L.Callback):
-    """Sends plots (spectrogram, piano rolls) and audio of the first validation pieces to W&B."""
-
-    def __init__(self, pieces: int = 2, seconds: float = 10.0) -> None:
-        self.pieces = pieces
-        self.seconds = seconds
-
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Mapping[str, torch.Tensor],
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        assert isinstance(pl_module, TranscriptionModule)
-        if not trainer.is_global_zero or batch_idx >= self.pieces or trainer.sanity_checking:
-            return
-        run = _wandb_run(trainer.loggers)
-        if run is None:
-            return
-        import wandb
-
-        from amt.evaluation.plots import comparison_figure
-
-        rate = pl_module.front_end.sample_rate
-        seconds = min(self.seconds, float(batch["length"][0]) / rate)
-        estimate: Notes = outputs["estimates"][0].crop(0.0, seconds)
-        reference = notes_from_table(batch["notes"][0]).crop(0.0, seconds)
-        frames = round(seconds * pl_module.front_end.frame_rate)
-        spec = batch["spec"][0, 0, :frames].float().T.cpu().numpy()
-        figure = comparison_figure(spec, reference, estimate, 0.0, seconds)
-        audio = piano.render(estimate, piano.Instrument(), np.random.default_rng(0), seconds)
-        key = f"piece_{batch_idx}"
-        run.log(
-            {
-                f"{key}/roll": wandb.Image(figure),
-                f"{key}/estimate": wandb.Audio(audio, sample_rate=SAMPLE_RATE),
-                "trainer/global_step": trainer.global_step,
-            }
-        )
-
-
-def log_evaluation(
-    loggers: list[Logger], evaluation: Evaluation, split: str, steps: int = 0
+@rank_zero_only
+def begin(
+    loggers: Sequence[Logger],
+    settings: Mapping[str, Any],
+    choices: Mapping[str, str],
+    sets: Iterable[str],
 ) -> None:
-    """Send the mean scores to every logger, and the table of pieces to W&B.
+    """Log what a run is: its configuration, the option of each group, the version of the code.
 
-    steps: how many the model was trained; Lightning counts them from 0.
+    settings: the resolved configuration; its keys stay as they are, so that runs are compared by
+    optimizer.lr. choices: such as {"model": "lstm"}. sets: names of the sets of pieces, of which
+    W&B, too, shows the best validation scores.
     """
-    means = {f"{split}/{name}": value for name, value in evaluation.means.items()}
+    about = {**settings, "choices": dict(choices), "code": code_version()}
     for logger in loggers:
-        logger.log_metrics(means, step=max(0, steps - 1))
-        logger.save()
-    run = _wandb_run(loggers)
-    if run is not None and evaluation.rows:
-        import wandb
-
-        columns = list(dict.fromkeys(name for row in evaluation.rows for name in row))
-        rows = [[row.get(name) for name in columns] for row in evaluation.rows]
-        run.log({f"{split}/pieces": wandb.Table(columns=[*columns], data=rows)})
+        logger.log_hyperparams(about)
+    run = wandb_run(loggers)
+    if run is not None:
+        for key, goal in validation_goals(sets).items():
+            run.define_metric(key, step_metric="trainer/global_step", summary=goal)
 
 
-def _wandb_run(loggers: list[Logger]) -> Any:
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            return logger.experiment
-    return None
+def validation_goals(sets: Iterable[str]) -> dict[str, str]:
+    """What is best of every validation score: "max", of the loss "min"."""
+    goals = {**dict.fromkeys(VALIDATION_SCORES, "max"), "loss": "min"}
+    prefixes = ("val", *(f"val/{name}" for name in sets))
+    return {f"{prefix}/{name}": goal for prefix in prefixes for name, goal in goals.items()}
 
 
-def finish(loggers: list[Logger], failed: bool = False) -> None:
+def finish(loggers: Sequence[Logger], failed: bool = False) -> None:
     """Close the loggers; a failed run is marked as failed in W&B."""
     status = "failed" if failed else "success"
     for logger in loggers:
         logger.finalize(status)
-    if _wandb_run(loggers) is not None:
+    if wandb_run(loggers) is not None:
         import wandb
 
         wandb.finish(exit_code=1 if failed else 0)

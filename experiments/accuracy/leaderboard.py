@@ -20,12 +20,12 @@ from pathlib import Path
 
 import score_tables as tables
 from mistake_pictures import draw_all
-from mistakes import KINDS, Comparison, compare, count_mistakes
 from recordings import Excerpt, make_excerpts
 from systems import EXTERNAL_SYSTEMS, Result, RunError, System, run_system, select_systems
 
 from amt.data.pieces import SourceError
 from amt.evaluation.metrics import OFFSET_RATIO, note_f1, note_scores
+from amt.evaluation.mistakes import KINDS, Comparison, compare, count_mistakes
 from amt.io.atomic import atomic_write
 from amt.io.midi import read_midi
 from amt.models.checkpoint import CheckpointError

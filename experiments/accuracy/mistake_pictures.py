@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mistakes import KINDS, Comparison, count_mistakes, sounding
 
+from amt.evaluation.mistakes import KINDS, Comparison, count_mistakes, sounding
 from amt.evaluation.plots import save_figure
 from amt.notes import MAX_PITCH, MIN_PITCH
 

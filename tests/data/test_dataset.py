@@ -48,6 +48,21 @@ def test_pieces_are_drawn_by_duration_and_starts_are_uniform(root: Path) -> None
     assert np.histogram(starts, bins=10, range=(0, 2000))[0].min() > 140
 
 
+def test_a_share_is_of_all_segments_whatever_the_duration(root: Path, tmp_path: Path) -> None:
+    other = ramp_cache(tmp_path / "other", [1.5])
+    for shares in ([None, 0.5], [0.25, 0.5]):
+        segments = Segments([root, other], "train", SECOND, seed=0, shares=shares)
+        drawn = [segments.locate(index)[0] for index in range(2000)]
+        share = 0.5 if shares[0] is None else 0.5 / 0.75
+        assert drawn.count(other) / 2000 == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("shares", [[None, 1.0], [0.6, 0.6], [-0.1, None]])
+def test_shares_that_leave_nothing(root: Path, shares: list[float | None]) -> None:
+    with pytest.raises(ValueError, match="less than 1"):
+        Segments([root, root], "train", SECOND, seed=0, shares=shares)
+
+
 def test_weights_of_caches_multiply_durations(root: Path, tmp_path: Path) -> None:
     other = ramp_cache(tmp_path, [10.0])
     segments = Segments([root, other], "train", SECOND, seed=0, weights=[1.0, 3.0])

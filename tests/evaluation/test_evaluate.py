@@ -6,7 +6,7 @@ import pytest
 from oracle import FRAME_RATE, Oracle, pedalled_notes, random_notes, silence
 
 from amt.errors import FileWarning
-from amt.evaluation.evaluate import Evaluation, evaluate
+from amt.evaluation.evaluate import Evaluation, evaluate, of_sets
 from amt.evaluation.metrics import note_scores
 from amt.evaluation.tuning import tuning_examples
 from amt.io.audio import SAMPLE_RATE
@@ -38,6 +38,20 @@ def test_a_score_that_some_pieces_lack_is_averaged_over_the_others() -> None:
     evaluation = Evaluation(rows)
     assert evaluation.means == pytest.approx({"note_f1": 0.3, "pedal_f1": 0.4})
     assert evaluation.speed == 4.0
+
+
+def test_sets_and_pianos_have_means_where_there_are_several() -> None:
+    rows = [
+        {"name": "a", "note_f1": 0.2, "piano": "x"},
+        {"name": "b", "note_f1": 0.4, "piano": "y"},
+    ]
+    one = Evaluation([{"name": "c", "note_f1": 0.9}])
+    together = of_sets({"maps": Evaluation(rows), "maestro": one})
+    assert [row["set"] for row in together.rows] == ["maps", "maps", "maestro"]
+    assert together.means == pytest.approx({"note_f1": 0.5})
+    found = {name: means["note_f1"] for name, means in together.group_means.items()}
+    assert found == pytest.approx({"maps": 0.3, "maestro": 0.9, "maps/x": 0.2, "maps/y": 0.4})
+    assert of_sets({"maestro": one}).group_means == {}
 
 
 def test_no_pieces() -> None:

@@ -14,11 +14,11 @@ import score_tables as tables
 import soundfile
 import system_runner
 import systems
-from mistakes import compare, count_mistakes, sounding
 from recordings import find_pairs, make_excerpts, read_audio
 from systems import ExternalSystem, RunError, System, run_system, select_systems
 
 from amt.data.pieces import SourceError
+from amt.evaluation.mistakes import compare, count_mistakes, sounding
 from amt.inference.pretrained import pretrained_checkpoint
 from amt.io.midi import write_midi
 from amt.io.note_tables import write_table

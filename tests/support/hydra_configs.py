@@ -9,6 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+import amt.training.overrides  # noqa: F401 (it registers the resolvers)
+
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -29,22 +31,49 @@ def run(*words: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def run_together(
+    words: Sequence[str], environments: Sequence[dict[str, str]], fails: bool = False
+) -> list[subprocess.CompletedProcess[str]]:
+    """A script in several processes at the same time, each with its own environment variables."""
+    common = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+    with ExitStack() as folders:
+        started = [_start(words, {**common, **one}, folders) for one in environments]
+        done = [_ended(words, *one) for one in started]
+    for one in done:
+        assert (one.returncode != 0) == fails, one.stdout + one.stderr
+    return done
+
+
 def _forked(words: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """The same as a subprocess, but for the time that importing the packages takes."""
+    with ExitStack() as folders:
+        return _ended(words, *_start(words, environment, folders))
+
+
+def _start(
+    words: Sequence[str], environment: dict[str, str], folders: ExitStack
+) -> tuple[ForkServerProcess, list[Path]]:
+    """A process of a script, and the files of what it prints, in a temporary folder."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    with tempfile.TemporaryDirectory() as folder:
-        outputs = [Path(folder, name) for name in ("stdout", "stderr")]
-        before = dict(os.environ)
-        os.environ.update(environment, PYTHONPATH=str(ROOT))  # For the server, when it starts.
-        try:
-            process = context.Process(target=_run, args=(list(words), environment, outputs))
-            process.start()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-        process.join()
-        stdout, stderr = (path.read_text(encoding="utf-8") for path in outputs)
+    folder = folders.enter_context(tempfile.TemporaryDirectory())
+    outputs = [Path(folder, name) for name in ("stdout", "stderr")]
+    before = dict(os.environ)
+    os.environ.update(environment, PYTHONPATH=str(ROOT))  # For the server, when it starts.
+    try:
+        process = context.Process(target=_run, args=(list(words), environment, outputs))
+        process.start()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return process, outputs
+
+
+def _ended(
+    words: Sequence[str], process: ForkServerProcess, outputs: Sequence[Path]
+) -> subprocess.CompletedProcess[str]:
+    process.join()
+    stdout, stderr = (path.read_text(encoding="utf-8") for path in outputs)
     return subprocess.CompletedProcess(words, process.exitcode or 0, stdout, stderr)
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,13 +38,23 @@ class Vertex:
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Of each model by number and by alias.
+    versions: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: dict[str, tuple[int, str]] = field(default_factory=dict)
     predictions: list[Any] = field(default_factory=lambda: [PREDICTION])
     # Answers prediction requests in place of `predictions`: status and body of a container.
     container: Callable[[Any], tuple[int, Any]] | None = None
+    # Deployed models, by their IDs, that answer with an error, or after so many seconds.
+    broken: set[str] = field(default_factory=set)
+    slow: dict[str, float] = field(default_factory=dict)
+    # What Cloud Monitoring says: (metric, ID of the deployed model) -> number.
+    counted: dict[tuple[str, str], int] = field(default_factory=dict)
     address: str = ""
     dedicated: str = ""
+    asked: int = 0
     # The header Authorization of each request.
     tokens: list[str | None] = field(default_factory=list)
 
@@ -54,7 +65,7 @@ class Vertex:
     def answer(self, method: str, path: str, body: Any, tls: bool) -> tuple[int, Any]:
         """Status and body of the response; `tls`: the request came to a dedicated endpoint."""
         path, _, query = unquote(path[path.index("projects/") :]).partition("?")
-        path = path.partition("@")[0]
+        path, _, version = path.partition("@")
         self.requests.append((method, path, body))
         verb = re.split("[/:]", path)[-1] if method == "POST" else "get"
         if verb in self.failing:
@@ -62,7 +73,9 @@ class Vertex:
         if "/operations/" in path:
             return self._operation(path)
         if method == "GET":
-            return self._get(path, query)
+            return self._get(path, query, version)
+        if method == "PATCH":
+            return self._patch(path, body)
         if verb == "predict" and tls != bool(self.dedicated):
             return self._error(400, "this endpoint has another address")
         return getattr(self, f"_{verb}")(path, body)
@@ -70,20 +83,57 @@ class Vertex:
     def _error(self, code: int, message: str) -> tuple[int, Any]:
         return code, {"error": {"code": code, "message": message}}
 
-    def _get(self, path: str, query: str) -> tuple[int, Any]:
-        if path.endswith("/endpoints"):
-            endpoints = self.endpoints.values()
-            named = [one for one in endpoints if f'display_name="{one["displayName"]}"' in query]
-            return 200, {"endpoints": named}
-        found = (self.endpoints | self.models).get(path)
+    def _get(self, path: str, query: str, version: str) -> tuple[int, Any]:
+        for kind in ("endpoints", "schedules"):
+            if path.endswith(f"/{kind}"):
+                listed = getattr(self, kind).values()
+                named = [one for one in listed if f'display_name="{one["displayName"]}"' in query]
+                return 200, {kind: named}
+        if path.endswith("/timeSeries"):
+            return 200, {"timeSeries": self._time_series(query)}
+        found = (self.endpoints | self.models | self.schedules).get(path)
+        if version:
+            found = self.versions.get(path, {}).get(version)
         return (200, found) if found else self._error(404, path)
 
+    def _patch(self, path: str, body: Any) -> tuple[int, Any]:
+        found = (self.endpoints | self.schedules)[path]
+        found.update(body)
+        return 200, found
+
+    def _time_series(self, query: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "metric": {"labels": {"deployed_model_id": deployed}},
+                "points": [{"value": {"int64Value": str(number)}}],
+            }
+            for (metric, deployed), number in self.counted.items()
+            if metric in query
+        ]
+
     def _upload(self, path: str, body: Any) -> tuple[int, Any]:
-        name = f"{HOME}/models/7"
+        name = body.get("parentModel") or f"{HOME}/models/{body.get('modelId', 7)}"
+        versions = self.versions.setdefault(name, {})
+        number = str(1 + sum(key.isdecimal() for key in versions))
         deployable = {"supportedDeploymentResourcesTypes": ["DEDICATED_RESOURCES"]}
-        self.models[name] = {**body["model"], **deployable, "name": name, "versionId": "1"}
-        answer = {"model": name, "modelVersionId": "1"}
+        model = {**body["model"], **deployable, "name": name, "versionId": number}
+        self.models[name] = model
+        versions |= dict.fromkeys([number, *model.get("versionAliases", ())], model)
+        answer = {"model": name, "modelVersionId": number}
         return self._begin(name, {"@type": f"{TYPES}.UploadModelResponse", **answer})
+
+    def _pipelineJobs(self, path: str, body: Any) -> tuple[int, Any]:  # noqa: N802
+        self.jobs.append(body)
+        return 200, {
+            **body,
+            "name": f"{path}/job{len(self.jobs)}",
+            "state": "PIPELINE_STATE_PENDING",
+        }
+
+    def _schedules(self, path: str, body: Any) -> tuple[int, Any]:
+        name = f"{path}/{len(self.schedules) + 1}"
+        self.schedules[name] = {**body, "name": name, "state": "ACTIVE"}
+        return 200, self.schedules[name]
 
     def _endpoints(self, path: str, body: Any) -> tuple[int, Any]:
         name = f"{HOME}/endpoints/8"
@@ -94,11 +144,21 @@ class Vertex:
 
     def _deployModel(self, path: str, body: Any) -> tuple[int, Any]:  # noqa: N802
         name = path.removesuffix(":deployModel")
-        deployed = {**body["deployedModel"], "id": "9"}
         existing = self.endpoints[name].setdefault("deployedModels", [])
+        new = next(str(id) for id in range(9, 99) if str(id) not in {one["id"] for one in existing})
+        deployed = {**body["deployedModel"], "id": new}
         self.endpoints[name]["deployedModels"] = [*existing, deployed]
+        split = body.get("trafficSplit", {})
+        shares = {new if id == "0" else id: share for id, share in split.items()}
+        self.endpoints[name]["trafficSplit"] = shares
         answer = {"@type": f"{TYPES}.DeployModelResponse", "deployedModel": deployed}
         return self._begin(name, answer)
+
+    def _undeployModel(self, path: str, body: Any) -> tuple[int, Any]:  # noqa: N802
+        endpoint = self.endpoints[path.removesuffix(":undeployModel")]
+        left = [one for one in endpoint["deployedModels"] if one["id"] != body["deployedModelId"]]
+        endpoint |= {"deployedModels": left, "trafficSplit": body.get("trafficSplit", {})}
+        return self._begin(endpoint["name"], {"@type": f"{TYPES}.UndeployModelResponse"})
 
     def add_endpoint(self, number: int = 8, **properties: Any) -> str:
         """The resource name of a new endpoint."""
@@ -109,6 +169,10 @@ class Vertex:
     def _predict(self, path: str, body: Any) -> tuple[int, Any]:
         if path.removesuffix(":predict") not in self.endpoints:
             return self._error(404, f"Endpoint `{path}` not found.")
+        deployed = self._chosen(path.removesuffix(":predict"))
+        if deployed in self.broken:
+            return self._error(500, "the container failed")
+        time.sleep(self.slow.get(deployed, 0.0))
         predictions = self.predictions
         if self.container:
             status, answer = self.container(body)
@@ -116,7 +180,14 @@ class Vertex:
                 return self._error(status, json.dumps(answer))
             predictions = answer["predictions"]
         model = {"model": f"{HOME}/models/7", "modelDisplayName": "amt", "modelVersionId": "1"}
-        return 200, {"predictions": predictions, "deployedModelId": "9", **model}
+        return 200, {"predictions": predictions, "deployedModelId": deployed, **model}
+
+    def _chosen(self, endpoint: str) -> str:
+        """The deployed model for the next prediction, by the traffic split, one after another."""
+        split = self.endpoints[endpoint].get("trafficSplit") or {"9": 100}
+        turns = [id for id, share in split.items() for _ in range(share)]
+        self.asked += 37  # No divisor of 100.
+        return turns[self.asked % len(turns)]
 
     def _begin(self, name: str, response: dict[str, Any]) -> tuple[int, Any]:
         operation = f"{name}/operations/{len(self.operations)}"
@@ -176,7 +247,7 @@ def _serving(state: Vertex, tls: ssl.SSLContext | None = None) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_GET  # noqa: N815
+        do_POST = do_PATCH = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning as L
 import pytest
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from amt.augment import Augmentation
 from amt.data.datamodule import PianoDataModule
@@ -96,6 +98,24 @@ def test_resumed_run_equals_uninterrupted_run(
         torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("first", [0, 7])
+def test_processes_that_begin_at_different_steps_end(first: int, small_model: dict) -> None:
+    """Otherwise they would wait for each other, or mix the weights of two runs."""
+    module = TranscriptionModule(small_model)
+    strategy = SimpleNamespace(
+        broadcast=lambda step: first, reduce_boolean_decision=lambda same: same
+    )
+    trainer = SimpleNamespace(world_size=2, strategy=strategy, global_step=0, global_rank=1)
+    module._trainer = trainer
+    torch.manual_seed(3)
+    if first:
+        with pytest.raises(MisconfigurationException, match="goes on after 7 steps"):
+            module.on_train_start()
+    else:
+        module.on_train_start()
+        assert torch.initial_seed() == 3 + module.global_rank
+
+
 def test_one_batch_overfits(tiny_source, tiny_cache, small_model):
     L.seed_everything(0, verbose=False)
     data = make_data(tiny_source, tiny_cache)
@@ -134,7 +154,7 @@ def test_checkpoint_is_plain_and_rebuilds_the_network(
 def test_gradients_are_clipped_before_the_step(tiny_source, tiny_cache, small_model, tmp_path):
     class PlainSteps(TranscriptionModule):
         def training_step(self, batch, batch_idx):
-            return 1000 * super().training_step(batch, batch_idx)
+            return 1000 * super().training_step(batch, batch_idx)["loss"]
 
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=1.0)

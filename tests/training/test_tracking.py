@@ -22,15 +22,10 @@ from amt.io.audio import SAMPLE_RATE
 from amt.models.checkpoint import CheckpointError
 from amt.training import tracking
 from amt.training.finish import read_recipe, score, tune_checkpoint
+from amt.training.log_scores import log_evaluation
 from amt.training.module import TranscriptionModule
-from amt.training.tracking import (
-    ValidationPlots,
-    csv_logger,
-    finish,
-    has_wandb_key,
-    log_evaluation,
-    wandb_logger,
-)
+from amt.training.pictures import ValidationPlots
+from amt.training.tracking import csv_logger, finish, has_wandb_key, wandb_logger
 
 KEY = "0123456789" * 4
 

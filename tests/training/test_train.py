@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import wandb_records
 from buckets import BUCKET, emulator
 from full_disk import FULL_DISK
 from scripts import ROOT, run
@@ -25,7 +26,7 @@ TINY = (
     "debug=fast",
     "data.sources.synthetic.train=2",
     "data.sources.synthetic.validation=2",
-    "data.sources.synthetic.test=1",
+    "data.sources.synthetic.test=2",
     "data.sources.synthetic.seconds=5",
     "data.loader_workers=0",
     "data.prepare_workers=0",
@@ -51,29 +52,75 @@ def test_a_run_leaves_checkpoints_scores_and_the_next_command(trained) -> None:
     folder, printed = trained
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     rows = list(csv.DictReader((folder / "test.csv").open()))
-    assert [row["name"] for row in rows] == ["test_00000"]
+    assert {row["name"] for row in rows} == {"test_00000", "test_00001"}
+    assert {"test_00000", "synthetic"} <= set(rows[0].values()) | set(rows[1].values())
+    assert len(list((folder / "test_worst").glob("*.png"))) == 2
+    assert (folder / "test.md").read_text().count("](test_worst/synthetic-test_0000") == 2
+    assert json.loads((folder / "thresholds.json").read_text())["curve"]
     assert "parameters" in printed and "| **mean**" in printed
     assert f"amt transcribe RECORDING --ckpt {folder}/checkpoints/best.ckpt" in printed
     metrics = (folder / "metrics.csv").read_text().splitlines()[0]
-    assert "val/note_f1" in metrics and "test/note_f1" in metrics and "lr-Muon" in metrics
+    assert (
+        "val/note_f1" in metrics and "test/note_f1" in metrics and "train/learning_rate" in metrics
+    )
     logged = list(csv.DictReader((folder / "metrics.csv").open()))
     scored = [row["step"] for row in logged if row["test/note_f1"]]
     assert len(scored) == 1 and scored[0] in {row["step"] for row in logged if row["val/note_f1"]}
     assert not list(folder.glob("*.log"))
 
 
-def test_wandb_works_offline_with_pictures_sound_and_a_table(trained) -> None:
+def test_wandb_works_offline_with_curves_pictures_sound_and_the_worst_pieces_first(trained) -> None:
     folder, printed = trained
     media = next((folder / "wandb").glob("offline-run-*")) / "files" / "media"
     assert {path.name for path in media.iterdir()} == {"images", "audio", "table"}
     assert f"wandb sync {folder}/wandb/offline-run-*" in printed
+    logged = wandb_records.history(folder)
+    assert {
+        "train/loss", "train/loss_onset", "train/grad_norm", "train/learning_rate", "val/loss",
+        "val/note_f1", "time/audio_per_second", "time/waiting", "threshold/onset_threshold",
+        "test/note_f1", "piece_0/picture/path", "piece_0/both/path", "test/mistakes_table/path",
+        "test/onset_errors_ms/values", "threshold/curve_table/path", "trainer/global_step",
+    } <= logged.keys()  # fmt: skip
+    assert len(logged["train/loss"]) == 8 and len(logged["val/note_f1"]) == 2
+    columns, pieces = wandb_records.table(folder, "test/pieces")
+    assert columns[0] == "name" and columns[-4:] == ["picture", "recording", "estimate", "both"]
+    scores = [row[columns.index("note_f1")] for row in pieces]
+    assert len(pieces) == 2 and scores == sorted(scores)
+    assert pieces[0][-4:] == ["Image", "Audio", "Audio", "Audio"]
+    tables = [one for one in wandb_records.artifacts(folder) if "testpieces" in one.name]
+    suffixes = [Path(entry.path).suffix for entry in tables[0].manifest.contents]
+    assert suffixes.count(".png") == 2 and suffixes.count(".mp3") >= 5  # Equal ones are one file.
+    assert wandb_records.goals(folder)["val/note_f1"] == "max"
+    assert wandb_records.goals(folder)["val/loss"] == "min"
+    settings = wandb_records.config(folder)
+    assert settings["choices"]["model"] == "lstm" and settings["optimizer"]["lr"] > 0
+    assert settings["code"].keys() == {"amt", "commit"}
 
 
-def test_the_checkpoint_alone_is_enough_to_evaluate(trained) -> None:
+def test_a_run_records_its_data_and_its_model_and_an_evaluation_uses_them(trained) -> None:
     folder, _ = trained
     checkpoint = folder / "checkpoints" / "best.ckpt"
-    done = run("evaluate.py", f"ckpt={checkpoint}", f"output={folder / 'again'}")
+    done = run(
+        "evaluate.py", f"ckpt={checkpoint}", f"output={folder / 'again'}", "logger=wandb",
+        "worst_pieces=0",
+    )  # fmt: skip
     assert "| **mean**" in done.stdout
+    made, used = (
+        {
+            one.type: one
+            for one in wandb_records.artifacts(place)
+            if one.type in ("model", "dataset")
+        }
+        for place in (folder, folder / "again")
+    )
+    assert not made["model"].use_after_commit and {"best", "latest"} == set(made["model"].aliases)
+    assert used["model"].use_after_commit and made["dataset"].use_after_commit
+    for kind in ("model", "dataset"):
+        assert (used[kind].name, used[kind].digest) == (made[kind].name, made[kind].digest)
+    about = json.loads(made["model"].metadata)
+    assert about["note_f1"] >= 0 and about["amt"]
+    assert "synthetic" in made["dataset"].metadata and "/" not in made["dataset"].metadata
+    assert not list((folder / "again" / "wandb").rglob("*.ckpt"))
     first, again = (
         list(csv.DictReader((path / "test.csv").open())) for path in (folder, folder / "again")
     )

@@ -102,6 +102,12 @@ def _piece(audio_file: Path, notes_files: Mapping[Path, Path], split: Split) -> 
     return unusable_piece(stem, split, composition, reason)
 
 
+def piano_in(name: str) -> str | None:
+    """The piano in the name of a piece of MAPS; None for names of other sets."""
+    found = _STEM.fullmatch(name)
+    return found["piano"] if found else None
+
+
 def _composition(path: Path) -> str:
     match = _STEM.fullmatch(path.stem)
     assert match, path
