@@ -77,7 +77,7 @@ def run(config: DictConfig) -> None:
     try:
         used = OmegaConf.masked_copy(config, list({*USED, *LOGGED}))
         plain = OmegaConf.to_container(used, resolve=True)
-        settings = {key: plain[key] for key in LOGGED}
+        settings = {key: plain[key] for key in LOGGED if key in plain}
         begin(loggers, settings, {}, data.sources)
         use_checkpoint(loggers, checkpoint)
         use_data(loggers, data)

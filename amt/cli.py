@@ -18,7 +18,10 @@ from amt import __version__
 from amt.errors import DeviceWarning, FileWarning
 
 # Each is a file in amt/commands with a function `add`.
-COMMANDS = ("transcribe", "describe", "ask", "synth", "prepare", "export", "serve", "app", "deploy")
+COMMANDS = (
+    "transcribe", "describe", "ask", "synth", "prepare", "export", "serve", "app", "feedback", "deploy",
+    "monitor", "retrain", "registry",
+)  # fmt: skip
 INTERRUPTED = 130
 
 

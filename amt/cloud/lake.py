@@ -4,7 +4,8 @@ raw/                      recordings
 prepared/SET/             data sets that `amt prepare` decoded (the files: amt/data/manifest.py)
 models/NAME/VERSION/      checkpoints of a training run, and folders of `amt export`
 predictions/PIECE/        results: MIDI, JSON, arrays
-corrections/ID/           training pairs that users of the app saved: recording and notes
+corrections/PAIR/         training pairs that users of the app saved: amt/feedback/pairs.py
+feedback/PAIR.json        which of them are used: amt/feedback/decision.py
 app/                      the state of the app: its recordings and their owners
 
 Every write is whole or not at all, on the disk too if the power fails. Downloads from a bucket are

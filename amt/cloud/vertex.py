@@ -92,19 +92,10 @@ class Deployment:
 
     def model_arguments(self) -> dict[str, Any]:
         """Keyword arguments of aiplatform.Model.upload."""
-        variables = (
-            {ALLOWED_URIS_VARIABLE: ",".join(self.allowed_uris)} if self.allowed_uris else {}
-        )
-        if self.dedicated:
-            variables["AMT_TIMEOUT_SECONDS"] = str(DEDICATED_TIMEOUT)
         return {
             "display_name": self.name,
             "artifact_uri": self.artifacts,
-            "serving_container_image_uri": self.image,
-            "serving_container_predict_route": PREDICT_ROUTE,
-            "serving_container_health_route": HEALTH_ROUTE,
-            "serving_container_ports": [PORT],
-            "serving_container_environment_variables": variables,
+            **container_arguments(self.image, self.allowed_uris, self.dedicated),
         }
 
     def endpoint_arguments(self) -> dict[str, Any]:
@@ -124,6 +115,22 @@ class Deployment:
             "service_account": self.service_account,
             **(accelerator if self.accelerator else {}),
         }
+
+
+def container_arguments(
+    image: str, allowed_uris: tuple[str, ...], dedicated: bool
+) -> dict[str, Any]:
+    """Those keyword arguments of aiplatform.Model.upload that describe the serving container."""
+    variables = {ALLOWED_URIS_VARIABLE: ",".join(allowed_uris)} if allowed_uris else {}
+    if dedicated:
+        variables["AMT_TIMEOUT_SECONDS"] = str(DEDICATED_TIMEOUT)
+    return {
+        "serving_container_image_uri": image,
+        "serving_container_predict_route": PREDICT_ROUTE,
+        "serving_container_health_route": HEALTH_ROUTE,
+        "serving_container_ports": [PORT],
+        "serving_container_environment_variables": variables,
+    }
 
 
 @dataclass(frozen=True)
@@ -151,20 +158,22 @@ def prediction_arguments(recording: bytes) -> dict[str, Any]:
 
 def planned_calls(deployment: Deployment, recording: bytes) -> Iterator[str]:
     """The calls that `deploy` would make, one line each; makes none of them."""
-    yield _call("aiplatform.init", {"project": deployment.project, "location": deployment.region})
+    yield call_line(
+        "aiplatform.init", {"project": deployment.project, "location": deployment.region}
+    )
     files = sorted(path for path in deployment.folder.rglob("*") if path.is_file())
     for path in files:
         target = f"{deployment.artifacts}/{path.relative_to(deployment.folder).as_posix()}"
         yield f"upload {path} to {target} ({path.stat().st_size} bytes)"
-    yield _call("model = aiplatform.Model.upload", deployment.model_arguments())
-    yield _call("aiplatform.Endpoint.list", {"filter": _name_filter(deployment.endpoint)})
-    yield _call("endpoint = aiplatform.Endpoint.create", deployment.endpoint_arguments()) + (
+    yield call_line("model = aiplatform.Model.upload", deployment.model_arguments())
+    yield call_line("aiplatform.Endpoint.list", {"filter": name_filter(deployment.endpoint)})
+    yield call_line("endpoint = aiplatform.Endpoint.create", deployment.endpoint_arguments()) + (
         "  # unless it exists"
     )
-    yield _call("endpoint.deploy", {"model": "model", **deployment.deploy_arguments()})
+    yield call_line("endpoint.deploy", {"model": "model", **deployment.deploy_arguments()})
     arguments = prediction_arguments(recording)
     arguments["instances"][0]["audio"]["b64"] = f"{len(recording)} bytes of a test recording"
-    yield _call("endpoint.predict", arguments)
+    yield call_line("endpoint.predict", arguments)
 
 
 def deploy(deployment: Deployment, recording: bytes, report: Report) -> Mapping[str, Any]:
@@ -172,7 +181,7 @@ def deploy(deployment: Deployment, recording: bytes, report: Report) -> Mapping[
 
     The new model gets all traffic of the endpoint. Raises DeployError.
     """
-    aiplatform = _aiplatform()
+    aiplatform = load_aiplatform()
     created = CreatedResources(
         report, f"no resources were created, but files may be in {deployment.artifacts}"
     )
@@ -196,7 +205,7 @@ def deploy(deployment: Deployment, recording: bytes, report: Report) -> Mapping[
 def _find_or_create_endpoint(
     aiplatform: Any, deployment: Deployment, created: CreatedResources, location: str
 ) -> Any:
-    found = aiplatform.Endpoint.list(filter=_name_filter(deployment.endpoint))
+    found = aiplatform.Endpoint.list(filter=name_filter(deployment.endpoint))
     if not found:
         endpoint = aiplatform.Endpoint.create(**deployment.endpoint_arguments())
         command = f"gcloud ai endpoints delete {endpoint.name} {location}"
@@ -236,7 +245,8 @@ def _test_prediction(endpoint: Any, recording: bytes) -> Mapping[str, Any]:
     return predictions[0]
 
 
-def _aiplatform() -> Any:
+def load_aiplatform() -> Any:
+    """The official client. Raises DeployError if it is not installed."""
     try:
         from google.cloud import aiplatform
     except ImportError as error:
@@ -262,10 +272,12 @@ def _translate_errors(created: CreatedResources) -> Iterator[None]:
         raise DeployError(f"not deployed: {text}; {remaining or created.if_none}") from error
 
 
-def _name_filter(endpoint: str) -> str:
+def name_filter(endpoint: str) -> str:
+    """A filter that lists the endpoints of this display name."""
     return f'display_name="{endpoint}"'
 
 
-def _call(name: str, arguments: Mapping[str, Any]) -> str:
+def call_line(name: str, arguments: Mapping[str, Any]) -> str:
+    """A call as it would be typed."""
     text = (f"{key}={value!r}" for key, value in arguments.items())
     return f"{name}({', '.join(text)})"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from amt.io.folders import user_path
 
 if TYPE_CHECKING:
+    from amt.inference.backends.exported import Backend
     from amt.inference.transcriber import Transcriber
 
 # A folder for results is not given such a name by intent.
@@ -70,15 +71,26 @@ def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
 
     Raises CheckpointError or ValueError.
     """
-    from amt.device import pick_device
+    checkpoint = chosen_checkpoint(arguments.model, arguments.ckpt)
+    return load_checkpoint(arguments.device, arguments.precision, arguments.backend, checkpoint)
+
+
+def chosen_checkpoint(model: str, ckpt: Path | str | None) -> Path:
+    """The file or folder of the model that --model or --ckpt choose. Raises CheckpointError."""
     from amt.inference.pretrained import find_checkpoint, pretrained_checkpoint
+
+    return find_checkpoint(str(ckpt)) if ckpt else pretrained_checkpoint(model)
+
+
+def load_checkpoint(device: str, precision: str, backend: Backend, checkpoint: Path) -> Transcriber:
+    """The model of `checkpoint`, as --device, --precision and --backend say.
+
+    Raises CheckpointError or ValueError.
+    """
+    from amt.device import pick_device
     from amt.inference.transcriber import Transcriber
 
-    checkpoint = pretrained_checkpoint(arguments.model)
-    if arguments.ckpt:
-        checkpoint = find_checkpoint(str(arguments.ckpt))
-    device = pick_device(arguments.device)
-    return Transcriber.load(checkpoint, device, arguments.precision, arguments.backend)
+    return Transcriber.load(checkpoint, pick_device(device), precision, backend)
 
 
 def file_or_folder(text: str) -> Path:
@@ -107,6 +119,13 @@ def threshold(text: str) -> float:
     if (value := float(text)) and 0.01 <= value < 1:
         return value
     raise argparse.ArgumentTypeError(f"{text}: expected 0.01 to below 1")
+
+
+def at_least_one(text: str) -> int:
+    """A `type` for argparse: a number of things, 1 or more."""
+    if (value := int(text)) >= 1:
+        return value
+    raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
 
 
 def make_output_folder(folder: Path | str) -> None:

@@ -6,9 +6,11 @@ import argparse
 import importlib
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from amt.commands.engine_options import add_engine_options, chosen_cluster
 from amt.commands.options import add_dataclass_options, build_dataclass, local_or_uri
 
 SOURCES = ("synthetic", "maestro", "maps", "folder")
@@ -64,8 +66,13 @@ def _add_source(sources: Any, name: str, source: type) -> None:
         help="front end of the spectrograms of --arrays (default: %(default)s)",
     )
     option(
-        "--workers", type=int, metavar="N", help="processes; 0: this one (default: one per core)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes; 0: this one (default: one per core, at most 8; for ray, one for each core "
+        "of the cluster)",
     )
+    add_engine_options(parser)
     option(
         "--verify",
         action="store_true",
@@ -78,6 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from amt.cloud.objects import is_bucket_uri
     from amt.data.cache import cache_folder, prepare
     from amt.data.manifest import warn_of_leaks
+    from amt.distributed.preparing import map_on_cluster
 
     if arguments.workers is not None and arguments.workers < 0:
         raise ValueError(f"--workers {arguments.workers}: expected 0 or more processes")
@@ -87,7 +95,9 @@ def _run(arguments: argparse.Namespace) -> int:
     target = f"{arguments.cache.rstrip('/')}/{folder.name}" if remote else None
     if arguments.verify:
         return _verify(target or folder)
-    report = prepare(source, folder, arguments.workers)
+    cluster = chosen_cluster(arguments)
+    parallel_map = partial(map_on_cluster, cluster=cluster) if cluster else None
+    report = prepare(source, folder, arguments.workers, parallel_map)
     print(report)
     warn_of_leaks(report.entries)
     if not report.entries:

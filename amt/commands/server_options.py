@@ -34,7 +34,7 @@ def add_server_options(parser: argparse.ArgumentParser, port: str) -> None:
         type=place,
         metavar="PATH",
         help="your own model: a checkpoint (.ckpt, .safetensors), a folder of `amt export`, or a "
-        "gs:// folder (default: AIP_STORAGE_URI)",
+        "gs:// folder; of LAKE/models/NAME the current version (default: AIP_STORAGE_URI)",
     )
     option("--device", help="cpu, cuda, ... (default: AMT_DEVICE, or a GPU if there is one)")
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from amt.commands.engine_options import add_engine_options, chosen_cluster
 from amt.commands.options import (
     add_model_options,
     add_output_option,
+    at_least_one,
+    chosen_checkpoint,
     comma_separated,
     file_or_folder,
+    load_checkpoint,
     load_transcriber,
     local_or_uri,
     make_output_folder,
     threshold,
 )
+
+if TYPE_CHECKING:
+    from amt.distributed.cluster import Cluster
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -41,7 +51,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
         type=local_or_uri,
         metavar="AUDIO",
         help="audio or film files, folders of them, patterns such as '*.mp3', gs:// URIs of files "
-        "or folders",
+        "or folders; or a listing, a .txt file with one path or URI a line",
     )
     add_output_option(parser, "transcriptions")
     option(
@@ -75,6 +85,19 @@ def add(commands: Any, words: Sequence[str]) -> None:
         metavar="FOLDER",
         help="sampled piano for wav (default: built-in)",
     )
+    add_engine_options(parser)
+    option(
+        "--workers",
+        type=at_least_one,
+        metavar="N",
+        help="for ray: processes (default: one for each core of the cluster)",
+    )
+    option(
+        "--redo",
+        action="store_true",
+        help="for ray: transcribe again what an earlier run has done with the same model and "
+        "options, which is skipped otherwise",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -87,6 +110,12 @@ def _licences(names: Sequence[str]) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    device = "cpu" if arguments.device == "auto" else arguments.device
+    cluster = chosen_cluster(arguments, device, others=("workers", "redo"))
+    return _run_here(arguments) if cluster is None else _run_on(cluster, arguments, device)
+
+
+def _run_here(arguments: argparse.Namespace) -> int:
     from amt.inference.batch import transcribe_jobs
     from amt.inference.jobs import plan_jobs
     from amt.inference.transcriber import Options
@@ -99,3 +128,25 @@ def _run(arguments: argparse.Namespace) -> int:
     options = Options(arguments.ends, arguments.onset_threshold)
     failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options)
     return 1 if failed else 0
+
+
+def _run_on(cluster: Cluster, arguments: argparse.Namespace, device: str) -> int:
+    """Transcribe on a cluster. This process needs no model: each worker loads it."""
+    from amt.distributed.archive import transcribe_archive
+    from amt.distributed.recordings import Request
+
+    make_output_folder(arguments.output)
+    options = (device, arguments.precision, arguments.backend)
+    request = Request(
+        partial(chosen_checkpoint, arguments.model, arguments.ckpt),
+        partial(load_checkpoint, *options),
+        arguments.output,
+        arguments.format,
+        run=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}",
+        ends=arguments.ends,
+        onset_threshold=arguments.onset_threshold,
+        piano=arguments.piano,
+        settings=" ".join(options[1:]),
+        redo=arguments.redo,
+    )
+    return 1 if transcribe_archive(arguments.inputs, request, cluster).failed else 0

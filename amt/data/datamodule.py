@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import lightning as L
@@ -35,8 +35,7 @@ class PianoDataModule(L.LightningDataModule):
     is `Prepared`. root, rooms, streamed_gb: unused here; the configuration of the sources refers to
     them. weights: how often a second of a source is drawn, by name (default 1). shares: fractions
     of all segments that are of a source, by name, whatever its duration; the others divide the rest
-    by their weights. onsets_only: sources of which only onsets and velocities are learnt. repeat:
-    draw the same segments every epoch.
+    by their weights. repeat: draw the same segments every epoch.
 
     After `on_after_batch_transfer` a batch also has spec (B, C, T, F), the targets of
     `amt.data.targets` (B, T, 88), pedal (B, T, 1) and mask (B, T).
@@ -53,7 +52,6 @@ class PianoDataModule(L.LightningDataModule):
         streamed_gb: float | None = None,
         weights: Mapping[str, float] | None = None,
         shares: Mapping[str, float] | None = None,
-        onsets_only: Sequence[str] = (),
         batch_size: int = 8,
         segment_seconds: float = 5.12,
         segments_per_epoch: int = 1024,
@@ -74,10 +72,9 @@ class PianoDataModule(L.LightningDataModule):
         _require(0.032, 1e6, validation_seconds=validation_seconds)
         self.sources = dict(sources)
         self.caches = [_cache(cache, source) for source in self.sources.values()]
-        _check_names(self.sources, weights=weights, shares=shares, onsets_only=onsets_only)
+        _check_names(self.sources, weights=weights, shares=shares)
         self.weights = [dict(weights or {}).get(name, 1.0) for name in self.sources]
         self.shares = [dict(shares or {}).get(name) for name in self.sources]
-        self.ends_known = [name not in (onsets_only or ()) for name in self.sources]
         self.batch_size = batch_size
         self.segment_samples = round(segment_seconds * SAMPLE_RATE)
         self.segments_per_epoch = segments_per_epoch
@@ -157,7 +154,6 @@ class PianoDataModule(L.LightningDataModule):
             self.extend_sustain,
             self.shares,
             world,
-            self.ends_known,
         )
         sampler = IndexSampler(self.segments_per_epoch, rank, world, self._drawn)
         return self._loader(segments, batch_size=self.batch_size, sampler=sampler)
@@ -248,10 +244,10 @@ def _cache(folder: str, source: Source | Prepared) -> Root:
     return cache_folder(folder, source)
 
 
-def _check_names(sources: Mapping[str, Any], **settings: Iterable[str] | None) -> None:
+def _check_names(sources: Mapping[str, Any], **settings: Mapping[str, float] | None) -> None:
     """Raises SourceError for a setting by source that names an unknown one."""
     for setting, values in settings.items():
-        if unknown := set(values or ()) - set(sources):
+        if unknown := set(values or {}) - set(sources):
             expected = ", ".join(sources)
             raise SourceError(
                 f"data.{setting} names the source {min(unknown)!r}; expected {expected}"
@@ -268,14 +264,9 @@ def _require(least: float, most: float = math.inf, **numbers: float) -> None:
 
 
 def _mixed(batch: Batch, augmentation: Augmentation, generator: torch.Generator | None) -> Batch:
-    """A batch in which some examples are mixtures of two, whose pedal counts as unknown; as do the
-    ends of their notes, where those of any example are.
-    """
+    """A batch in which some examples are mixtures of two; their pedal counts as unknown."""
     mixture = augmentation.mix(batch["audio"], batch["notes"], batch["length"], generator)
     mixed = {"audio": mixture.audio, "notes": mixture.notes, "length": mixture.length}
     if "pedal_known" in batch:
         mixed["pedal_known"] = batch["pedal_known"] & ~mixture.mixed
-    if "ends_known" in batch:
-        all_known = batch["ends_known"].all()
-        mixed["ends_known"] = batch["ends_known"] & (all_known | ~mixture.mixed)
     return {**batch, **mixed}

@@ -86,8 +86,7 @@ class Segments(Dataset):
 
     caches: folders filled by `prepare`. weights: one per cache; None, all equal. extend_sustain:
     extend notes to the release of the sustain pedal. shares: one per cache, see `shared_weights`.
-    world_size: processes that divide the segments among themselves. ends_known: one per cache;
-    None, all known.
+    world_size: processes that divide the segments among themselves.
     Raises CacheError if a cache is missing, ValueError if there are no pieces to draw from.
     """
 
@@ -101,7 +100,6 @@ class Segments(Dataset):
         extend_sustain: bool = True,
         shares: Sequence[float | None] | None = None,
         world_size: int = 1,
-        ends_known: Sequence[bool] | None = None,
     ) -> None:
         weights = [1.0] * len(caches) if weights is None else weights
         if len(weights) != len(caches):
@@ -120,8 +118,6 @@ class Segments(Dataset):
             chances += [entry.seconds * weight for entry in entries]
         if not sum(chances) > 0:
             raise ValueError(f"no {split} pieces in {', '.join(map(str, caches))}")
-        known = ends_known or [True] * len(caches)
-        self.ends_known = dict(zip(caches, known, strict=True))
         self.cumulative = np.cumsum(chances) / sum(chances)
         self.ahead = Ahead(caches, self._piece, world_size)
 
@@ -131,12 +127,10 @@ class Segments(Dataset):
         audio: (S,) float32 in -1..1. notes: (n, 5) float32, the columns of `NoteTable.rows`, of all
         notes that sound within the segment; times in seconds from its start, so that an onset may
         be negative and an offset beyond the end. pedal: (p, 2) float32, presses of the sustain
-        pedal. pedal_known: whether the piece has pedal data. ends_known: whether notes end when the
-        table says. length: samples that are not padding.
+        pedal. pedal_known: whether the piece has pedal data. length: samples that are not padding.
         """
         root, entry, start = self.locate(index)
-        segment = cut(root, entry, start, self.samples, self.extend_sustain)
-        return {**segment, "ends_known": self.ends_known[root]}
+        return cut(root, entry, start, self.samples, self.extend_sustain)
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, np.ndarray | int]]:
         """The segments of a batch, which a loader asks for; pieces are fetched at the same time."""
@@ -227,7 +221,6 @@ def cut(
         "notes": table.notes_between(*span).astype(np.float32),
         "pedal": table.presses_between(*span).astype(np.float32),
         "pedal_known": table.pedal_known,
-        "ends_known": True,
         "length": len(found),
     }
 
@@ -250,7 +243,6 @@ def collate(segments: Sequence[dict[str, np.ndarray | int]]) -> dict[str, torch.
         "notes": _padded([np.asarray(s["notes"]) for s in segments]),
         "pedal": _padded([np.asarray(s["pedal"]) for s in segments]),
         "pedal_known": torch.tensor([bool(s["pedal_known"]) for s in segments]),
-        "ends_known": torch.tensor([bool(s["ends_known"]) for s in segments]),
         "length": torch.tensor([int(s["length"]) for s in segments]),
         **({"set": torch.tensor(sets)} if sets else {}),
     }

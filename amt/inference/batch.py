@@ -15,6 +15,7 @@ from amt.errors import escaped
 from amt.inference.embedding import NO_EMBEDDING
 from amt.inference.jobs import Job
 from amt.inference.remote import OutputError, local_files
+from amt.inference.result_lines import result_line, target_names
 from amt.inference.transcriber import Options, Progress, Transcriber
 from amt.inference.writers import ARRAYS, Player, endings, write
 from amt.io.audio import AUDIO_SUFFIXES, AudioError
@@ -40,9 +41,7 @@ def transcribe_jobs(
 
     Raises ValueError if `formats` contain an embedding and the model cannot give one.
     """
-    options = replace(options or Options(), embedding=ARRAYS in formats)
-    if options.embedding and not transcriber.model.feature_width:
-        raise ValueError(f"--format {ARRAYS}: {NO_EMBEDDING}")
+    options = options_for(transcriber, formats, options or Options())
 
     def transcribe(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
@@ -51,9 +50,17 @@ def transcribe_jobs(
             result = transcriber.run(require_file(source), options, report)
         for target in targets:
             write(target, result.notes, result.seconds, player, result.embedding)
-        return _report(len(result.notes), result.seconds, time.perf_counter() - begin)
+        return result_line(len(result.notes), result.seconds, time.perf_counter() - begin)
 
     return run_jobs(jobs, formats, transcribe)
+
+
+def options_for(transcriber: Transcriber, formats: Sequence[str], options: Options) -> Options:
+    """`options`, with the embedding if `formats` contain it. Raises ValueError if it cannot."""
+    options = replace(options, embedding=ARRAYS in formats)
+    if options.embedding and not transcriber.model.feature_width:
+        raise ValueError(f"--format {ARRAYS}: {NO_EMBEDDING}")
+    return options
 
 
 def run_jobs(jobs: Sequence[Job], formats: Sequence[str], function: JobFunction) -> int:
@@ -66,21 +73,21 @@ def run_jobs(jobs: Sequence[Job], formats: Sequence[str], function: JobFunction)
     failed = 0
     for number, job in enumerate(jobs, start=1):
         try:
-            _refuse_to_replace(uris, job, formats)
+            refuse_to_replace(uris, job, formats)
             with local_files(job.source, job.target) as (source, target):
                 targets = [target.with_name(target.name + ending) for ending in endings(formats)]
-                _refuse_to_overwrite(recordings, source, targets)
+                refuse_to_overwrite(recordings, source, targets)
                 report = function(source, targets, f"{number}/{len(jobs)} {source.name}")
         except Exception as error:  # One unusual file must not stop the others.
             failed += 1
             tqdm.write(escaped(f"amt: {error_line(error, job.source)}"), file=sys.stderr)
-            if _is_output_error(error):
+            if is_output_error(error):
                 remaining = len(jobs) - number
                 if remaining:
                     tqdm.write(f"amt: stopped; not done: {remaining} more", file=sys.stderr)
                 return failed + remaining
         else:
-            line = f"{job.source}: {report} -> {_target_names(job.target, formats)}"
+            line = f"{job.source}: {report} -> {target_names(job.target, formats)}"
             tqdm.write(escaped(line))
     return failed
 
@@ -114,11 +121,6 @@ def folder_fault(folder: Path, expected: str) -> str:
     return f"no {expected} in this folder; amt goes by the suffixes of file names"
 
 
-def _report(notes: int, seconds: float, took: float) -> str:
-    count = "1 note" if notes == 1 else f"{notes} notes"
-    return f"{count}, {seconds:.1f} s in {took:.1f} s ({seconds / took:.0f} x real time)"
-
-
 def progress_bar(label: str) -> tqdm:
     """A progress bar that disappears when it is closed, and is only drawn on a terminal.
 
@@ -140,7 +142,7 @@ def bar_progress(bar: tqdm, label: str) -> Progress:
     return report
 
 
-def _refuse_to_overwrite(
+def refuse_to_overwrite(
     recordings: set[tuple[int, int]], source: Path, targets: Sequence[Path]
 ) -> None:
     """Raises ValueError if one of `targets` is a recording that is to be read, or may be another.
@@ -160,7 +162,7 @@ def _refuse_to_overwrite(
         raise ValueError(f"{target} {reason}; choose another folder with --output")
 
 
-def _refuse_to_replace(recordings: set[str], job: Job, formats: Sequence[str]) -> None:
+def refuse_to_replace(recordings: set[str], job: Job, formats: Sequence[str]) -> None:
     """Raises ValueError if a result in Cloud Storage is a recording, or may be another."""
     if not isinstance(job.target, str):
         return
@@ -183,12 +185,7 @@ def _file_id(path: Path | str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _target_names(target: Path | str, formats: Sequence[str]) -> str:
-    first, *rest = endings(formats)
-    return ", ".join([f"{target}{first}", *rest])
-
-
-def _is_output_error(error: BaseException | None) -> bool:
+def is_output_error(error: BaseException | None) -> bool:
     """Whether an error, or one that caused it, is an OutputError or among `_OUTPUT_ERRORS`."""
     while error is not None:
         if isinstance(error, OutputError):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from amt.errors import FileWarning
+from amt.inference.listing import SUFFIX as LISTING_SUFFIX
+from amt.inference.listing import read_listing
 from amt.inference.remote import remote_files, skipped_line
 from amt.io.audio import AUDIO_SUFFIXES
 from amt.io.folders import files_below, same_name
@@ -37,17 +39,26 @@ def plan_jobs(
     A text is a gs:// URI. The results of a second file of the same name are called NAME_2, of a
     third NAME_3. Long names are cut.
     """
-    taken: set[str] = set()
-    jobs = []
-    for source, relative in find_files(inputs, suffixes, output):
-        target = relative.with_name(_cut(relative.stem))
-        stem, number = target.name, 1
-        while same_name(str(target)) in taken:
-            number += 1
-            target = target.with_name(f"{stem}_{number}")
-        taken.add(same_name(str(target)))
-        jobs.append(Job(source, _below(output, target)))
-    return jobs
+    taken: dict[str, int] = {}
+    return [
+        Job(source, _below(output, _free_name(relative.with_name(_cut(relative.stem)), taken)))
+        for source, relative in find_files(inputs, suffixes, output)
+    ]
+
+
+def _free_name(target: PurePath, taken: dict[str, int]) -> PurePath:
+    """`target`, or the first of NAME_2, NAME_3 ... that is not `taken`, which then holds it.
+
+    taken: by name the last number given to it, so that thousands of files of one name take no
+    longer than others.
+    """
+    free, number = target, taken.get(same_name(str(target)), 0)
+    while same_name(str(free)) in taken:
+        number += 1
+        free = target.with_name(f"{target.name}_{number}")
+    taken[same_name(str(target))] = max(number, 1)
+    taken.setdefault(same_name(str(free)), 1)
+    return free
 
 
 def _below(folder: Path | str, path: PurePath) -> Path | str:
@@ -61,8 +72,9 @@ def find_files(
 ) -> Iterator[tuple[Path | str, PurePath]]:
     """Each file of `inputs` once, and its path relative to the folder that was given (or its name).
 
-    Files are taken whatever their suffix; folders are searched for `suffixes`, except the folder
-    `without` in them, and a FileWarning says what was skipped. Patterns such as *.mp3 are expanded.
+    Files are taken whatever their suffix, but a .txt file is a listing of others (`read_listing`);
+    folders are searched for `suffixes`, except the folder `without` in them, and a FileWarning says
+    what was skipped. Patterns such as *.mp3 are expanded.
     A folder without such files, or one that cannot be read, is returned itself, so that reading it
     fails and is reported. Raises StorageError for a gs:// URI below which nothing is found.
     """
@@ -79,6 +91,9 @@ def _files(
     pattern: Path | str, suffixes: Sequence[str], without: Path | str | None
 ) -> Iterator[tuple[Path | str, PurePath]]:
     """The files of one of the inputs, with their relative paths."""
+    if is_listing(pattern, suffixes):
+        yield from read_listing(pattern)
+        return
     if isinstance(pattern, str):
         yield from remote_files(pattern, suffixes, without if isinstance(without, str) else None)
         return
@@ -88,6 +103,13 @@ def _files(
         for path in found or [given]:
             # The current folder has no name.
             yield path, path.relative_to(given) if path != given else Path(path.name or "files")
+
+
+def is_listing(given: Path | str, suffixes: Sequence[str]) -> bool:
+    """Whether an input names other files: a .txt file, or its URI, where texts are not read."""
+    name = PurePath(given).name.lower()
+    is_text = name.endswith(LISTING_SUFFIX) and LISTING_SUFFIX not in suffixes
+    return is_text and (isinstance(given, str) or given.is_file())
 
 
 def _expanded(pattern: Path) -> list[Path]:

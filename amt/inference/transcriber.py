@@ -19,6 +19,7 @@ from amt.errors import one_line
 from amt.features.frontends import num_frames
 from amt.inference.backends.exported import Backend, load_exported
 from amt.inference.backends.pytorch import PosteriorModel, PyTorchModel
+from amt.inference.certainty import Certainty, measure_certainty
 from amt.inference.embedding import FeatureStatistics
 from amt.inference.note_reporter import NoteReporter, OnNotes
 from amt.inference.optimize import optimize_for_inference
@@ -42,7 +43,7 @@ class Options:
     ends: notes end where they stop sounding; or where their keys are released ("key"), and the
     notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
     replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
-    embedding: also compute `Transcription.embedding`. Raises ValueError for other `ends`.
+    embedding, certainty: also compute these of `Transcription`. Raises ValueError for other `ends`.
     """
 
     ends: Ends = "sound"
@@ -50,6 +51,7 @@ class Options:
     threads: int | None = None
     max_seconds: float = math.inf
     embedding: bool = False
+    certainty: bool = False
 
     def __post_init__(self) -> None:
         if self.ends not in get_args(Ends):
@@ -62,12 +64,13 @@ class Transcription:
 
     embedding: if asked for, (2 D,) in float32: mean and standard deviation over time of the
     network's D features (`amt.inference.embedding`). None if the model cannot give features: a
-    folder that an older version of `amt export` wrote.
+    folder that an older version of `amt export` wrote. certainty: if asked for.
     """
 
     notes: Notes
     seconds: float
     embedding: np.ndarray | None = None
+    certainty: Certainty | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +155,7 @@ class Transcriber:
         check: Callable[[], object] | None = None,
         on_warning: OnWarning = warn_of_file,
         on_notes: OnNotes | None = None,
+        on_audio: Callable[[np.ndarray], object] | None = None,
     ) -> Transcription:
         """Transcribe a recording. The Python interface, the commands and the server all use this.
 
@@ -161,12 +165,15 @@ class Transcriber:
         on_notes: called after each window with the new notes, as `NoteReporter` chooses them, and
         the time before which all notes have been reported; with the last call, the duration. The
         result is the same with and without it, and is to be preferred to the notes reported.
+        on_audio: called once with the samples (S,), which it must not change.
         Raises AudioError if the audio cannot be read, TooLongError if it exceeds
         `options.max_seconds`.
         """
         options = options or Options()
         audio = self._samples(recording, options.max_seconds, check, on_warning)
         seconds = len(audio) / self.sample_rate
+        if on_audio:
+            on_audio(audio)
 
         def report(done: float) -> None:
             if check:
@@ -186,7 +193,10 @@ class Transcriber:
         notes = decoder.decode(posteriors, self.frame_rate, options.ends)
         if reporter:
             reporter.finish(notes, seconds)
-        return Transcription(notes, seconds, embedding)
+        certainty = None
+        if options.certainty:
+            certainty = measure_certainty(posteriors, self.decoder)
+        return Transcription(notes, seconds, embedding, certainty)
 
     def posteriors(
         self,

@@ -54,7 +54,11 @@ def _facts(comparison: Comparison, windows: int) -> str:
         error = f"one recording: ± {comparison.f1_error:.2f}" if comparison.f1_error else ""
         f1 = (f"{comparison.f1:.2f}", error)
     facts = [
-        ("Recordings in the window", f"{comparison.recordings}", f"of {windows} windows"),
+        (
+            "Recordings in the window",
+            f"{comparison.recordings}",
+            f"the newest of {windows} windows",
+        ),
         ("Rejected inputs", f"{comparison.rejected}", ""),
         ("Estimated note F1", *f1),
         ("Domain classifier", f"AUC {comparison.auc:.2f}", "0.5: like the reference"),

@@ -15,7 +15,8 @@ from amt.cloud.registry import current_version_of, version_label
 from amt.cloud.storage import download_folder
 from amt.device import pick_device
 from amt.inference.backends.exported import Backend, read_description
-from amt.inference.pretrained import model_version, pretrained_checkpoint
+from amt.inference.model_version import model_version
+from amt.inference.pretrained import pretrained_checkpoint
 from amt.inference.transcriber import Transcriber
 from amt.models.checkpoint import DESCRIPTION, WEIGHTS_SUFFIX, CheckpointError
 from amt.serving.settings import Settings, variable_name

@@ -36,8 +36,7 @@ class Loss:
     weights: of each target in the total; targets that the network does not predict are left out.
     positive: weight of positive cells, which are rare. Velocity is a fraction of 127; a cell counts
     by the height of its onset triangle, and the error that all velocities of an example share
-    counts less (SHARED_VELOCITY). Release and pedal count where the recording's pedal is known;
-    they, offset and frame only where it is known when notes end.
+    counts less (SHARED_VELOCITY). Release and pedal count where the recording's pedal is known.
     """
 
     weights: Mapping[str, float] = field(default_factory=_default_weights)
@@ -49,7 +48,7 @@ class Loss:
         """Means over valid cells for each target, and their weighted sum as `total`.
 
         logits, targets: (B, T, 88) each, the pedal's (B, T, 1); targets["mask"]: (B, T),
-        targets["pedal_known"]: (B,). targets["ends_known"]: (B,), all where it is missing.
+        targets["pedal_known"]: (B,).
         """
         parts = {}
         for name in self.weights:
@@ -66,8 +65,6 @@ class Loss:
     def _cells(self, name: str, targets: Mapping[str, Tensor]) -> Tensor:
         """The weight of each cell of a target."""
         mask = targets["mask"][..., None]
-        if name in ("offset", "frame", "release", "pedal") and "ends_known" in targets:
-            mask = mask * targets["ends_known"][:, None, None]
         if name in ("release", "pedal"):
             mask = mask * targets["pedal_known"][:, None, None]
         if name == "velocity":

@@ -104,6 +104,20 @@ def test_gcloud_is_run(
     assert ("exit code 3" in err) if code else ("gcloud run services delete amt" in out)
 
 
+def test_several_instances_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*WORDS, "--dry-run", "--instances", "5"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("amt: --instances 5: warning:") and error.count("\n") == 1
+    assert main([*WORDS, "--dry-run"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_package_index_is_refused_for_an_image(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--dry-run", "--image", "host/p/amt", "--torch-index", "https://x"]
+    assert main([*WORDS, *words]) == 1
+    assert capsys.readouterr().err.startswith("amt: --torch-index is for a function")
+
+
 def test_without_gcloud_nothing_is_deployed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -388,7 +388,10 @@ def test_serve_takes_a_model_as_the_other_commands_do(
 
     monkeypatch.setenv("HOME", "/home/clara")
     monkeypatch.setenv("USERPROFILE", "/home/clara")
-    for typed, uri in (("~/a.ckpt", "/home/clara/a.ckpt"), ("gs://b/model/", "gs://b/model/")):
+    for typed, uri in (
+        ("~/a.ckpt", "/home/clara/a.ckpt"),
+        ("gs://bucket/model/", "gs://bucket/model/"),
+    ):
         words = ["serve", "--ckpt", typed]
         assert _parser(words).parse_args(words).storage_uri == uri
     assert find_model(Path(checkpoint)) == Path(checkpoint)

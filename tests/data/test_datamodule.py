@@ -47,35 +47,10 @@ def test_mixed_examples(mixing: float, known: list[bool], batch: Batch, tmp_path
     assert validation["pedal_known"].tolist() == [True, True, False]
 
 
-@pytest.mark.parametrize(("mixing", "known"), [(1.0, [False] * 3), (0.0, [True, False, True])])
-def test_ends_in_mixtures_with_unknown_ones_are_not_known(
-    mixing: float, known: list[bool], batch: Batch, tmp_path: Path
-) -> None:
-    augmentation = replace(NO_EFFECTS, mixing=mixing)
-    data = PianoDataModule({"a": Synthetic()}, str(tmp_path), augmentation=augmentation)
-    batch["ends_known"] = torch.tensor([True, False, True])
-    assert data.compute(batch, front_end("logfreq"), seeded())["ends_known"].tolist() == known
-
-
 def test_settings_by_source_name_known_sources(tmp_path: Path) -> None:
-    for setting in ({"weights": {"b": 1.0}}, {"shares": {"b": 0.5}}, {"onsets_only": ["b"]}):
+    for setting in ({"weights": {"b": 1.0}}, {"shares": {"b": 0.5}}):
         with pytest.raises(SourceError, match=f"data.{next(iter(setting))} names the source 'b'"):
             PianoDataModule({"a": Synthetic()}, str(tmp_path), **setting)
-
-
-def test_of_some_sources_only_onsets_are_learnt(tiny_source: Synthetic, tiny_cache: Path) -> None:
-    data = PianoDataModule(
-        {"a": tiny_source},
-        str(tiny_cache),
-        onsets_only=["a"],
-        loader_workers=0,
-        batch_size=2,
-        segments_per_epoch=2,
-    )
-    (batch,) = data.train_dataloader()
-    assert batch["ends_known"].tolist() == [False, False]
-    (batch,) = data.val_dataloader()
-    assert batch["ends_known"].tolist() == [True]
 
 
 def test_a_missing_folder_of_the_augmentation_is_found_before_training(tmp_path: Path) -> None:

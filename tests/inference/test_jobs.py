@@ -106,6 +106,14 @@ def test_patterns_that_a_shell_left_are_expanded(
     assert sources("*.flac") == ["*.flac"]
 
 
+def test_thousands_of_files_of_one_name() -> None:
+    """Numbers are given without a search from 2 each time, which would take minutes here."""
+    inputs = [Path(f"/{number}/a.wav") for number in range(5000)]
+    targets = [job.target.name for job in plan_jobs([*inputs, Path("/x/a_7.wav")], Path("out"))]
+    assert targets[:2] == ["a", "a_2"] and targets[-2:] == ["a_5000", "a_7_2"]
+    assert len(set(targets)) == len(targets)
+
+
 def test_composed_and_decomposed_names_do_not_overwrite_each_other() -> None:
     inputs = [Path("x/caf\u00e9.wav"), Path("y/cafe\u0301.wav")]
     targets = [job.target.name for job in plan_jobs(inputs, Path("out"))]

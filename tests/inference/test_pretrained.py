@@ -38,7 +38,9 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_default_is_there_and_every_file_has_its_checksum() -> None:
     assert pretrained.DEFAULT in pretrained_names()
     assert read_checksums(WEIGHTS) == {
-        path.name: checksum(path) for path in WEIGHTS.glob("*.safetensors")
+        path.name: checksum(path)
+        for suffix in (".safetensors", ".profile.json")
+        for path in WEIGHTS.glob(f"*{suffix}")
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,12 +24,23 @@ def squares(crash: int, hang: int, alive: Alive) -> Callable[[int], int]:
 
     def square(number: int) -> int:
         if number == crash:
-            os.kill(os.getpid(), signal.SIGSEGV)
+            ctypes.string_at(0)
         if number == hang:
             time.sleep(600)
         return number * number
 
     return square
+
+
+def ends_later(alive: Alive) -> Callable[[int], int]:
+    """A function that is well, in a process that dies after two numbers."""
+    threading.Timer(0.3, os._exit, (1,)).start()
+
+    def same(number: int) -> int:
+        time.sleep(0.2 * (number % BATCH))
+        return number
+
+    return same
 
 
 def unusable(alive: Alive) -> Callable[[int], int]:

@@ -84,7 +84,7 @@ def test_training_and_validation_use_no_float64(data, module) -> None:
     with PretendGpu():
         batch = data.compute(to_device(train), module.front_end, generator)
         assert batch["spec"].device == batch["onset"].device == GPU
-        loss = module.training_step(batch, 0)
+        loss = module.training_step(batch, 0)["loss"]
         assert loss.device == GPU and loss.dtype == torch.float32 and loss.isfinite().item()
         with torch.no_grad():
             batch = data.compute(to_device(validation), module.front_end)

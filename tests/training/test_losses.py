@@ -166,18 +166,3 @@ def test_the_pedal_counts_only_where_it_is_known() -> None:
     assert loss(logits, targets)["total"] == before["total"]
     targets["pedal_known"][:] = False
     assert loss(logits, targets)["total"] == 0
-
-
-def test_where_ends_are_not_known_only_onsets_and_velocities_count() -> None:
-    names = ("onset", "velocity", "offset", "frame", "release")
-    logits = {name: torch.zeros(2, 4, 88) for name in names}
-    targets = {name: torch.ones(2, 4, 88) for name in names}
-    targets |= {"mask": torch.ones(2, 4), "pedal_known": torch.ones(2)}
-    targets["ends_known"] = torch.tensor([True, False])
-    loss = Loss(weights=dict.fromkeys(names, 1.0), positive={})
-    before = loss(logits, targets)
-    for values in logits.values():
-        values[1] = -30.0
-    after = loss(logits, targets)
-    changed = {name for name in names if after[name] != before[name]}
-    assert changed == {"onset", "velocity"}

@@ -1,0 +1,86 @@
+"""Options of `amt monitor`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from amt.commands.options import file_or_folder, local_or_uri
+
+# Exit code of `compare` and `report` for a verdict that --fail-on names. 1 is an error, 2 of usage.
+DRIFTED = 3
+WEBHOOK_VARIABLE = "AMT_MONITORING_WEBHOOK"
+
+
+def add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    """Add those of `compare` and `report`."""
+    from amt.monitoring.windows import WINDOW
+
+    add_inputs(
+        parser,
+        "what AMT_MONITORING names (a folder or gs://), JSON lines, logs of `amt serve` and "
+        "`amt app`; or recordings, which are measured now",
+    )
+    add_model(parser)
+    option = parser.add_argument
+    option(
+        "--profile",
+        type=file_or_folder,
+        metavar="FILE",
+        help="reference profile (default: the model's)",
+    )
+    option(
+        "--window",
+        type=int,
+        default=WINDOW,
+        metavar="N",
+        help="recordings in a window, counted back from the newest (default: %(default)s)",
+    )
+    option("--since", metavar="TIME", help="7d, 24h or a date (UTC): leave out what is older")
+    option(
+        "--prometheus",
+        type=file_or_folder,
+        metavar="FILE",
+        help="also write gauges for the textfile collector (NAME.prom)",
+    )
+    option(
+        "--webhook",
+        metavar="URL",
+        default=os.environ.get(WEBHOOK_VARIABLE, ""),
+        help=f"also POST a verdict that --fail-on names, as JSON (default: {WEBHOOK_VARIABLE})",
+    )
+    option(
+        "--fail-on",
+        choices=("watch", "alarm", "never"),
+        default="alarm",
+        help=f"the least verdict that gives exit code {DRIFTED} (default: %(default)s)",
+    )
+
+
+def add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add what is read: paths and gs:// URIs."""
+    parser.add_argument("inputs", nargs="+", type=local_or_uri, metavar="INPUT", help=text)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add --model."""
+    parser.add_argument(
+        "--model",
+        default="base",
+        metavar="NAME",
+        help="name of the model, or a checkpoint; or gs:// (default: %(default)s)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, default: str | None, text: str) -> None:
+    """Add --output; without a default it is required."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=file_or_folder,
+        required=default is None,
+        default=default and Path(default),
+        metavar="FILE",
+        help=text + (f" (default: {default})" if default else ""),
+    )

@@ -1,0 +1,1 @@
+"""Transcribe and prepare archives on several machines, with Ray (extra `ray`)."""

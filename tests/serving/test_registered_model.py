@@ -1,0 +1,30 @@
+"""A server of a registered model uses the version that serves when it starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from small_model import small_checkpoint
+
+from amt.cloud.folder_lake import FolderLake
+from amt.cloud.registry import Registry
+from amt.models.checkpoint import read_checkpoint, write_weights
+from amt.serving.model import load_model
+from amt.serving.settings import Settings
+
+
+def test_the_current_version_is_loaded(tmp_path: Path) -> None:
+    lake = FolderLake(tmp_path / "lake")
+    registry = Registry(lake, "mine")
+    weights = tmp_path / "weights.safetensors"
+    write_weights(weights, read_checkpoint(small_checkpoint(tmp_path / "a.ckpt")), "mine", "none")
+    for version in (0, 1):
+        lake.upload(weights, registry.path(version, "weights.safetensors"))
+        about = json.dumps({"model": "mine", "version": version})
+        lake.write(registry.path(version, "version.json"), about.encode())
+    settings = Settings(storage_uri=f"{lake.uri}/models/mine")
+    for version in (1, 0):
+        registry.serve(version, "me", "for the test")
+        model = load_model(settings)
+        assert (model.name, model.version.count("-")) == (f"mine-v{version}", 1)
