@@ -19,8 +19,8 @@ from amt.errors import DeviceWarning, FileWarning
 
 # Each is a file in amt/commands with a function `add`.
 COMMANDS = (
-    "transcribe", "describe", "ask", "synth", "prepare", "export", "serve", "app", "feedback", "deploy",
-    "monitor", "retrain", "registry",
+    "transcribe", "describe", "ask", "synth", "prepare", "export", "serve", "app", "deploy",
+    "feedback", "retrain", "registry", "monitor",
 )  # fmt: skip
 INTERRUPTED = 130
 

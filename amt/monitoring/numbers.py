@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amt.inference.certainty import Certainty
 from amt.monitoring.audio_numbers import AudioNumbers, measure_audio
 from amt.notes import MIN_PITCH, NUM_KEYS, Notes
+
+if TYPE_CHECKING:  # It imports torch, which comparing does not need.
+    from amt.inference.certainty import Certainty
 
 VELOCITY_BIN = 8  # 16 bins: finer than the error of the models
 VELOCITY_BINS = 128 // VELOCITY_BIN
