@@ -252,6 +252,16 @@ def test_transcribing_does_not_load_what_training_needs() -> None:
     assert done.stdout.split() == []
 
 
+def test_help_of_amt_does_not_load_torch() -> None:
+    script = (
+        "import sys; from amt.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split()[-1] == "False"
+
+
 @pytest.mark.parametrize("path", SOURCES + SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) < MAX_LINES

@@ -10,11 +10,6 @@ from amt.monitoring.comparison import MIN_WINDOW, Comparison, Verdict, compare
 from amt.monitoring.entries import Entry
 from amt.monitoring.profile import Profile
 
-# In 10,000 recordings without a change, windows of 50 and 100 gave neither alarm nor watch. Those
-# of 25 saw most simulated drifts, but gave a watch now and then; those of 200 begin to tell
-# one collection of pieces from another (experiments/monitoring/drift_simulation.py).
-WINDOW = 100
-
 
 @dataclass(frozen=True)
 class Window:
@@ -43,7 +38,7 @@ class Drift:
         return self.newest.comparison.verdict
 
 
-def compare_windows(profile: Profile, entries: Sequence[Entry], size: int = WINDOW) -> Drift:
+def compare_windows(profile: Profile, entries: Sequence[Entry], size: int) -> Drift:
     """Compare windows of `size` entries, counted back from the newest, which is always full.
 
     entries: sorted by time. Fewer entries than `size` are one window; the rest at the beginning is
