@@ -72,6 +72,8 @@ def correct(
 ) -> tuple[Recording, dict[str, int], str]:
     """Save a correction: the new state of the recording, what changed, the name of the pair.
 
+    The name is empty, and no pair is kept, if the notes are again those that were transcribed.
+
     When this returns, everything is on the disk, or in the bucket. If the process ends before, the
     recording has its old revision. make_room: called with the number of bytes needed. Raises
     StaleError, CorrectionError, UnchangedError, StorageError.
@@ -84,15 +86,13 @@ def correct(
     if not any(found.values()):
         raise UnchangedError("nothing was changed; expected other notes than before")
     corrected = _corrected(recording, after)
-    files = _pair(recordings, corrected, after, seconds)
-    make_room(sum(map(len, files.values())))
-    id = f"{recording.id}-{corrected.revision}-{secrets.token_hex(4)}"
-    pair = write_pair(recordings.lake, id, files)
+    pair = _write_pair(recordings, corrected, after, seconds, make_room)
     recordings.write_notes(corrected, after, seconds)
     try:
         saved = recordings.save(corrected)
     except ChangedError as error:
-        _remove(recordings, f"{pair}/")
+        if pair:
+            _remove(recordings, f"{pair}/")
         raise StaleError from error
     for revision in range(1, corrected.revision):
         _remove(recordings, f"{FOLDER}/{recording.id}-{revision}-")
@@ -111,19 +111,29 @@ def _corrected(recording: Recording, notes: Notes) -> Recording:
     )
 
 
-def _pair(
-    recordings: Recordings, corrected: Recording, notes: Notes, seconds: float
-) -> dict[str, bytes]:
-    """The files of a training pair, in the order in which they must be written."""
-    return pair_files(
+def _write_pair(
+    recordings: Recordings,
+    corrected: Recording,
+    notes: Notes,
+    seconds: float,
+    make_room: Callable[[int], object],
+) -> str:
+    """Write a training pair; its name, empty for notes as they were transcribed."""
+    transcribed = recordings.read_transcription(corrected)
+    if not any(compare_notes(transcribed, notes).counts.values()):
+        return ""
+    files = pair_files(
         recordings.read(corrected, AUDIO),
-        recordings.read_transcription(corrected),
+        transcribed,
         notes,
         seconds,
         recording=corrected.name,
         model=corrected.model,
         revision=corrected.revision,
     )
+    make_room(sum(map(len, files.values())))
+    id = f"{corrected.id}-{corrected.revision}-{secrets.token_hex(4)}"
+    return write_pair(recordings.lake, id, files)
 
 
 def _remove(recordings: Recordings, prefix: str) -> None:

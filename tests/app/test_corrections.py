@@ -54,6 +54,16 @@ def test_a_correction_is_a_training_pair_and_a_new_revision(
     assert files["notes"] == after["description"]["notes"]
 
 
+def test_notes_as_transcribed_again_are_no_training_pair(client: TestClient, lake: Path) -> None:
+    id = upload(client, clip(1.0, seed=4), "other.wav")
+    notes = transcribed(client, id)["description"]["notes"]
+    pair = save(client, id, 0, [*notes, NOTE]).json()["pair"]
+    assert (lake / pair).is_dir()
+    answer = save(client, id, 1, notes).json()
+    assert answer["pair"] == "" and answer["changes"]["removed"] == 1
+    assert not (lake / pair).exists()
+
+
 def test_the_audio_and_answers_are_of_the_corrected_notes(
     client: TestClient, recording: str
 ) -> None:

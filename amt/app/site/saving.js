@@ -50,7 +50,7 @@ export async function saveCorrection() {
 }
 
 async function save(id, sent) {
-  const { changes, conflict } = await send(id, sent);
+  const { changes, pair, conflict } = await send(id, sent);
   if (id !== open.id) return;
   if (conflict) {
     corrections.onChange();
@@ -59,7 +59,10 @@ async function save(id, sent) {
   corrections.saved = sent;
   await load(sent);
   const counts = changes ? `: ${changes.added} added, ${changes.removed} removed, ${changes.changed} changed` : "";
-  byId("edit-status").textContent = `Saved${counts}. Recording and notes are kept as a pair for training.`;
+  const kept = pair === ""
+    ? "The notes are again as transcribed, so nothing is kept for training."
+    : "Recording and notes are kept as a pair for training.";
+  byId("edit-status").textContent = `Saved${counts}. ${kept}`;
   refreshLibrary();
 }
 
