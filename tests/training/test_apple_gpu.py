@@ -19,6 +19,7 @@ from amt.data.datamodule import PianoDataModule
 from amt.data.dataset import collate
 from amt.decoding.peaks import Decoder
 from amt.training.module import TranscriptionModule, notes_from_table
+from amt.training.set_means import SetMeans
 
 EVERYTHING = {
     "mixing": 1.0,
@@ -58,7 +59,7 @@ def module(small_model) -> TranscriptionModule:
     heads = {"skip_heads": True, "velocity_head": 4, "pedal": True}
     module = TranscriptionModule({**small_model, **heads, "temporal": temporal})
     module.log = module.log_dict = lambda *args, **kwargs: None
-    module._log_validation = lambda values: None
+    module.scores = SetMeans(["synthetic"])
     return module
 
 
