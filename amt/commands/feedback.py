@@ -212,6 +212,6 @@ def _export(arguments: argparse.Namespace) -> int:
     from amt.feedback.export import export_pairs
 
     print(export_pairs(_open(arguments), arguments.folder))
-    typed = f"python train.py experiment=finetune paths.corrections={arguments.folder}"
-    print(f"next: {typed}")
+    given = f"init=base paths.corrections={arguments.folder} data=corrections_synthetic"
+    print(f"next: python train.py experiment=finetune {given}")
     return 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from amt.commands.monitor_options import (
     DRIFTED,
+    MODEL,
     add_comparison_options,
     add_inputs,
     add_model,
@@ -160,7 +161,13 @@ def _drift(arguments: argparse.Namespace) -> Drift:
 def _read_profile(arguments: argparse.Namespace) -> Profile:
     from amt.monitoring.profile import profile_of, read_profile
 
-    return read_profile(arguments.profile) if arguments.profile else profile_of(arguments.model)
+    if not arguments.profile:
+        return profile_of(arguments.model or MODEL)
+    profile = read_profile(arguments.profile)
+    if arguments.model and profile.model != Path(arguments.model).stem:
+        found = f"{arguments.profile} is the profile of {profile.model}"
+        raise ValueError(f"{found}, not of {arguments.model}; expected --model of this name")
+    return profile
 
 
 def _entries(arguments: argparse.Namespace, model: str) -> list[Entry]:
@@ -172,11 +179,14 @@ def _entries(arguments: argparse.Namespace, model: str) -> list[Entry]:
     recordings = [given for given in arguments.inputs if given not in logs]
     entries, others = read_logs(logs, model, since)
     if others:
-        print(f"amt: {others} entries of other models than {model} left out", file=sys.stderr)
+        left = f"{others} entries of other models than {model} left out"
+        print(f"amt: {left}; --model chooses the model", file=sys.stderr)
     if recordings:
-        measured = measure_files(_load(arguments.model), recordings)
+        measured = measure_files(_load(arguments.model or model), recordings)
         found = [one.entry for one in measured]
         entries += [entry for entry in found if not since or entry.time >= since]
+    if recordings and all(entry.numbers is None for entry in entries):
+        raise ValueError("no recording could be measured: there is nothing to compare")
     return sorted(entries, key=lambda entry: entry.time)
 
 

@@ -10,6 +10,7 @@ from amt.commands.options import file_or_folder, local_or_uri
 
 # Exit code of `compare` and `report` for a verdict that --fail-on names. 1 is an error, 2 of usage.
 DRIFTED = 3
+MODEL = "base"
 WEBHOOK_VARIABLE = "AMT_MONITORING_WEBHOOK"
 # In 10,000 recordings without a change, windows of 50 and 100 gave neither alarm nor watch. Those
 # of 25 saw most simulated drifts, but gave a watch now and then; those of 200 begin to tell
@@ -24,7 +25,8 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
         "what AMT_MONITORING names (a folder or gs://), JSON lines, logs of `amt serve` and "
         "`amt app`; or recordings, which are measured now",
     )
-    add_model(parser)
+    # None: of --profile, else MODEL. So a --model that contradicts the profile is noticed.
+    add_model(parser, None)
     option = parser.add_argument
     option(
         "--profile",
@@ -65,13 +67,13 @@ def add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("inputs", nargs="+", type=local_or_uri, metavar="INPUT", help=text)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser, default: str | None = MODEL) -> None:
     """Add --model."""
     parser.add_argument(
         "--model",
-        default="base",
+        default=default,
         metavar="NAME",
-        help="name of the model, or a checkpoint; or gs:// (default: %(default)s)",
+        help=f"name of the model, or a checkpoint; or gs:// (default: {MODEL})",
     )
 
 

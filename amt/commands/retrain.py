@@ -124,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     find_checkout(context.checkout)  # Before anything is done.
     if arguments.dry_run:
-        print(*planned(context, settings), sep="\n")
+        print(*planned(context, settings, arguments.force), sep="\n")
         return 0
     run = retrain(context, settings, arguments.force)
     return 1 if run and outcome(run.results()) in FAILED else 0

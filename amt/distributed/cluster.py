@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ def connected(cluster: Cluster) -> Iterator[int]:
     # Ray prints on stdout, for every process that died, half a page. There is no setting for it.
     ray._private.worker.print_to_stdstream = _discard
     if cluster.address is None:
+        print("amt: starting Ray, which takes some seconds", file=sys.stderr)
         _start(cluster)
     else:
         _join(cluster.address)

@@ -15,8 +15,11 @@ from amt.retraining.scripts import EVALUATE, TRAIN, command_line, set_overrides
 from amt.retraining.settings import Settings
 
 
-def planned(context: Context, settings: Settings) -> Iterator[str]:
-    """The steps and their commands, one line each; reads the lake and writes nothing."""
+def planned(context: Context, settings: Settings, force: bool = False) -> Iterator[str]:
+    """The steps and their commands, one line each; reads the lake and writes nothing.
+
+    force: as of `retrain`.
+    """
     run = open_run(context.lake)
     if run is not None:
         yield f"{run.id} goes on at: {next_step(run.results())}"
@@ -24,6 +27,9 @@ def planned(context: Context, settings: Settings) -> Iterator[str]:
     known = trained_pairs(context)
     new = [pair for pair in usable if pair.id not in known and pair.status != "review"]
     yield f"collect: {len(new)} new pairs (at least {settings.min_new_pairs} needed)"
+    if run is None and len(new) < settings.min_new_pairs and not force:
+        yield "nothing else would be done (--force trains nevertheless)"
+        return
     yield "validate: amt feedback check"
     yield "prepare: amt feedback export PAIRS"
     yield f"train: {command_line(TRAIN, _train_words(settings))}"

@@ -141,7 +141,7 @@ def test_rolled_back_at_the_endpoint_and_in_the_registry(
 
 def test_dry_runs_make_no_request(server: Vertex, lake: Lake, tmp_path: Path) -> None:
     here = surroundings(lake, tmp_path)
-    lines = list(planned(here, VERTEX))
+    lines = list(planned(here, VERTEX, force=True))
     assert "collect: 2 new pairs (at least 1 needed)" in lines
     assert any(line.startswith("deploy: model = aiplatform.Model.upload(") for line in lines)
     registry = Registry(lake, "base")
