@@ -55,6 +55,7 @@ MAX_TOP_LEVEL_FILES = 8
 KEPT_APART = {
     "lightning": {
         "amt.data.datamodule",
+        "amt.training.averaging",
         "amt.training.copies",
         "amt.training.lineage",
         "amt.training.log_scores",

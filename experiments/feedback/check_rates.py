@@ -23,7 +23,7 @@ from amt.feedback.check import verdict
 from amt.feedback.findings import Transcribe, bundled_models, find_faults
 from amt.io.audio import AUDIO_SUFFIXES, SAMPLE_RATE, load
 from amt.io.note_tables import read_notes
-from amt.notes import MAX_PITCH, MIN_PITCH, Notes
+from amt.notes import COLUMNS, MAX_PITCH, MIN_PITCH, Notes
 
 SECONDS = 30.0
 # True notes, notes as transcribed and a generator to what the user saves.
@@ -58,8 +58,10 @@ def deleted(fraction: float) -> Edit:
 def half_corrected(truth: Notes, before: Notes, rng: np.random.Generator) -> Notes:
     """The first half is corrected, the second one as transcribed."""
     first, second = truth.crop(0, SECONDS / 2), before.crop(SECONDS / 2, np.inf)
-    columns = ("onset", "offset", "pitch", "velocity")
-    return Notes(*(np.append(getattr(first, name), getattr(second, name)) for name in columns))
+    onset, offset, pitch, velocity = (
+        np.append(getattr(first, name), getattr(second, name)) for name in COLUMNS
+    )
+    return Notes(onset, offset, pitch, velocity)
 
 
 def transposed(truth: Notes, before: Notes, rng: np.random.Generator) -> Notes:
