@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,15 @@ from page_of_app import (
 from playwright.sync_api import Browser, Page, Route, expect
 
 
+def still_transcribing(route: Route) -> None:
+    """Answer as for a recording whose notes are still arriving: a fast machine may be done."""
+    route.fulfill(json={**route.fetch().json(), "status": "transcribing"})
+
+
 def test_from_upload_to_reload(browser: Browser, address: str, study: Path) -> None:
     """Upload, notes, play, ask, edit, undo, redo, save, download, reload."""
     with new_page(browser, accept_downloads=True) as page:
+        page.route(re.compile(r"/api/recordings/[^/?]+$"), still_transcribing, times=1)
         upload_and_wait(page, address, study)
         assert "notes" in (page.locator("#progress-text").text_content() or "")
         expect(page.locator("#facts")).to_contain_text("B major")
