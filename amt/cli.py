@@ -19,8 +19,8 @@ from amt.errors import DeviceWarning, FileWarning
 
 # Each is a file in amt/commands with a function `add`.
 COMMANDS = (
-    "transcribe", "describe", "ask", "synth", "prepare", "export", "serve", "app", "deploy",
-    "feedback", "retrain", "registry", "monitor",
+    "transcribe", "score", "describe", "ask", "synth", "prepare", "export", "serve", "app",
+    "deploy", "feedback", "retrain", "registry", "monitor",
 )  # fmt: skip
 INTERRUPTED = 130
 
@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     _print_any_name()
     _use_passive_threads()
     try:
-        arguments = _parser(words).parse_args(words)
+        arguments = _parse(words)
         code = arguments.run(arguments)
         sys.stdout.flush()
         return code
@@ -109,12 +109,21 @@ def _use_passive_threads() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    arguments, unknown = _parser(words).parse_known_args(words)
+    if unknown:  # Said with the usage of the command, not of `amt`.
+        arguments.command.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("amt", description="Automatic piano transcription.")
     parser.add_argument("--version", action="version", version=f"amt {__version__}")
     commands = parser.add_subparsers(required=True)
     for name in COMMANDS:
         importlib.import_module(f"amt.commands.{name}").add(commands, words)
+    for command in commands.choices.values():
+        command.set_defaults(command=command)
     return parser
 
 

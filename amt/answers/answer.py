@@ -27,7 +27,7 @@ EXAMPLES = (
     'You can ask, for example, "What key is it in?", "Which chord is at 0:12?" or "Where is it '
     'loudest?"; "What can I ask?" lists everything.'
 )
-NOT_ENGLISH = "Questions are understood in English."
+NOT_ENGLISH = "I understand questions in English, but not this one."
 NOT_ASKED = "I can only answer questions about the recording."
 NO_RECORDING = "There is no recording to answer from: send one with the question."
 

@@ -126,13 +126,14 @@ def chord_at(piece: Piece, time: float) -> Result:
     """The chord at a time: what its notes are exactly, or what fits the beats around it best."""
     moment = time + LATER_SECONDS
     where = piece.key_name(moment)
-    sounding = [np.unique(_at(notes, time)) for notes in (piece.notes, piece.sounding)]
-    exact = [identify_chord(pitches, where) for pitches in sounding if len(pitches)]
-    around = [one.name for one in _chords(piece) if one.start <= moment < one.stop]
-    name = next((chord for chord in [*exact, *around] if chord), None)
-    if name is None and not len(sounding[-1]):
+    held, sounding = (np.unique(_at(notes, time)) for notes in (piece.notes, piece.sounding))
+    exact = [(identify_chord(pitches, where), pitches) for pitches in (held, sounding)]
+    around = [(one.name, sounding) for one in _chords(piece) if one.start <= moment < one.stop]
+    found = [(chord, pitches) for chord, pitches in [*exact, *around] if chord]
+    name, pitches = found[0] if found else (None, sounding)
+    if name is None and not len(sounding):
         raise NoAnswerError(f"At {clock(time)} no note sounds.")
-    notes = _names(piece, sounding[0] if len(sounding[0]) else sounding[1], time)
+    notes = _names(piece, pitches, time)
     return {"time": time, "chord": name, "words": name and chord_words(name), "notes": notes}
 
 

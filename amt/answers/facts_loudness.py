@@ -113,11 +113,17 @@ def pedal(piece: Piece, time: float | None = None) -> Result:
         return {"time": time, "down": down}
     lengths = presses[:, 1] - presses[:, 0]
     return {
-        "share": round(float(lengths.sum() / max(piece.seconds - piece.start, 1e-3)), 4),
+        "share": round(_pedal_share(piece, float(lengths.sum())), 4),
         "presses": len(presses),
         "median_seconds": round(float(np.median(lengths)), 3) if len(presses) else 0.0,
         "times": np.round(presses[:MOST_LISTED], 3).tolist(),
     }
+
+
+def _pedal_share(piece: Piece, down: float) -> float:
+    """The share of a part, or of a whole piece without the silence before and after its notes."""
+    used = None if piece.whole else piece.analysis.pedalling
+    return used.down if used else down / max(piece.seconds - piece.start, 1e-3)
 
 
 def _say_pedal(result: Result) -> str:

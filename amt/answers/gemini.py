@@ -18,6 +18,7 @@ from amt.cloud.gemini import Call, Function, Gemini
 from amt.cloud.gemini_limits import GeminiError
 
 MAX_PROMPT_CHARACTERS = 2000
+DEFAULT_PROMPT = "Summarise this piece"
 
 INSTRUCTION = """\
 You answer questions about one recording of a piano, which has been transcribed to notes.
@@ -99,8 +100,9 @@ def _check(text: str, evidence: list[Any]) -> None:
 
 
 def _as_data(prompt: str) -> str:
-    """The prompt, cut, without the marks that enclose it."""
-    return prompt[:MAX_PROMPT_CHARACTERS].replace("<", " ").replace(">", " ")
+    """The prompt, cut, without the marks that enclose it; instead of an empty one, a default."""
+    text = prompt[:MAX_PROMPT_CHARACTERS].replace("<", " ").replace(">", " ")
+    return text if text.strip() else DEFAULT_PROMPT
 
 
 def _fact(call: Call) -> dict[str, Any]:

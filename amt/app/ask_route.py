@@ -23,7 +23,6 @@ from amt.io.midi import is_midi
 from amt.serving.errors import AsciiJsonResponse, audio_status, with_timeout
 from amt.serving.pool import Result
 
-DEFAULT_PROMPT = "Summarise this piece"
 router = APIRouter()
 
 
@@ -45,7 +44,7 @@ async def ask(request: Request, core: TheCore) -> AsciiJsonResponse:
 
 
 async def _answer(core: Core, asked: Asked) -> dict[str, Any]:
-    prompt = asked.prompt.strip() or DEFAULT_PROMPT
+    prompt = asked.prompt
     if asked.read is None:
         return unanswered(await core.answers.answer(prompt, None))
     result, transcribed = await _notes_of(core, asked.read)

@@ -87,7 +87,9 @@ def new_id() -> str:
 def label(name: str | None) -> str:
     """The name of an uploaded file, cleaned for people: no path, no unprintable characters."""
     last = re.split(r"[/\\]", name or "")[-1]
-    text = printable(last).strip()[:_MAX_NAME]
+    text = printable(last).strip()
+    if len(text) > _MAX_NAME:
+        text = f"{text[: _MAX_NAME - 1]}…"
     return text or "recording"
 
 

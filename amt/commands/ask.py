@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 EXAMPLE = 'amt ask song.mp3 "What key is it in?"'
-# What an app is asked without a question, as here.
-SUMMARY = "Summarise this piece"
 # They choose what computes here; an app has a model of its own.
 _MODEL_OPTIONS = ("--model", "--ckpt", "--device", "--precision", "--backend")
 
@@ -134,7 +132,7 @@ def _ask_app(arguments: argparse.Namespace, prompt: str) -> dict[str, Any]:
     from amt.client import Client
     from amt.page.describe import is_recording
 
-    client, path, prompt = Client(arguments.url), arguments.file, prompt.strip() or SUMMARY
+    client, path = Client(arguments.url), arguments.file
     if is_recording(path):
         return _ask_of_recording(client, path, prompt)
     return _ask_of_notes(client, path, prompt)
@@ -144,11 +142,12 @@ def _ask_of_recording(client: Client, path: Path, prompt: str) -> dict[str, Any]
     from amt.inference.batch import bar_progress, progress_bar
 
     with progress_bar(f"{path.name}: sending") as bar:
-        recording = client.transcribe(path, progress=bar_progress(bar, path.name))
-    try:
-        return client.ask(recording["id"], prompt)
-    finally:
-        client.delete(recording["id"])
+        id = client.transcribe(path, wait=False)["id"]
+        try:
+            client.wait(id, bar_progress(bar, path.name))
+            return client.ask(id, prompt)
+        finally:
+            client.delete(id)
 
 
 def _ask_of_notes(client: Client, path: Path, prompt: str) -> dict[str, Any]:

@@ -65,7 +65,8 @@ class Decoder:
 
         Notes end where their sound ends. With `ends="key"` they end where their keys are released,
         if `posteriors` has `release` (T, 88), and contain the sustain pedal, if it has `pedal`
-        (T, 1): the input of `amt.notes.extend_sustain`. Frame t is at t / `frame_rate` seconds.
+        (T, 1), without presses that end before the first note: the input of
+        `amt.notes.extend_sustain`. Frame t is at t / `frame_rate` seconds.
         Comparisons of whole (T, 88) tensors run on their device and in their type; only peaks and
         their neighbours are copied to the CPU.
         Raises ValueError if a target is missing, has another shape or contains NaN.
@@ -90,7 +91,9 @@ class Decoder:
         if ends == "sound" or "pedal" not in posteriors:
             return notes
         presses = _presses(posteriors["pedal"][:, 0], self.pedal_threshold) / frame_rate
-        return replace(notes, pedal=pedal_from_presses(presses))
+        # Before the first note a press has no sound: what seems one there is noise.
+        heard = presses[:, 1] > notes.onset.min(initial=np.inf)
+        return replace(notes, pedal=pedal_from_presses(presses[heard]))
 
     def _ends(
         self, posteriors: Mapping[str, Tensor], onsets: _Peaks, earliest: np.ndarray

@@ -8,7 +8,7 @@ changes with each bar, velocity rises with pitch, and the tempo slows down at th
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import numpy as np
 
@@ -65,10 +65,12 @@ def _times(steps: int) -> np.ndarray:
     return 0.5 + np.append(0, np.cumsum(15 / BEATS_A_MINUTE * variation * slowing))
 
 
-def main(path: str) -> None:
+def main() -> None:
     """Write the prelude to an audio file."""
-    save(path, load_player(None)(prelude()))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", metavar="OUT.wav")
+    save(parser.parse_args().output, load_player(None)(prelude()))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -50,6 +50,7 @@ def test_file_names_are_only_labels(client: TestClient, name: str) -> None:
     id = upload(client, clip(0.3), name or "x")
     label = client.get(f"/api/recordings/{id}").json()["name"]
     assert label and len(label) <= 120 and not set(label) & set("/\\\x00\x1b")
+    assert label.endswith("…") == (len(name) > 120)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +139,15 @@ def test_questions_are_answered_from_the_notes(client: TestClient, done: str) ->
     count = client.get(f"/api/recordings/{done}").json()["note_count"]
     assert answer["source"] == "offline" and str(count) in answer["response"]
     assert answer["facts"][0]["name"] == "note_count" and answer["caption"] and answer["mood"]
-    for wrong in ({"prompt": ""}, {"prompt": "x" * 2001}, {}, {"prompt": 3}):
+    for wrong in ({"prompt": "x" * 2001}, {"prompt": 3}):
         assert client.post(path, json=wrong).status_code == 400
+
+
+def test_no_question_asks_for_a_summary(client: TestClient, done: str) -> None:
+    path = f"/api/recordings/{done}/questions"
+    for body in ({}, {"prompt": " "}):
+        answer = client.post(path, json=body).json()
+        assert [fact["name"] for fact in answer["facts"]] == ["summary"]
 
 
 def test_a_deleted_recording_leaves_nothing(client: TestClient, lake: Path) -> None:

@@ -42,6 +42,7 @@ def test_options_may_stand_before_between_and_after(
         assert "There are 3 notes." in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["ask", midi, "--jsom", "key?"])
+    assert "usage: amt ask" in capsys.readouterr().err
 
 
 def test_without_a_question_it_is_summarised(midi: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +78,16 @@ def test_an_app_is_asked_and_keeps_nothing(
     assert not [path for path in (tmp_path / "lake").rglob("*.wav")]
 
 
+def test_an_app_keeps_nothing_of_what_it_cannot_transcribe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.wav").write_text("no sound")
+    with app_server(tmp_path / "lake") as address:
+        assert main(["ask", str(tmp_path / "a.wav"), "key?", "--url", address]) == 1
+    assert "a.wav: " in capsys.readouterr().err
+    assert not list((tmp_path / "lake" / "recordings").rglob("*.json"))
+
+
 def test_an_app_answers_about_a_midi_file_as_this_machine_does(
     tmp_path: Path, midi: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,7 +109,7 @@ def test_an_app_answers_about_a_midi_file_as_this_machine_does(
         (["missing.mid", "key?"], "missing.mid: no such file"),
         (["What key is it in?"], "no such file; expected a file and a question, as in: amt ask"),
         (["."], "is a folder; expected one file"),
-        (["FILE", "key?", "--url", "localhost"], "expected the address"),
+        (["FILE", "key?", "--url", "ftp://localhost"], "expected the address"),
         (["FILE", "--url", "http://localhost", "--model", "base"], "uses its own model"),
         (["FILE", "--url", "http://localhost", "--dev=cpu"], "leave out --device or --url"),
     ],

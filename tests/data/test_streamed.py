@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,12 @@ def lake(proxy: Proxy, folder: Path) -> Lake:
 
 
 def copies(folder: Path) -> int:
-    """Bytes of all copies."""
-    return sum(path.stat().st_size for path in folder.glob("*.np?"))
+    """Bytes of all copies; others may remove them at the same time."""
+    size = 0
+    for path in folder.glob("*.np?"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def module(place: Path | str, streamed: Path, workers: int = 0, gb: float = 1.0) -> PianoDataModule:

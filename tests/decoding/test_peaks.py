@@ -261,6 +261,7 @@ def test_keys_come_up_before_the_sound_ends() -> None:
 def test_the_pedal_moves_where_its_posterior_crosses_the_threshold(height: float) -> None:
     posteriors = {**silence(20), "pedal": torch.zeros(20, 1)}
     posteriors["pedal"][[0, 1, 2, 8, 9, 18, 19], 0] = height
+    posteriors["onset"][1, KEY] = 1.0
     decoder = Decoder(pedal_threshold=0.35)
     assert len(decoder.decode(posteriors, FRAME_RATE).pedal) == 0
     pedal = decoder.decode(posteriors, FRAME_RATE, "key").pedal
@@ -268,6 +269,14 @@ def test_the_pedal_moves_where_its_posterior_crosses_the_threshold(height: float
     expected = [0, 3 - part, 7 + part, 10 - part, 17 + part, 20]
     np.testing.assert_allclose(pedal.time * FRAME_RATE, expected, atol=1e-5)
     assert pedal.value.tolist() == [127, 0] * 3 and set(pedal.controller) == {64}
+
+
+def test_presses_that_end_before_the_first_note_are_left_out() -> None:
+    posteriors = {**silence(20), "pedal": torch.zeros(20, 1)}
+    posteriors["pedal"][[1, 2, 8, 9, 10, 15, 16], 0] = 1.0
+    posteriors["onset"][9, KEY] = 1.0
+    pedal = Decoder().decode(posteriors, FRAME_RATE, "key").pedal
+    np.testing.assert_allclose(pedal.time * FRAME_RATE, [7.5, 10.5, 14.5, 16.5])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Chord estimation: the best template for each beat, smoothed over time by Viterbi decoding.
 
 Templates follow Fujishima (1999), "Realtime Chord Recognition of Musical Sound", applied to the
-duration of each pitch class in a beat. Changes of chord have a cost (Sheh and Ellis 2003).
+duration of each pitch class in a beat: of its keys and, with less weight, with the pedal. Changes
+of chord have a cost (Sheh and Ellis 2003).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from amt.analysis.pitch import OCTAVE, pitch_class_seconds
 from amt.analysis.spelling import spell_root
 from amt.analysis.symbolic.key import KeySpan, key_at
 from amt.analysis.symbolic.viterbi import runs, viterbi_path
-from amt.notes import Notes
+from amt.notes import Notes, extend_sustain
 
 # Suffix of a chord's name, and its pitch classes above the root.
 QUALITIES = {
@@ -35,6 +36,9 @@ MIN_SIMILARITY = 0.7
 CHANGE_COST = 0.15
 # Added to the similarity if the root is the lowest note: distinguishes C6 from Am7.
 ROOT_IN_BASS = 0.1
+# Weight of the notes as the pedal prolongs them, against their keys alone. On 24 invented pieces it
+# raises the share of the time with the right chord from .37 to .38, transcribed from .32 to .34.
+PEDAL_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def _similarity(notes: Notes, beats: np.ndarray) -> np.ndarray:
     for row, classes in enumerate(QUALITIES.values()):
         templates[row, list(classes)] = len(classes) ** -0.5
     rotated = np.concatenate([[np.roll(row, root) for root in range(OCTAVE)] for row in templates])
-    seconds = pitch_class_seconds(notes, beats)
+    keys, sounding = (pitch_class_seconds(one, beats) for one in (notes, extend_sustain(notes)))
+    seconds = (1 - PEDAL_WEIGHT) * keys + PEDAL_WEIGHT * sounding
     length = np.linalg.norm(seconds, axis=1, keepdims=True)
     direction = np.divide(seconds, length, out=np.zeros_like(seconds), where=length > 0)
     roots = np.tile(np.arange(OCTAVE), len(QUALITIES))

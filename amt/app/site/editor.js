@@ -5,7 +5,7 @@ import {
   change, corrections, discardChanges, hasChanges, redo, select, selectNeighbour, shifted, SHORTEST, undo,
 } from "./corrections.js";
 import { startDragging } from "./dragging.js";
-import { byId, clamp, clockText, element } from "./elements.js";
+import { byId, clamp, element } from "./elements.js";
 import { KEYS } from "./keys.js";
 import { fitRoll, roll } from "./piano_roll.js";
 import { piece, pitchName } from "./piece.js";
@@ -91,9 +91,12 @@ function addNote(onset, pitch) {
 
 function deleteNote() {
   if (!roll.selected) return;
-  const index = piece.notes.indexOf(roll.selected);
-  change(roll.selected, null, "");
+  const deleted = roll.selected;
+  const index = piece.notes.indexOf(deleted);
+  change(deleted, null, "");
   if (piece.notes.length) select(piece.notes[Math.min(index, piece.notes.length - 1)]);
+  const now = roll.selected ? ` Selected: ${noteText(roll.selected)}` : "";
+  byId("edit-status").textContent = `Deleted ${noteText(deleted)}.${now}`;
 }
 
 // Change the selected note. changes: its new properties.
@@ -189,5 +192,5 @@ function showTimes(note) {
 const hundredths = (seconds) => (Math.floor(100 * seconds + 1e-6) / 100).toFixed(2);
 
 function noteText({ onset, offset, pitch, velocity }) {
-  return `${pitchName(pitch)} at ${clockText(onset + 0.005, 2)}, ${(offset - onset).toFixed(2)} s long, velocity ${velocity}`;
+  return `${pitchName(pitch)} at ${onset.toFixed(2)} s, ${(offset - onset).toFixed(2)} s long, velocity ${velocity}`;
 }

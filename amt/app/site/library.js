@@ -53,7 +53,7 @@ function summaryOf({ status, seconds, note_count: count, key, corrected, progres
   if (status === "waiting") return "waiting";
   if (status === "transcribing") return progress?.seconds ? `transcribing, ${percent(progress.done / progress.seconds)}` : "transcribing";
   if (status === "failed") return "could not be transcribed";
-  const parts = [clockText(seconds), plural(count, "note"), ...(key ? [typeset(key)] : []), ...(corrected ? ["corrected"] : [])];
+  const parts = [clockText(Math.round(seconds)), plural(count, "note"), ...(key ? [typeset(key)] : []), ...(corrected ? ["corrected"] : [])];
   return parts.join(" · ");
 }
 

@@ -6,6 +6,7 @@ import { piece } from "./piece.js";
 import { seek } from "./player.js";
 
 const KEPT = 30;
+const SUMMARY = "Summarise this piece"; // what is asked without a question
 // 1:23, 1:23.4 or 1:02:03, and "at 12.3 s".
 const TIMES = /\b(?:(\d+):)?(\d{1,3}):(\d\d(?:\.\d+)?)\b|\b(?:at|from|to|until|around|near) (\d+(?:\.\d+)?) s\b/g;
 let open = "";
@@ -13,7 +14,7 @@ let open = "";
 export function startQuestions(suggestions) {
   byId("ask-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    ask(byId("prompt").value.trim());
+    ask(byId("prompt").value.trim() || SUMMARY);
   });
   byId("suggestions").replaceChildren(...suggestions.map((prompt) => {
     const button = element("button", { type: "button" }, prompt);
@@ -34,7 +35,6 @@ const kept = (id) => JSON.parse(localStorage.getItem(`answers ${id}`) ?? "[]");
 export const forgetAnswers = (id) => localStorage.removeItem(`answers ${id}`);
 
 async function ask(prompt) {
-  if (!prompt) return byId("prompt").focus();
   const id = open;
   showFault("ask-fault");
   const waiting = element("div", { className: "answer waiting" }, element("p", { className: "question" }, prompt), element("p", {}, "…"));

@@ -7,7 +7,7 @@ import { refreshLibrary } from "./library.js";
 import { piece } from "./piece.js";
 import { load, open, showNewer } from "./recording.js";
 
-const CONFLICT = "Not saved: these notes were changed in another window. Yours are here still; Undo and Redo lead from one version to the other.";
+const CONFLICT = "Not saved: these notes were changed in another window. Yours are still here. Show the newer ones (Undo brings yours back), or save yours over them.";
 let saving = false;
 let newer = null; // the recording as another window has saved it
 

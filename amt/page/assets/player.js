@@ -130,9 +130,9 @@ function scrollAlong() {
 }
 
 function showTime() {
-  byId("time").textContent = `${clockText(timeline.now)} / ${clockText(piece.seconds)}`;
+  byId("time").textContent = `${clockText(timeline.now)} / ${clockText(Math.round(piece.seconds))}`;
   byId("seek").value = timeline.now;
-  byId("seek").setAttribute("aria-valuetext", `${clockText(timeline.now)} of ${clockText(piece.seconds)}`);
+  byId("seek").setAttribute("aria-valuetext", `${clockText(timeline.now)} of ${clockText(Math.round(piece.seconds))}`);
   placePlayhead();
   highlightSection();
 }

@@ -15,7 +15,7 @@ export function showFacts() {
 // [name, value, remark]
 function factsOf({ seconds, analysis }) {
   const { key, tempo, metre, range: reach, dynamics, pedalling, density } = analysis;
-  const facts = [["Length", clockText(seconds), ""]];
+  const facts = [["Length", clockText(Math.round(seconds)), ""]];
   if (key) facts.push(["Key", typeset(key.name), `${percent(Math.max(key.correlation, 0))} match`]);
   if (tempo) facts.push(["Tempo", `♩ = ${Math.round(tempo.bpm)}`, Math.round(tempo.slow) === Math.round(tempo.fast) ? "steady" : `mostly ${Math.round(tempo.slow)} to ${Math.round(tempo.fast)}`]);
   if (metre) facts.push(["Metre", metre.signature, "estimated from accents"]);
