@@ -111,8 +111,9 @@ def _use_passive_threads() -> None:
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = _parser(words).parse_known_args(words)
+    command = vars(arguments).pop("command")
     if unknown:  # Said with the usage of the command, not of `amt`.
-        arguments.command.error(f"unrecognized arguments: {' '.join(unknown)}")
+        command.error(f"unrecognized arguments: {' '.join(unknown)}")
     return arguments
 
 
