@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -43,7 +44,7 @@ from amt.training.lineage import Lineage, log_checkpoint, use_data
 from amt.training.module import TranscriptionModule
 from amt.training.optional import require_packages
 from amt.training.overrides import expand_home, make_readable, override
-from amt.training.processes import check_processes
+from amt.training.processes import check_processes, is_first
 from amt.training.report import tune_and_report
 from amt.training.resume import load_weights, model_settings, prepare_resuming
 from amt.training.settings import check_settings
@@ -58,6 +59,21 @@ IGNORED_WARNINGS = (".*logs directory .* exists", ".*treespec", ".*does not have
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(config: DictConfig) -> float:
     """Train; returns the best validation score, which sweeps maximise. Wrong input: one line."""
+    try:
+        return _run_in_one_line(config)
+    except SystemExit:
+        _remove_empty_run(Path(HydraConfig.get().runtime.output_dir))
+        raise
+
+
+def _remove_empty_run(folder: Path) -> None:
+    """Remove the folder that Hydra made for a run which ended before it wrote anything itself."""
+    if is_first() and {path.name for path in folder.iterdir()} <= {".hydra"}:
+        shutil.rmtree(folder)
+
+
+def _run_in_one_line(config: DictConfig) -> float:
+    """`run`, whose errors of input end the process with one line."""
     try:
         return run(config)
     except InstantiationException as error:

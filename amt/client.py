@@ -26,6 +26,8 @@ from urllib3.util.retry import Retry
 
 from amt.errors import one_line
 from amt.io.atomic import atomic_write
+from amt.io.note_tables import note_document, notes_of, read_notes
+from amt.notes import Notes
 
 # Names of the files of a recording that can be downloaded.
 FILES = ("midi", "json", "csv", "png", "piano_roll", "embedding")
@@ -66,7 +68,7 @@ class Client:
         timeout: float = 120.0,
         attempts: int = 5,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = (url if "://" in url else f"http://{url}").rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ClientError(f"{url}: expected the address of an app, http://... or https://...")
@@ -114,14 +116,11 @@ class Client:
             time.sleep(pause)
             pause = min(1.5 * pause, _LONGEST_WAIT)
 
-    def ask(self, recording: str, prompt: str) -> dict[str, Any]:
+    def ask(self, recording: str, prompt: str = "") -> dict[str, Any]:
         """The answer to a question about a recording, given by its id: `response` and more.
 
-        Raises ClientError, a ValueError, also for an empty prompt.
+        An empty prompt asks for a summary. Raises ClientError.
         """
-        if not prompt.strip():
-            text = 'the prompt is empty: expected a question, such as "What key is it in?"'
-            raise ClientError(text)
         return self._json("POST", f"{_path(recording)}/questions", json={"prompt": prompt})
 
     def predict(
@@ -147,6 +146,25 @@ class Client:
     def recording(self, recording: str) -> dict[str, Any]:
         """The state of a recording, given by its id."""
         return self._json("GET", _path(recording))
+
+    def notes(self, recording: str) -> Notes:
+        """The notes and pedal of a recording that is transcribed, as corrected if it was."""
+        return notes_of(self._json("GET", f"{_path(recording)}/files/json"))
+
+    def correct(self, recording: str, notes: Notes | Path | str, revision: int) -> dict[str, Any]:
+        """Save corrected notes: all of them, or a file of them; the pedal remains.
+
+        revision: that was corrected, `recording(...)["revision"]`. Returns the new `revision`, the
+        `changes` and the training `pair`. Raises ClientError: status 409, if the notes were
+        corrected meanwhile; 400 or 422, if they cannot be, or are those that it has.
+        """
+        corrected = notes if isinstance(notes, Notes) else read_notes(Path(notes))
+        body = {"revision": revision, "notes": note_document(corrected, 0.0)["notes"]}
+        return self._json("PUT", f"{_path(recording)}/notes", json=body)
+
+    def corrections(self) -> list[dict[str, Any]]:
+        """The recordings of this client whose notes were corrected, newest first."""
+        return [recording for recording in self.recordings() if recording["corrected"]]
 
     def download(self, recording: str, file: str, path: Path | str) -> Path:
         """Write one of `FILES` of a recording to `path`, completely or not at all."""

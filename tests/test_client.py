@@ -17,7 +17,7 @@ from served import clip
 from amt import client as client_module
 from amt.client import CLIENT_HEADER, FILES, Client, ClientError, google_identity_token
 from amt.io.midi import read_midi, write_midi
-from amt.notes import Notes
+from amt.notes import COLUMNS, Notes
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -66,6 +66,36 @@ def test_every_file_is_downloaded(
     assert data
 
 
+def test_notes_are_corrected_fetched_and_listed(address: str, tmp_path: Path) -> None:
+    client = Client(address)
+    id = client.transcribe(clip(1.0, seed=5))["id"]
+    assert client.corrections() == []
+    played = Notes([0.1, 0.3], [0.5, 0.7], [60, 64], [70, 80])
+    saved = client.correct(id, played, client.recording(id)["revision"])
+    assert saved["revision"] == 1 and saved["changes"]["added"] == 2
+    assert saved["pair"].startswith(f"corrections/{id}-1-")
+    found = client.notes(id)
+    for column in COLUMNS:
+        np.testing.assert_array_equal(getattr(found, column), getattr(played, column))
+    assert [one["id"] for one in client.corrections()] == [id]
+
+    path = client.download(id, "midi", tmp_path / "edited.mid")
+    write_midi(path, read_midi(path).select(np.array([True, False])))
+    assert client.correct(id, path, 1)["changes"] == {"added": 0, "removed": 1, "changed": 0}
+    assert len(client.notes(id)) == 1
+
+
+def test_a_correction_of_an_older_revision_is_refused(address: str) -> None:
+    client = Client(address)
+    id = client.transcribe(clip(1.0, seed=6))["id"]
+    played = Notes([0.1], [0.5], [60], [70])
+    client.correct(id, played, 0)
+    for notes, revision, status in ((played, 0, 409), (played, 1, 422)):
+        with pytest.raises(ClientError) as raised:
+            client.correct(id, notes, revision)
+        assert raised.value.status == status
+
+
 def test_recordings_belong_to_their_client(
     address: str, sent: tuple[Client, dict[str, Any]]
 ) -> None:
@@ -110,12 +140,13 @@ def test_an_unknown_file_of_a_recording_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_prompt_and_what_is_no_id_are_refused(
-    sent: tuple[Client, dict[str, Any]],
-) -> None:
+def test_without_a_question_a_recording_is_summarised(sent: tuple[Client, dict[str, Any]]) -> None:
     client, recording = sent
-    with pytest.raises(ValueError, match="the prompt is empty: expected a question"):
-        client.ask(recording["id"], " ")
+    assert client.ask(recording["id"])["facts"][0]["name"] == "summary"
+
+
+def test_what_is_no_id_is_refused(sent: tuple[Client, dict[str, Any]]) -> None:
+    client, recording = sent
     for id in ("", recording):
         with pytest.raises(ValueError, match="expected the id of a recording"):
             client.ask(id, "key?")  # type: ignore[arg-type]
@@ -127,7 +158,11 @@ def test_a_midi_file_is_asked_about(address: str, tmp_path: Path) -> None:
     assert found["response"] == "There are 2 notes." and found["midi_gcs_path"] is None
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://host", "http://", ""])
+def test_an_address_may_lack_http() -> None:
+    assert Client("localhost:8080/").url == "http://localhost:8080"
+
+
+@pytest.mark.parametrize("url", ["ftp://host", "http://", ""])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ClientError, match="expected the address"):
         Client(url)

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from amt.cloud.gcs import client, limits, missing_bucket, translate_errors
 from amt.cloud.objects import Stored, changed, is_name, missing, split_place, split_uri
-from amt.cloud.transfer import download_blob, read_blob, upload_bytes, upload_file
+from amt.cloud.transfer import download_blob, newest, read_blob, upload_bytes, upload_file
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob
 
 T = TypeVar("T")
-
-# An object may be replaced between the requests for its metadata and for its content.
-_ATTEMPTS = 5
 
 
 class BucketLake:
@@ -108,20 +105,9 @@ class BucketLake:
         return client().bucket(self.bucket).blob(whole)
 
     def _newest(self, name: str, use: Callable[[Blob], T]) -> T:
-        """The result of `use` on an object with its metadata; again where it was replaced before
-        its content arrived. Raises NotFound, of Google's client, if there is no such object.
-        """
-        from google.api_core.exceptions import NotFound
-
-        for attempt in range(_ATTEMPTS):
-            blob = self._blob(name)
-            blob.reload(**limits())
-            try:
-                return use(blob)
-            except NotFound:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-        raise AssertionError("unreachable")
+        """See `newest`."""
+        _, whole = split_uri(self.object_uri(name))
+        return newest(client().bucket(self.bucket), whole, use)
 
     def _stored(self, blob: Blob) -> Stored:
         checksum = blob.crc32c

@@ -130,11 +130,25 @@ class CurrentVersion:
     registry: Registry
     version: int
 
+    @property
+    def label(self) -> str:
+        """Its name where it serves, such as base-v3."""
+        return label(self.registry.name, self.version)
+
     def download(self, folder: Path) -> Path:
-        """Its weights, with its version.json beside them, in a folder. Raises StorageError."""
-        for file in (VERSION_FILE, WEIGHTS_FILE):
-            self.registry.lake.download(self.registry.path(self.version, file), folder / file)
-        return folder / WEIGHTS_FILE
+        """Its weights, with what `download_profile` writes beside them. Raises StorageError."""
+        self.download_profile(folder)
+        return self._download(WEIGHTS_FILE, folder)
+
+    def download_profile(self, folder: Path) -> Path:
+        """Write its version.json and, if it has one, its profile into a folder; returns that."""
+        self._download(VERSION_FILE, folder)
+        if self.registry.lake.stat(self.registry.path(self.version, PROFILE_FILE)):
+            self._download(PROFILE_FILE, folder)
+        return folder
+
+    def _download(self, file: str, folder: Path) -> Path:
+        return self.registry.lake.download(self.registry.path(self.version, file), folder / file)
 
 
 def current_version_of(place: str) -> CurrentVersion | None:

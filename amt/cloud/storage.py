@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amt.cloud.bucket_lake import BucketLake
-from amt.cloud.gcs import CREDENTIALS_ADVICE, client, limits, translate_errors
+from amt.cloud.gcs import CREDENTIALS_ADVICE, client, translate_errors
 from amt.cloud.objects import (
     ALLOWED_URIS_VARIABLE,
     AllowedPrefixes,
@@ -18,8 +19,11 @@ from amt.cloud.objects import (
     check_name,
     split_uri,
 )
-from amt.cloud.transfer import download_blob, read_blob
+from amt.cloud.transfer import download_blob, newest, read_blob
 from amt.io.atomic import atomic_write_folder
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Blob
 
 __all__ = [
     "ALLOWED_URIS_VARIABLE",
@@ -45,9 +49,8 @@ def read_object(uri: str, max_bytes: int, timeout: float) -> bytes:
     bucket, name = split_uri(uri)
     end = time.monotonic() + timeout
     with translate_errors(uri, timeout):
-        blob = client().bucket(bucket).blob(name)
-        blob.reload(**limits(end))
-        return read_blob(blob, uri, max_bytes, end)
+        place = client().bucket(bucket)
+        return newest(place, name, lambda blob: read_blob(blob, uri, max_bytes, end), end)
 
 
 def download_folder(uri: str, folder: Path | str) -> Path:
@@ -68,9 +71,19 @@ def download_folder(uri: str, folder: Path | str) -> Path:
         ThreadPoolExecutor(FILES_AT_A_TIME) as threads,
     ):
         paths = [temporary / name for name in blobs]
-        for _ in threads.map(download_blob, blobs.values(), paths):
+        for _ in threads.map(_download_listed, blobs.values(), paths):
             pass
     return Path(folder)
+
+
+def _download_listed(blob: Blob, path: Path) -> Path:
+    """Download an object of a list, or what replaced it since."""
+    from google.api_core.exceptions import NotFound
+
+    try:
+        return download_blob(blob, path)
+    except NotFound:
+        return newest(blob.bucket, blob.name, lambda present: download_blob(present, path))
 
 
 def upload_folder(folder: Path | str, uri: str, last: Collection[str] = ()) -> list[str]:

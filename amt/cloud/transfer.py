@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import google_crc32c
 
@@ -21,16 +21,42 @@ from amt.cloud.objects import StorageError, too_large
 from amt.io.atomic import atomic_write
 
 if TYPE_CHECKING:
-    from google.cloud.storage import Blob
+    from google.cloud.storage import Blob, Bucket
+
+T = TypeVar("T")
 
 # Files of at least two parts are sent and fetched in parts of so many bytes, so many at a time.
 PART_BYTES = 32 << 20
 PARTS_AT_A_TIME = 8
 # A damaged download is repeated, at most so often in all.
 _ATTEMPTS = 3
+# An object may be replaced between the requests for its metadata and for its content, at most so
+# often.
+_REPLACEMENTS = 5
 _BLOCK = 1 << 20
 # Custom metadata that tells whether an object is the one that this process sent.
 _SENT = "amt-sent"
+
+
+def newest(bucket: Bucket, name: str, use: Callable[[Blob], T], end: float | None = None) -> T:
+    """The result of `use` on an object with its metadata; again where it was replaced before its
+    content arrived.
+
+    The content is asked for by the generation of the metadata, so that both are of one write. `end`
+    (time.monotonic) may limit the time. Raises NotFound, of Google's client, if there is no such
+    object.
+    """
+    from google.api_core.exceptions import NotFound
+
+    for attempt in range(_REPLACEMENTS):
+        blob = bucket.blob(name)
+        blob.reload(**limits(end))
+        try:
+            return use(blob)
+        except NotFound:
+            if attempt == _REPLACEMENTS - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def read_blob(blob: Blob, uri: str, max_bytes: int | None, end: float | None = None) -> bytes:

@@ -1,7 +1,11 @@
 """How many predictions and errors each deployed model of an endpoint had, as Vertex AI counts them.
 
-https://cloud.google.com/monitoring/api/metrics_gcp (aiplatform). New numbers are visible after some
-minutes. google-cloud-monitoring is not used: for one request google-auth and requests are enough.
+prediction/online/prediction_count and error_count, counts since the point before, with the metric
+label deployed_model_id, of the resource aiplatform.googleapis.com/Endpoint, which has the label
+endpoint_id: https://cloud.google.com/monitoring/api/metrics_gcp_a_b#gcp-aiplatform and
+https://cloud.google.com/monitoring/api/resources. One deployed model may have several series (other
+labels). New numbers are visible after some minutes. google-cloud-monitoring is not used: for one
+request google-auth and requests are enough.
 """
 
 from __future__ import annotations

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amt.commands.options import file_or_folder, local_or_uri
+from amt.commands.lake_option import add_lake_option, open_given_lake
+from amt.commands.options import file_or_folder
 
 if TYPE_CHECKING:
-    from amt.cloud.lake import Lake
     from amt.feedback.decision import Verdict
     from amt.feedback.pairs import Content, Pair
 
+_NO_TEST = (
+    "no pair is in the test share: whether a model got better on corrections cannot be measured, "
+    "and `amt retrain` rejects it; correct more recordings, each new one may fall into that share"
+)
 _STATUSES = ("new", "changed", "review", "accepted", "rejected")
-_LAKE_VARIABLE = "AMT_LAKE"
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -39,12 +41,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 def _add_verb(verbs: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
-    parser.add_argument(
-        "--lake",
-        type=local_or_uri,
-        metavar="PLACE",
-        help=f"folder or gs://BUCKET[/PREFIX] (default: {_LAKE_VARIABLE}, or ~/amt-lake)",
-    )
+    add_lake_option(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -111,27 +108,11 @@ def _fraction(text: str) -> float:
     return value
 
 
-def _open(arguments: argparse.Namespace) -> Lake:
-    """The lake of --lake, of the environment, or the default. Raises ValueError."""
-    from amt.app.settings import DEFAULT_LAKE
-    from amt.cloud.lake import open_lake
-    from amt.cloud.objects import is_bucket_uri
-    from amt.io.folders import user_path
-
-    place = arguments.lake or os.environ.get(_LAKE_VARIABLE) or DEFAULT_LAKE
-    if is_bucket_uri(place):
-        return open_lake(str(place))
-    folder = user_path(str(place))
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such lake; name that of the app: --lake PLACE")
-    return open_lake(folder)
-
-
 def _list(arguments: argparse.Namespace) -> int:
     from amt.feedback.pairs import list_pairs
     from amt.feedback.tables import pair_table
 
-    lake = _open(arguments)
+    lake = open_given_lake(arguments)
     pairs = [one for one in list_pairs(lake) if arguments.only in (None, one.status)]
     if not pairs:
         what = f"no pair is {arguments.only}" if arguments.only else "no corrections yet"
@@ -146,34 +127,37 @@ def _show(arguments: argparse.Namespace) -> int:
     from amt.feedback.pairs import find_pair, read_pair
     from amt.feedback.tables import change_table, pair_text, unknown_changes
 
-    lake = _open(arguments)
+    lake = open_given_lake(arguments)
     pair = find_pair(lake, arguments.pairs[0])
     content = read_pair(lake, pair)
+    # Before anything is printed, since `| head` closes the output.
+    pages = _write_pages(arguments.output, pair, content) if arguments.output else []
     print(*pair_text(pair), sep="\n")
     if content.before is None:
         print(unknown_changes(content))
     else:
         print(*change_table(compare_notes(content.before, content.notes)), sep="\n")
-    if arguments.output:
-        _write_pages(arguments.output, pair, content)
+    if pages:
+        print(*pages, sep="\n")
     return 0
 
 
-def _write_pages(folder: Path, pair: Pair, content: Content) -> None:
-    """A page each of the notes as transcribed and as corrected, with the recording."""
+def _write_pages(folder: Path, pair: Pair, content: Content) -> list[Path]:
+    """Write a page each of the notes as transcribed and as corrected, with the recording."""
     from amt.commands.options import make_output_folder
     from amt.inference.writers import load_player
     from amt.io.audio import load_bytes
     from amt.page.describe import describe, write_description
 
     make_output_folder(folder)
-    audio, player = load_bytes(content.audio), load_player(None)
+    pages, audio, player = [], load_bytes(content.audio), load_player(None)
     for kind, notes in (("transcribed", content.before), ("corrected", content.notes)):
         if notes is not None:
             path = folder / f"{pair.id}-{kind}.html"
             description = describe(notes, audio, player, f"notes as {kind}")
             write_description(path, description, f"{pair.recording}, {kind}")
-            print(path)
+            pages.append(path)
+    return pages
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -181,7 +165,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     shares = Shares(arguments.test, arguments.validation)
     counts = dict.fromkeys(("accepted", "rejected", "review"), 0)
-    for pair, decision in check_pairs(_open(arguments), None, shares, arguments.again):
+    for pair, decision in check_pairs(open_given_lake(arguments), None, shares, arguments.again):
         counts[decision.decision] += 1
         by = "" if decision.by == "check" else " by you"
         print(f"{pair.id}: {decision.decision}{by}: {decision.reason}")
@@ -197,7 +181,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _decide(arguments: argparse.Namespace) -> int:
     from amt.feedback.check import decide, take_back
 
-    lake = _open(arguments)
+    lake = open_given_lake(arguments)
     for pair in arguments.pairs:
         if arguments.verb == "reset":
             done = take_back(lake, pair)
@@ -211,7 +195,10 @@ def _decide(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from amt.feedback.export import export_pairs
 
-    print(export_pairs(_open(arguments), arguments.folder))
+    snapshot = export_pairs(open_given_lake(arguments), arguments.folder)
+    print(snapshot)
+    if not any(pair.split == "test" for pair in snapshot.pairs):
+        print(_NO_TEST)
     given = f"init=base paths.corrections={arguments.folder} data=corrections_synthetic"
     print(f"next: python train.py experiment=finetune {given}")
     return 0

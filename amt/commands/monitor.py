@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -113,6 +114,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace) -> int:
     from amt.io.atomic import atomic_write
+    from amt.monitoring.comparison import counts
     from amt.monitoring.entries import lines
     from amt.monitoring.inputs import measure_files
 
@@ -120,11 +122,12 @@ def _measure(arguments: argparse.Namespace) -> int:
     with atomic_write(arguments.output) as part:
         part.write_bytes(lines(entries))
     rejected = sum(entry.numbers is None for entry in entries)
-    print(f"{len(entries) - rejected} recordings measured, {rejected} not -> {arguments.output}")
+    print(f"{counts(len(entries) - rejected, rejected)} -> {arguments.output}")
     return 1 if rejected else 0
 
 
 def _profile(arguments: argparse.Namespace) -> int:
+    from amt.monitoring.comparison import counts
     from amt.monitoring.profile import make_profile, write_profile
     from amt.monitoring.vector import COMPARED
 
@@ -133,13 +136,14 @@ def _profile(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--leave-out {' '.join(unknown)}: {expected}")
     model, files = _measured(arguments)
     accepted = [found for found in files if found.entry.numbers is not None]
+    rejected = len(files) - len(accepted)
     profile = make_profile(
         [found.entry.numbers for found in accepted if found.entry.numbers],
         model,
         accepted[-1].entry.version if accepted else "",
         arguments.origin or f"{len(accepted)} recordings given to `amt monitor profile`",
         [found.f1 for found in accepted],
-        rejected=len(files) - len(accepted),
+        rejected=rejected,
         leave_out=arguments.leave_out,
         f1_calibration=_own_calibration(arguments.model),
     )
@@ -147,7 +151,7 @@ def _profile(arguments: argparse.Namespace) -> int:
     f1 = "F1 cannot be estimated: no notes beside the recordings"
     if profile.f1:
         f1 = f"F1 of a recording is estimated within {profile.f1.error:.3f} on average"
-    print(f"{profile.recordings} recordings of {model}; {f1} -> {arguments.output}")
+    print(f"{model}: {counts(len(accepted), rejected)}; {f1} -> {arguments.output}")
     return 0
 
 
@@ -164,7 +168,7 @@ def _read_profile(arguments: argparse.Namespace) -> Profile:
     if not arguments.profile:
         return profile_of(arguments.model or MODEL)
     profile = read_profile(arguments.profile)
-    if arguments.model and profile.model != Path(arguments.model).stem:
+    if arguments.model and profile.model != _name(arguments.model):
         found = f"{arguments.profile} is the profile of {profile.model}"
         raise ValueError(f"{found}, not of {arguments.model}; expected --model of this name")
     return profile
@@ -179,7 +183,8 @@ def _entries(arguments: argparse.Namespace, model: str) -> list[Entry]:
     recordings = [given for given in arguments.inputs if given not in logs]
     entries, others = read_logs(logs, model, since)
     if others:
-        left = f"{others} entries of other models than {model} left out"
+        counted = ", ".join(f"{count} of {name}" for name, count in sorted(others.items()))
+        left = f"inputs of other models than {model} left out: {counted}"
         print(f"amt: {left}; --model chooses the model", file=sys.stderr)
     if recordings:
         measured = measure_files(_load(arguments.model or model), recordings)
@@ -195,7 +200,7 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[MeasuredFile]]:
     from amt.monitoring.inputs import MeasuredFile, is_log, measure_files, read_logs
 
     logs = [given for given in arguments.inputs if is_log(given)]
-    name = Path(arguments.model).stem
+    name = _name(arguments.model)
     files = [MeasuredFile(entry) for entry in read_logs(logs, name)[0]]
     if recordings := [given for given in arguments.inputs if given not in logs]:
         files += measure_files(_load(arguments.model), recordings)
@@ -211,13 +216,24 @@ def _own_calibration(model: str) -> Any:
         return None  # It has no profile yet.
 
 
+def _name(model: str) -> str:
+    """The name of a model in its log lines."""
+    from amt.cloud.registry import current_version_of
+
+    version = current_version_of(model)
+    return version.label if version else Path(model).stem
+
+
 def _load(model: str) -> MeasuringModel:
+    from amt.cloud.registry import current_version_of
     from amt.inference.pretrained import find_checkpoint
     from amt.inference.transcriber import Transcriber
     from amt.monitoring.inputs import MeasuringModel
 
-    path = find_checkpoint(model)
-    return MeasuringModel.load(Transcriber.load(path), path)
+    with tempfile.TemporaryDirectory(prefix="amt-") as folder:
+        version = current_version_of(model)
+        path = version.download(Path(folder)) if version else find_checkpoint(model)
+        return MeasuringModel.load(Transcriber.load(path), path)
 
 
 def _print(drift: Drift) -> None:
@@ -225,13 +241,11 @@ def _print(drift: Drift) -> None:
     for window in drift.windows:
         comparison = window.comparison
         f1 = "" if comparison.f1 is None else f", estimated F1 {comparison.f1:.2f}"
-        count = f"{comparison.recordings} recordings"
-        rejected = f", {comparison.rejected} rejected" if comparison.rejected else ""
         moved = sum(shift.verdict != "ok" for shift in comparison.shifts)
         numbers = "1 number" if moved == 1 else f"{moved} numbers"
         print(
             f"{window.begin:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M}: "
-            f"{comparison.verdict:5} {count}{rejected}, {numbers} moved{f1}"
+            f"{comparison.verdict:5} {comparison.counts}, {numbers} moved{f1}"
         )
     for reason in drift.newest.comparison.reasons:
         print(f"  {reason}")

@@ -39,7 +39,8 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=WINDOW,
         metavar="N",
-        help="recordings in a window, counted back from the newest (default: %(default)s)",
+        help="recordings and rejected inputs in a window, counted back from the newest "
+        "(default: %(default)s)",
     )
     option("--since", metavar="TIME", help="7d, 24h or a date (UTC): leave out what is older")
     option(
@@ -73,7 +74,8 @@ def add_model(parser: argparse.ArgumentParser, default: str | None = MODEL) -> N
         "--model",
         default=default,
         metavar="NAME",
-        help=f"name of the model, or a checkpoint; or gs:// (default: {MODEL})",
+        help="name of the model, or a checkpoint, also gs://; of a registered model "
+        f"LAKE/models/NAME, for its current version (default: {MODEL})",
     )
 
 

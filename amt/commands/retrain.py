@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         help="YAML file (default: LAKE/retraining/settings.yaml, if it is there); "
         "`amt retrain settings` shows all",
     )
+    option("--model", metavar="NAME", help="the model (default: that of the settings, base)")
     option(
         "--checkout",
         type=Path,
@@ -109,12 +111,13 @@ def _context(arguments: argparse.Namespace) -> Context:
 def _read_settings(arguments: argparse.Namespace) -> Settings:
     from amt.retraining.settings import read_settings
 
-    return read_settings(open_given_lake(arguments), arguments.settings)
+    settings = read_settings(open_given_lake(arguments), arguments.settings)
+    return replace(settings, model=arguments.model) if arguments.model else settings
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from amt.retraining.planning import planned
-    from amt.retraining.retrain import retrain
+    from amt.retraining.retrain import check_model, retrain
     from amt.retraining.runs import FAILED, outcome
     from amt.retraining.scripts import find_checkout
 
@@ -123,6 +126,8 @@ def _run(arguments: argparse.Namespace) -> int:
         print(_crontab_line(arguments, context))
         return 0
     find_checkout(context.checkout)  # Before anything is done.
+    if arguments.model:
+        check_model(context, settings)
     if arguments.dry_run:
         print(*planned(context, settings, arguments.force), sep="\n")
         return 0
@@ -138,6 +143,7 @@ def _crontab_line(arguments: argparse.Namespace, context: Context) -> str:
 
     check_cron(arguments.schedule)
     words = [sys.executable, "-m", "amt.cli", "retrain", "--lake", context.lake.uri]
+    words += ["--model", arguments.model] if arguments.model else []
     for name in ("settings", "checkout", "work"):
         if given := getattr(arguments, name):
             words += [f"--{name}", str(given.resolve())]
@@ -194,8 +200,11 @@ def _pipeline(arguments: argparse.Namespace) -> PipelineTarget:
     from amt.cloud.objects import is_bucket_uri
     from amt.cloud.vertex_pipelines import PipelineTarget
     from amt.retraining.runs import IMAGE, TEMPLATE
+    from amt.retraining.settings import IN_LAKE
 
     lake = open_given_lake(arguments)
+    if arguments.model:
+        raise ValueError(f"--model: a pipeline takes its model from {lake.uri}/{IN_LAKE}")
     if not is_bucket_uri(lake.uri):
         raise ValueError(f"--lake {lake.uri}: a pipeline on Vertex AI needs a lake at gs://")
     return PipelineTarget(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -17,7 +19,7 @@ from amt.augment import Augmentation
 from amt.cloud.objects import is_bucket_uri
 from amt.data.cache import cache_folder, prepare
 from amt.data.dataset import IndexSampler, Segments, ValidationExcerpts, collate
-from amt.data.manifest import Entry, Root, open_recording, read_manifest, warn_of_leaks
+from amt.data.manifest import MANIFEST, Entry, Root, open_recording, read_manifest, warn_of_leaks
 from amt.data.pieces import Source, SourceError, Split
 from amt.data.sources.prepared import Prepared
 from amt.data.targets import frame_mask, make_pedal_targets, make_targets
@@ -92,7 +94,12 @@ class PianoDataModule(L.LightningDataModule):
         for source, root in zip(self.sources.values(), self.caches, strict=True):
             if isinstance(source, Prepared):
                 source.prepare()
-            elif (report := prepare(source, str(root), self.prepare_workers)).problems:
+                continue
+            if not Path(str(root), MANIFEST).is_file():
+                text = f"{source.name}: all pieces are decoded or rendered once, and kept in {root}"
+                print(text, file=sys.stderr)  # Above the progress bar.
+            report = prepare(source, str(root), self.prepare_workers)
+            if report.problems:
                 print(report)
         warn_of_leaks([entry for root in self.caches for entry in read_manifest(root)])
 

@@ -75,7 +75,7 @@ class Report:
             "failed": self.failed,
             "audio_hours": round(self.seconds / 3600, 4),
             "took_seconds": round(took, 1),
-            "times_real_time": round(self.seconds / took, 1),
+            "times_real_time": round(self.seconds / took, 2),
             "failures": self.failures,
         }
 
@@ -89,13 +89,21 @@ class Report:
 
     def __str__(self) -> str:
         totals = self.totals()
+        speed = totals["times_real_time"]
         lines = [
             f"{self.output}: {self.done} transcribed, {self.skipped} skipped (done by an earlier "
-            f"run), {self.failed} failed; {totals['audio_hours']:.2f} h of audio in "
-            f"{totals['took_seconds']:.0f} s, {totals['times_real_time']:.0f} x real time; "
+            f"run), {self.failed} failed; {in_words(self.seconds)} of audio in "
+            f"{in_words(totals['took_seconds'])}, {speed:.{0 if speed >= 10 else 1}f} x real time; "
             f"each recording: {place_in_ledger(self.output, TABLE)}"
         ]
         lines += [f"  {reason}" for reason in self.failures]
         if self.failed > len(self.failures):
             lines.append(f"  and {self.failed - len(self.failures)} more")
         return "\n".join(lines)
+
+
+def in_words(seconds: float) -> str:
+    """A duration in the unit that suits it: 36 s, 4.5 min, 2.50 h."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"

@@ -55,10 +55,11 @@ class Shift:
 class Comparison:
     """A window against a profile.
 
-    shifts: of all numbers, those that moved most first. auc, auc_p: of the domain classifier.
-    rejected_p: of as many rejected inputs. pitches, velocities: shares of all notes. f1: estimated
-    mean note F1, and f1_error, its mean absolute error for one recording; None without calibration.
-    reasons: what moved, in plain words, one line each.
+    recordings: that were measured. rejected: further inputs, of which nothing is known. shifts: of
+    all numbers, those that moved most first. auc, auc_p: of the domain classifier. rejected_p: of
+    as many rejected inputs. pitches, velocities: shares of all notes. f1: estimated mean note F1,
+    and f1_error, its mean absolute error for one recording; None without calibration. reasons: what
+    moved, in plain words, one line each.
     """
 
     recordings: int
@@ -74,6 +75,16 @@ class Comparison:
     verdict: Verdict
     reasons: tuple[str, ...]
 
+    @property
+    def counts(self) -> str:
+        """How many inputs there were: "97 recordings, 3 rejected"."""
+        return counts(self.recordings, self.rejected)
+
+
+def counts(recordings: int, rejected: int) -> str:
+    """Numbers of recordings and of rejected inputs, which are not among them, in words."""
+    return f"{recordings} recording{'s' * (recordings != 1)}, {rejected} rejected"
+
 
 def compare(
     profile: Profile, window: Sequence[RecordingNumbers], rejected: int = 0, windows: int = 1
@@ -81,11 +92,11 @@ def compare(
     """Compare the recordings of a window with a profile.
 
     rejected: inputs rejected beside them. windows: how many are compared in all, for which the
-    p-values are adjusted too. Raises ValueError for fewer than MIN_WINDOW recordings.
+    p-values are adjusted too. Raises ValueError for fewer than MIN_WINDOW in all.
     """
     if len(window) + rejected < MIN_WINDOW:
-        expected = f"expected at least {MIN_WINDOW} recordings"
-        raise ValueError(f"a window of {len(window)} recordings: {expected}")
+        expected = f"expected at least {MIN_WINDOW} in all"
+        raise ValueError(f"a window of {counts(len(window), rejected)}: {expected}")
     table = scalar_table(window)
     tests = [
         ks(profile.column(name), table[name], profile.effective[name]) for name in profile.compared
@@ -117,9 +128,9 @@ def compare(
     )
 
 
-def estimated_f1(profile: Profile, window: Sequence[RecordingNumbers]) -> float | None:
-    """The mean of the estimates of all recordings with notes."""
-    if profile.f1 is None:
+def estimated_f1(profile: Profile | None, window: Sequence[RecordingNumbers]) -> float | None:
+    """The mean of the estimates of all recordings with notes; None without a calibration."""
+    if profile is None or profile.f1 is None:
         return None
     found = [profile.f1.estimate(numbers) for numbers in window]
     known = [value for value in found if value is not None]

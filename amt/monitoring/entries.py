@@ -10,6 +10,7 @@ message RECORDING; it can be read as it is.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from typing import Any
 
 from amt.cloud.lake import Lake, open_lake
 from amt.cloud.objects import StorageError, is_bucket_uri
+from amt.errors import FileWarning
 from amt.io.audio import AudioError, TooLongError
 from amt.monitoring.numbers import RecordingNumbers
 
@@ -110,12 +112,21 @@ def _wanted(name: str, since: datetime | None) -> bool:
 
 
 def _parse(data: bytes, origin: str) -> Iterator[Entry]:
+    """The entries of JSON lines. Raises ValueError for other lines.
+
+    Half a line, which is left where a process that wrote a log was killed, is left out with a
+    FileWarning.
+    """
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         try:
             document = json.loads(line) if line.strip() else {"message": "an empty line"}
             if not isinstance(document, dict) or document.get("message", RECORDING) == RECORDING:
                 yield Entry.from_json(document)
         except ValueError as error:
+            if isinstance(error, json.JSONDecodeError) and line.startswith("{"):
+                text = f"{origin}, line {number}: is cut off, and left out"
+                warnings.warn(text, FileWarning, stacklevel=2)
+                continue
             expected = "expected JSON lines of `amt monitor measure`, `amt serve` or `amt app`"
             raise ValueError(f"{origin}, line {number}: {error}; {expected}") from error
 

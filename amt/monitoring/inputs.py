@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from amt.cloud.lake import open_lake
 from amt.cloud.objects import is_bucket_uri
+from amt.cloud.registry import version_label
 from amt.errors import escaped
 from amt.evaluation.metrics import note_f1
 from amt.inference.batch import error_line, require_file
@@ -41,7 +43,8 @@ class MeasuringModel:
     @staticmethod
     def load(transcriber: Transcriber, checkpoint: Path) -> MeasuringModel:
         """The model at a path."""
-        return MeasuringModel(transcriber, checkpoint.stem, model_version(checkpoint))
+        name = version_label(checkpoint) or checkpoint.stem
+        return MeasuringModel(transcriber, name, model_version(checkpoint))
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,12 @@ def is_log(given: Path | str) -> bool:
 
 def read_logs(
     inputs: Sequence[Path | str], model: str, since: datetime | None = None
-) -> tuple[list[Entry], int]:
-    """The entries of a model in logs, by time; and how many of other models were left out."""
+) -> tuple[list[Entry], Counter[str]]:
+    """The entries of a model in logs, by time; and how many of each other model were left out."""
     found = [entry for given in inputs for entry in read_entries(given, since)]
     own = [entry for entry in found if entry.model == model]
-    return sorted(own, key=lambda entry: entry.time), len(found) - len(own)
+    others = Counter(entry.model for entry in found if entry.model != model)
+    return sorted(own, key=lambda entry: entry.time), others
 
 
 def measure_files(model: MeasuringModel, inputs: Sequence[Path | str]) -> Iterator[MeasuredFile]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from amt.cloud.registry import PROFILE_FILE, WEIGHTS_FILE, current_version_of, version_label
 from amt.inference.pretrained import (
     CHECKSUMS,
     WEIGHTS,
@@ -163,20 +165,37 @@ def bundled_profile(name: str) -> Profile:
 
 
 def profile_of(model: Path | str) -> Profile:
-    """The profile of a pretrained model by name, or the one beside a checkpoint.
+    """As `find_profile`. Raises ValueError if there is none."""
+    found = find_profile(model)
+    if found is None:
+        advice = "give one with --profile FILE, or make one: amt monitor profile MODEL RECORDING..."
+        raise ValueError(f"{model}: no reference profile beside it; {advice}")
+    return found
+
+
+def find_profile(model: Path | str) -> Profile | None:
+    """The profile of a pretrained model by name, of the current version of a registered model
+    (LAKE/models/NAME, a folder or gs://), or the one beside a checkpoint; None if there is none.
 
     Beside weights NAME.safetensors it is NAME.profile.json or profile.json; in a folder of `amt
-    export` it is profile.json. Raises ValueError if there is none.
+    export` it is profile.json. Raises ValueError if it is damaged, StorageError.
     """
     if str(model) in pretrained_names():
         return bundled_profile(str(model))
-    path = Path(model).expanduser()
+    if version := current_version_of(str(model)):
+        with tempfile.TemporaryDirectory(prefix="amt-") as folder:
+            return _profile_beside(version.download_profile(Path(folder)))
+    return _profile_beside(Path(model).expanduser())
+
+
+def _profile_beside(path: Path) -> Profile | None:
+    """That of a checkpoint or folder. Of a registered version it has the name of its log lines."""
     folder = path if path.is_dir() else path.parent
-    for found in (folder / f"{path.stem}{SUFFIX}", folder / "profile.json"):
+    for found in (folder / f"{path.stem}{SUFFIX}", folder / PROFILE_FILE):
         if found.is_file():
-            return read_profile(found)
-    advice = "give one with --profile FILE, or make one: amt monitor profile MODEL RECORDINGS..."
-    raise ValueError(f"{model}: no reference profile beside it; {advice}")
+            profile, name = read_profile(found), version_label(folder / WEIGHTS_FILE)
+            return replace(profile, model=name) if name else profile
+    return None
 
 
 def _edges(values: np.ndarray) -> tuple[float, ...]:

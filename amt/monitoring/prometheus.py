@@ -36,8 +36,9 @@ def write_gauges(path: Path, drift: Drift) -> None:
     inputs = newest.recordings + newest.rejected
     share = gauge("amt_drift_rejected_share", "Rejected inputs in the window, as a share.")
     share.labels(model).set(newest.rejected / inputs)
-    gauge("amt_drift_window_recordings", "Entries in the window.").labels(model).set(inputs)
-    end = gauge("amt_drift_window_end_seconds", "Time of its last entry, in Unix seconds.")
+    size = gauge("amt_drift_window_recordings", "Recordings and rejected inputs in the window.")
+    size.labels(model).set(inputs)
+    end = gauge("amt_drift_window_end_seconds", "Time of its last input, in Unix seconds.")
     end.labels(model).set(drift.newest.end.timestamp())
     if newest.f1 is not None:
         f1 = gauge("amt_drift_estimated_f1", "Note F1, estimated from certainty.")

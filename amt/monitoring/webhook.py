@@ -19,7 +19,7 @@ def message(drift: Drift) -> dict[str, Any]:
     comparison = newest.comparison
     reasons = "; ".join(comparison.reasons) or "nothing moved"
     f1 = "" if comparison.f1 is None else f"; estimated note F1 {comparison.f1:.2f}"
-    count = f"{comparison.recordings} recordings"
+    count = comparison.counts
     head = f"amt monitor: {drift.profile.model}: {comparison.verdict}"
     return {
         "text": f"{head}: {reasons} ({count} until {newest.end:%Y-%m-%d %H:%M} UTC{f1})",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from amt.monitoring.comparison import MIN_WINDOW, Comparison, Verdict, compare
+from amt.monitoring.comparison import MIN_WINDOW, Comparison, Verdict, compare, counts
 from amt.monitoring.entries import Entry
 from amt.monitoring.profile import Profile
 
@@ -41,14 +41,17 @@ class Drift:
 def compare_windows(profile: Profile, entries: Sequence[Entry], size: int) -> Drift:
     """Compare windows of `size` entries, counted back from the newest, which is always full.
 
-    entries: sorted by time. Fewer entries than `size` are one window; the rest at the beginning is
-    one if it has MIN_WINDOW. Raises ValueError if there are fewer in all, or `size` is too small.
+    entries: recordings and rejected inputs, sorted by time. Fewer than `size` are one window; the
+    rest at the beginning is one if it has MIN_WINDOW. Raises ValueError if there are fewer in all,
+    or `size` is too small.
     """
     if size < MIN_WINDOW:
-        raise ValueError(f"--window {size}: expected at least {MIN_WINDOW} recordings")
+        raise ValueError(f"--window {size}: expected at least {MIN_WINDOW} inputs")
     if len(entries) < MIN_WINDOW:
-        found = f"{len(entries)} entries of the model {profile.model}"
-        raise ValueError(f"{found}: expected at least {MIN_WINDOW}; log more, or see --since")
+        rejected = sum(entry.numbers is None for entry in entries)
+        found = f"{profile.model}: {counts(len(entries) - rejected, rejected)}"
+        expected = f"expected at least {MIN_WINDOW} in all"
+        raise ValueError(f"{found}: {expected}; log more, or see --since")
     ends = range(len(entries), 0, -size)
     parts = [entries[max(end - size, 0) : end] for end in ends]
     parts = [part for part in parts if len(part) >= MIN_WINDOW][::-1]

@@ -22,7 +22,7 @@ from amt.retraining.files import upload_pairs
 from amt.retraining.gate import CORRECTIONS, gate
 from amt.retraining.measuring import ScoredSet, decoded_sets, dump
 from amt.retraining.register import ensure_registered
-from amt.retraining.runs import Result, RunError, runs
+from amt.retraining.runs import Result, RunError, results_of
 from amt.retraining.scripts import (
     TRAIN,
     EvaluateJob,
@@ -44,7 +44,7 @@ USABLE = ("accepted", "new", "changed")
 def collect(context: Context, settings: Settings) -> Result:
     """Which pairs are new since the last run that trained, and which version serves now."""
     usable = [pair for pair in list_pairs(context.lake) if pair.status in USABLE]
-    known = trained_pairs(context)
+    known = trained_pairs(context, settings.model)
     return {
         "began": context.now().isoformat(timespec="seconds"),
         "settings": plain(settings),
@@ -54,10 +54,9 @@ def collect(context: Context, settings: Settings) -> Result:
     }
 
 
-def trained_pairs(context: Context) -> set[str]:
-    """The pairs of the last run that came to training, whatever became of its model."""
-    for run in reversed(runs(context.lake)):
-        results = run.results()
+def trained_pairs(context: Context, model: str) -> set[str]:
+    """The pairs of the last run of a model that came to training, whatever became of it."""
+    for _, results in results_of(context.lake, model):
         if "prepare" in results:
             return {pair["pair"] for pair in results["prepare"]["pairs"]}
     return set()
@@ -117,6 +116,7 @@ def _train_job(step: StepInput) -> TrainJob:
         cache=step.context.work / "cache" / "train",
         overrides=step.settings.train.overrides,
         seed=step.settings.seed,
+        report=lambda line: step.context.report(f"{step.run.id}: {line}"),
     )
 
 

@@ -34,9 +34,9 @@ def ended_line(run: Run, results: Mapping[str, Result]) -> str:
 
 def run_line(run: Run, results: Mapping[str, Result]) -> str:
     """A run in one line, for a list."""
-    if outcome(dict(results)):
-        return ended_line(run, results)
-    return f"{run.id}: not over, {list(results)[-1]} is done"
+    over = outcome(dict(results))
+    state = ended_line(run, results) if over else f"{run.id}: not over, {list(results)[-1]} is done"
+    return f"{state} ({results['collect']['settings']['model']})"
 
 
 def _collected(result: Result) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amt.cloud.registry import label
 from amt.data.manifest import MANIFEST, Root, open_recording, read_manifest
 from amt.data.pieces import Split
 
@@ -57,7 +58,7 @@ def reference_profile(measured: Sequence[Measured], model: str, version: int) ->
     numbers = [RecordingNumbers.from_json(one["numbers"]) for one in measured]
     origin = f"the fixed sets of retraining, {len(numbers)} recordings"
     f1 = [one["f1"] for one in measured]
-    profile = make_profile(numbers, model, str(version), origin, f1)
+    profile = make_profile(numbers, label(model, version), str(version), origin, f1)
     with tempfile.TemporaryDirectory(prefix="amt-") as folder:
         path = Path(folder, "profile.json")
         write_profile(path, profile)

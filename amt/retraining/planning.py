@@ -24,7 +24,7 @@ def planned(context: Context, settings: Settings, force: bool = False) -> Iterat
     if run is not None:
         yield f"{run.id} goes on at: {next_step(run.results())}"
     usable = [pair for pair in list_pairs(context.lake) if pair.status != "rejected"]
-    known = trained_pairs(context)
+    known = trained_pairs(context, settings.model)
     new = [pair for pair in usable if pair.id not in known and pair.status != "review"]
     yield f"collect: {len(new)} new pairs (at least {settings.min_new_pairs} needed)"
     if run is None and len(new) < settings.min_new_pairs and not force:

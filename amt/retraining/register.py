@@ -55,8 +55,8 @@ def register(registry: Registry, version: int, new: NewVersion, tools: Tools) ->
         tools.export(new.weights, exported, new.info)
         files = {WEIGHTS_FILE: new.weights}
         files |= {f"{EXPORT_FOLDER}/{path.name}": path for path in sorted(exported.iterdir())}
-        if new.profile:
-            files[PROFILE_FILE] = new.profile
+        if new.profile:  # In the export as well: a server on Vertex AI sees nothing else.
+            files |= dict.fromkeys((PROFILE_FILE, f"{EXPORT_FOLDER}/{PROFILE_FILE}"), new.profile)
         for name, path in files.items():
             registry.lake.upload(path, registry.path(version, name))
         sums = {name: checksum(path) for name, path in files.items()}

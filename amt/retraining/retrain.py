@@ -5,12 +5,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 
+from amt.inference.pretrained import pretrained_checkpoint
 from amt.retraining.context import Context, StepInput
 from amt.retraining.files import remove_pairs
 from amt.retraining.learning import collect, evaluate, judge, prepare, train, validate
 from amt.retraining.lines import ended_line, step_line
 from amt.retraining.lock import retraining_lock
-from amt.retraining.runs import Result, Run, new_run, next_step, open_run, outcome, runs
+from amt.retraining.runs import (
+    Result,
+    Run,
+    RunError,
+    new_run,
+    next_step,
+    open_run,
+    outcome,
+    results_of,
+    runs,
+)
 from amt.retraining.serving import compare, deploy, promote, register_new
 from amt.retraining.settings import Settings
 
@@ -43,6 +54,20 @@ def retrain(context: Context, settings: Settings, force: bool = False) -> Run | 
     return run
 
 
+def check_model(context: Context, settings: Settings) -> None:
+    """Raises RunError where another model is being trained, CheckpointError for one that there is
+    not.
+    """
+    run = open_run(context.lake)
+    if run is not None:
+        model = run.results()["collect"]["settings"]["model"]
+        if model != settings.model:
+            text = f"the run {run.id} of {model} is not over"
+            raise RunError(f"{text}; finish it first: amt retrain --model {model}")
+    elif not context.registry(settings).versions():
+        pretrained_checkpoint(settings.model)
+
+
 def begin(context: Context, settings: Settings, force: bool = False) -> Run | None:
     """The run that is open, or a new one, its first step done; None if there is nothing to do."""
     with retraining_lock(context.lake):
@@ -54,8 +79,6 @@ def do_step(context: Context, run: Run, step: str) -> Result:
 
     Raises RunError if the run ended before this step.
     """
-    from amt.retraining.runs import RunError
-
     with retraining_lock(context.lake):
         results = run.results()
         if step not in results:
@@ -90,8 +113,9 @@ def _begin(context: Context, settings: Settings, force: bool) -> Run | None:
 
 def _nothing(context: Context, result: Result, settings: Settings) -> str:
     """Why no run begins: one line."""
-    last = [run.id for run in runs(context.lake) if "prepare" in run.results()][-1:]
-    since = f" since the run {last[0]}" if last else ""
+    past = results_of(context.lake, settings.model)
+    last = next((run.id for run, results in past if "prepare" in results), None)
+    since = f" since the run {last}" if last else ""
     found, needed = len(result["new"]), settings.min_new_pairs
     return f"nothing to do: {found} new pairs{since}, {needed} needed (min_new_pairs)"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +85,14 @@ def runs(lake: Lake) -> list[Run]:
     parts = [stored.name.split("/") for stored in lake.list(f"{FOLDER}/")]
     ids = {part[1] for part in parts if part[2:] == [f"{STEPS[0]}.json"]}
     return [Run(lake, id) for id in sorted(ids)]
+
+
+def results_of(lake: Lake, model: str) -> Iterator[tuple[Run, dict[str, Result]]]:
+    """The runs of one model with their results, the newest first. Raises StorageError."""
+    for run in reversed(runs(lake)):
+        results = run.results()
+        if results["collect"]["settings"]["model"] == model:
+            yield run, results
 
 
 def open_run(lake: Lake) -> Run | None:

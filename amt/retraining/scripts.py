@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import amt
+from amt.io.atomic import atomic_write
 from amt.retraining.runs import RunError
 from amt.retraining.settings import FixedSet
 
@@ -22,6 +25,7 @@ except ImportError:  # Windows, where nothing is locked.
 
 TRAIN, EVALUATE = "train.py", "evaluate.py"
 _LOG = "log.txt"
+_DIGEST = "settings.sha256"
 
 Rows = list[dict[str, float | str]]
 
@@ -30,7 +34,8 @@ Rows = list[dict[str, float | str]]
 class TrainJob:
     """A fine-tuning. init: the weights it starts from. pairs: the folder of the corrections.
 
-    folder: for the run, which is resumed if it is there. cache: for decoded recordings.
+    folder: for the run, which is resumed if it is there. cache: for decoded recordings. report: is
+    told, in one line, where a training begins again.
     """
 
     checkout: Path
@@ -40,6 +45,7 @@ class TrainJob:
     cache: Path
     overrides: tuple[str, ...]
     seed: int
+    report: Callable[[str], object] = print
 
     @property
     def checkpoint(self) -> Path:
@@ -109,15 +115,39 @@ def set_overrides(fixed: FixedSet, manifest: str) -> tuple[str, ...]:
 def train(job: TrainJob) -> Path:
     """Train, or go on with a training that was interrupted; returns the checkpoint.
 
-    Raises RunError with the last line that train.py printed.
+    One that began with other settings begins again: train.py would refuse to resume it. Raises
+    RunError with the last line that train.py printed.
     """
     words = job.words()
+    with _alone(job.folder):
+        if _began_otherwise(job):
+            shutil.rmtree(job.folder)
+            job.report("train: command or conf changed since it began; it begins again")
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(job.folder / _DIGEST) as part:
+            part.write_text(_digest(job), "ascii")
     if job.checkpoint.is_file():
         words.append(f"resume={job.checkpoint}")
     _run(job.checkout, TRAIN, words, job.folder)
     if not job.checkpoint.is_file():
         raise RunError(f"{TRAIN} wrote no {job.checkpoint}; see {job.folder / _LOG}")
     return job.checkpoint
+
+
+def _began_otherwise(job: TrainJob) -> bool:
+    """Whether the folder holds a training with another command or other files of conf."""
+    if not job.checkpoint.is_file():
+        return False
+    file = job.folder / _DIGEST
+    return not file.is_file() or file.read_text("ascii") != _digest(job)
+
+
+def _digest(job: TrainJob) -> str:
+    """The SHA-256 of the settings of a training: its command and all files of conf."""
+    digest = hashlib.sha256(command_line(TRAIN, job.words()).encode())
+    for path in sorted((job.checkout / "conf").rglob("*.yaml")):
+        digest.update(path.relative_to(job.checkout).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def evaluate(job: EvaluateJob) -> Rows:
@@ -172,6 +202,7 @@ def _alone(folder: Path) -> Iterator[tuple[int, ...]]:
     if fcntl is None:
         yield ()
         return
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 _SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 _CERTAINTIES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+_F1 = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 _LEVELS = (-70, -60, -50, -45, -40, -35, -30, -25, -20, -15, -10, 0)
 
 
@@ -58,6 +59,12 @@ class Metrics:
             "amt_recording_certainty",
             "Mean height of the onset posteriors that became notes, of each recording.",
             buckets=_CERTAINTIES,
+            registry=registry,
+        )
+        self.estimated_f1 = Histogram(
+            "amt_recording_estimated_f1",
+            "Note F1 of each recording, estimated by the model's reference profile.",
+            buckets=_F1,
             registry=registry,
         )
         self.level = Histogram(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from amt.inference.model_version import model_version
 from amt.inference.pretrained import pretrained_checkpoint
 from amt.inference.transcriber import Transcriber
 from amt.models.checkpoint import DESCRIPTION, WEIGHTS_SUFFIX, CheckpointError
+from amt.monitoring.profile import Profile, find_profile
+from amt.serving.logging import log
 from amt.serving.settings import Settings, variable_name
 
 WARM_UP_SECONDS = 2.0
@@ -29,11 +32,13 @@ class Model:
     """A transcriber with its name and version.
 
     version: the version of amt and the beginning of a SHA-256, to tell apart models of one name.
+    profile: the recordings it was validated on (`amt.monitoring`); None if there is no profile.
     """
 
     transcriber: Transcriber
     name: str
     version: str
+    profile: Profile | None = None
 
 
 def load_model(settings: Settings) -> Model:
@@ -44,7 +49,7 @@ def load_model(settings: Settings) -> Model:
     with _model_path(settings) as path:
         device = pick_device(settings.device)
         transcriber = Transcriber.load(path, device, backend=cast(Backend, settings.backend))
-        model = Model(transcriber, _name(path), model_version(path))
+        model = Model(transcriber, _name(path), model_version(path), _profile(path))
     noise = np.random.default_rng(0).standard_normal(
         round(WARM_UP_SECONDS * transcriber.sample_rate), dtype=np.float32
     )
@@ -95,3 +100,12 @@ def _name(path: Path) -> str:
     if path.is_dir():
         return str(read_description(path)["name"])
     return version_label(path) or path.stem
+
+
+def _profile(path: Path) -> Profile | None:
+    """The reference profile of the model at a path; with a damaged one it serves as without."""
+    try:
+        return find_profile(path)
+    except ValueError as error:
+        log(logging.WARNING, f"monitoring: {error}")
+        return None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from amt.cloud.lake import Lake, open_lake
 from amt.cloud.objects import is_bucket_uri
 from amt.io.folders import user_path
+from amt.monitoring.comparison import estimated_f1
 from amt.monitoring.entries import RECORDING, Entry, reason
 from amt.monitoring.log import EntryLog
 from amt.monitoring.numbers import RecordingNumbers
@@ -38,6 +39,8 @@ class RecordingLog:
         if numbers.onset_certainty is not None:
             self._metrics.certainty.observe(numbers.onset_certainty)
         self._metrics.level.observe(numbers.level_db)
+        if (f1 := estimated_f1(model.profile, [numbers])) is not None:
+            self._metrics.estimated_f1.observe(f1)
         self._write(Entry(datetime.now(UTC), model.name, model.version, numbers))
 
     def add_rejected(self, model: Model, error: Exception) -> None:

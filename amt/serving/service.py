@@ -66,7 +66,8 @@ class Service:
             measure=self.recording_log.enabled,
         )
         self.metrics.model.labels(model.name, model.version).set(1)
-        log(logging.INFO, "ready", model=model.name, version=model.version)
+        profile = model.profile.origin if model.profile else None
+        log(logging.INFO, "ready", model=model.name, version=model.version, profile=profile)
 
     async def transcribe_stored(self, download: Callable[[], bytes], options: Options) -> Result:
         """`transcribe` what `download` returns; at most _MAX_STORED at once, others wait."""

@@ -13,6 +13,7 @@ from fault_proxy import FAULTS, Proxy, Request, faulty_storage
 
 from amt.cloud import gcs, transfer
 from amt.cloud.lake import Lake, StorageError, open_lake
+from amt.cloud.storage import download_folder, read_object
 
 Choose = Callable[[Request], str | None]
 
@@ -105,9 +106,8 @@ def test_an_upload_that_never_succeeds_leaves_the_old_object(
     assert lake.read("a") == b"old" and len(lake.list()) == 1
 
 
-def test_an_object_that_is_replaced_during_the_download_is_read_whole(
-    proxy: Proxy, lake: Lake
-) -> None:
+def replace_before_the_download(proxy: Proxy, lake: Lake) -> None:
+    """Write `a` anew after its metadata was read, or it was listed, and before its content is."""
     lake.write("a", b"old")
     replaced = iter([True])
 
@@ -119,7 +119,20 @@ def test_an_object_that_is_replaced_during_the_download_is_read_whole(
         return None
 
     proxy.choose = replace
-    assert lake.read("a") == b"new and longer"
+
+
+def test_an_object_that_is_replaced_during_the_download_is_read_whole(
+    proxy: Proxy, lake: Lake, tmp_path: Path
+) -> None:
+    def folder(_: str) -> bytes:
+        return (download_folder(lake.uri, tmp_path / "folder") / "a").read_bytes()
+
+    def file(_: str) -> bytes:
+        return lake.download("a", tmp_path / "file").read_bytes()
+
+    for read in (lake.read, file, folder, lambda _: read_object(f"{lake.uri}/a", 100, 60.0)):
+        replace_before_the_download(proxy, lake)
+        assert read("a") == b"new and longer"
 
 
 def test_a_file_that_changes_during_its_upload_is_an_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import socket
@@ -373,12 +374,12 @@ def test_a_failed_download_leaves_no_folder(
 ) -> None:
     items = [{"name": "m/a", "bucket": BUCKET}, {"name": "m/b", "bucket": BUCKET}]
     listed = reply(200, json.dumps({"items": items}).encode())
-    answers = iter([listed, reply(200, b"abc"), reply(404)])
+    answers = itertools.chain([listed, reply(200, b"abc")], itertools.repeat(reply(404)))
     with answering(lambda handler: next(answers)(handler)) as (address, paths):
         use_server(monkeypatch, address)
         with pytest.raises(StorageError, match="no such object"):
             download_folder(f"gs://{BUCKET}/m", tmp_path / "m")
-        assert len(paths) == 3
+        assert len(paths) == 4  # The last one looks whether the object was replaced.
     assert not list(tmp_path.iterdir())
 
 

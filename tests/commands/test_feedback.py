@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from corrected_pairs import hearing, save_pair, shifted
 
-from amt.cli import main
+from amt.cli import _parse, main
 from amt.cloud.lake import open_lake
+from amt.commands import feedback
 from amt.feedback import check
+from amt.feedback.decision import Decision, update_decision
 
 
 @pytest.fixture
@@ -41,7 +44,8 @@ def test_from_the_list_to_the_folder(lake: str, capsys: pytest.CaptureFixture[st
     assert "accepted: it is fine" in output(
         ["accept", "late", *at, "--reason", "it is fine"], capsys
     )
-    assert "2 pairs" in output(["export", "corrections", *at], capsys)
+    exported = output(["export", "corrections", *at], capsys)
+    assert "2 pairs" in exported and "no pair is in the test share" in exported
     assert "late-1-a: review" in output(["reset", "late", *at], capsys)
     assert "rejected" in output(["reject", "late", "good", *at], capsys)
     assert "no pair is accepted" in output(["export", "corrections", *at], capsys, 1)
@@ -60,6 +64,33 @@ def test_pages_of_both_note_tables(lake: str, capsys: pytest.CaptureFixture[str]
     output(["show", "good", "--lake", lake, "--output", "pages"], capsys)
     for kind in ("transcribed", "corrected"):
         assert "waltz.wav" in Path(f"pages/good-1-a-{kind}.html").read_text("utf-8")
+
+
+def test_pages_are_whole_where_what_is_printed_is_not_read(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(feedback, "print", closed, raising=False)
+    arguments = _parse(["feedback", "show", "good", "--lake", lake, "--output", "pages"])
+    with pytest.raises(BrokenPipeError):
+        arguments.run(arguments)
+    assert len(list(Path("pages").iterdir())) == 2
+
+
+def test_a_test_share_is_not_called_missing(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ["--lake", lake]
+    output(["check", *at, "--test", "0", "--validation", "0"], capsys)
+    output(["accept", "late", *at], capsys)
+
+    def to_test(decision: Decision | None) -> Decision:
+        assert decision is not None
+        return replace(decision, split="test")
+
+    update_decision(open_lake(lake), "late-1-a", to_test)
+    exported = output(["export", "corrections", *at], capsys)
+    assert "1 train, 0 validation, 1 test" in exported and "test share" not in exported
 
 
 def test_errors_are_one_line(lake: str, capsys: pytest.CaptureFixture[str]) -> None:

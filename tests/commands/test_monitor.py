@@ -12,6 +12,8 @@ from small_model import small_checkpoint
 from small_recordings import write_pair
 
 from amt.cli import main
+from amt.cloud.lake import open_lake
+from amt.cloud.registry import Registry
 from amt.commands.monitor_options import DRIFTED
 from amt.io.audio import save
 from amt.monitoring.entries import lines, read_entries
@@ -39,7 +41,7 @@ def test_a_drift_has_words_and_an_exit_code(log: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr()
     assert said.out.splitlines()[0].startswith("2026-03-01 00:00 to 2026-03-03 01:00: ok")
     assert "verdict: alarm" in said.out and "  level fell by 1" in said.out
-    assert "3 entries of other models than own left out" in said.err
+    assert "inputs of other models than own left out: 3 of another;" in said.err
     assert 'amt_drift_verdict{model="own"} 2.0' in (log / "amt.prom").read_text("utf-8")
     assert compare(log, "--fail-on", "never") == 0
 
@@ -64,7 +66,7 @@ def test_wrong_options_are_told(log: Path, capsys: pytest.CaptureFixture[str]) -
     assert "'yesterday': expected 7d, 24h or a date" in capsys.readouterr().err
     assert main(["monitor", "compare", str(log / "lake"), "--model", str(log / "x.ckpt")]) == 1
     assert compare(log, "--since", "2027-01-01") == 1
-    assert "0 entries of the model own: expected at least 10" in capsys.readouterr().err
+    assert "own: 0 recordings, 0 rejected: expected at least 10 in all" in capsys.readouterr().err
 
 
 def test_recordings_are_measured_and_make_a_profile(tmp_path: Path) -> None:
@@ -91,3 +93,22 @@ def test_recordings_are_measured_and_make_a_profile(tmp_path: Path) -> None:
     # The profile beside the checkpoint is found.
     words = ["monitor", "compare", str(numbers), "--model", str(checkpoint), "--window", "14"]
     assert main(words) == 0
+
+
+def test_a_registered_model_is_compared_with_its_own_profile(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = log / "lake" / "models" / "own"
+    write_profile(place / "1" / "profile.json", profile(model="own"))
+    (place / "1" / "version.json").write_text('{"model": "own", "version": 1}')
+    Registry(open_lake(log / "lake"), "own").serve(1, "me", "for the test")
+    words = ["monitor", "compare", str(log / "lake"), "--model", str(place)]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "left out: 3 of another, 100 of own;" in said
+    assert "own-v1: 0 recordings, 0 rejected: expected at least 10 in all" in said
+    (log / "lake" / "monitoring" / "b.jsonl").write_bytes(
+        lines(entries(recordings(50), "own-v1", rejected=2))
+    )
+    assert main(words) == 0
+    assert "ok    50 recordings, 2 rejected, 0 numbers moved" in capsys.readouterr().out

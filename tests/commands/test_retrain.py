@@ -13,7 +13,7 @@ from amt import cli
 from amt.cloud.folder_lake import FolderLake
 from amt.cloud.registry import Registry
 from amt.commands import retrain as command
-from amt.retraining.retrain import retrain
+from amt.retraining.retrain import begin, retrain
 from amt.retraining.settings import Settings
 
 GCP = ["--project", "p", "--region", "europe-west4", "--image", "image"]
@@ -65,7 +65,7 @@ def test_runs_are_listed_and_shown(
     assert lines(capsys) == [f"{lake.uri}: no run yet; type amt retrain"]
     retrain(context(lake, tmp_path / "work", fake), SETTINGS)
     assert cli.main(["retrain", "--lake", lake.uri, "list"]) == 0
-    assert lines(capsys) == ["2026-05-04_03-00-00: version 1 serves now"]
+    assert lines(capsys) == ["2026-05-04_03-00-00: version 1 serves now (base)"]
     assert cli.main(["retrain", "show", "--lake", lake.uri]) == 0
     shown = lines(capsys)
     assert shown[0] == (
@@ -117,6 +117,30 @@ def test_a_dry_run_writes_nothing(lake: FolderLake, capsys: pytest.CaptureFixtur
     assert printed[0] == "collect: 2 new pairs (at least 1 needed)"
     assert any(line.startswith("train: python train.py experiment=finetune") for line in printed)
     assert {stored.name for stored in lake.list()} == before
+
+
+def test_the_model_of_an_option(lake: FolderLake, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["retrain", "--lake", lake.uri, "--model", "fast"]
+    assert cli.main([*words, "--dry-run"]) == 0
+    assert f"register: {lake.uri}/models/fast/1" in lines(capsys)
+    assert cli.main([*words, "settings"]) == 0
+    assert "model: fast" in lines(capsys)
+    assert cli.main([*words, "--schedule", "0 3 * * 1"]) == 0
+    assert " --model fast >>" in lines(capsys)[0]
+    assert cli.main(["retrain", "--lake", lake.uri, "--model", "own", "--dry-run"]) == 1
+    assert "no pretrained model is called 'own'" in capsys.readouterr().err
+    assert cli.main(["retrain", "--model", "fast", "submit", *GCP, "--lake", "gs://takes"]) == 1
+    assert "takes its model from gs://takes/retraining/settings.yaml" in capsys.readouterr().err
+
+
+def test_another_model_waits_for_the_open_run(
+    lake: FolderLake, fake: FakeTools, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin(context(lake, tmp_path / "work", fake), SETTINGS)
+    assert cli.main(["retrain", "--lake", lake.uri, "--model", "fast"]) == 1
+    assert "of base is not over; finish it first: amt retrain --model base" in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_schedule_on_this_machine_is_a_line_for_cron(

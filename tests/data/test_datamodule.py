@@ -82,6 +82,15 @@ def test_a_split_without_pieces_is_an_error_with_what_to_type(tmp_path: Path) ->
         data.setup("fit")
 
 
+def test_what_comes_before_training_is_said_the_first_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ListSource([ramp_piece("a", 1.0)])
+    for said in (True, False):
+        PianoDataModule({"own": source}, str(tmp_path), prepare_workers=0).prepare_data()
+        assert ("all pieces are decoded or rendered once" in capsys.readouterr().err) == said
+
+
 def test_loaders_can_be_sent_to_processes_that_are_started_anew(
     tiny_source: Synthetic, tiny_cache: Path
 ) -> None:

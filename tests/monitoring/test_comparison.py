@@ -75,5 +75,5 @@ def test_windows_are_counted_back_from_the_newest() -> None:
     assert drift.verdict == "alarm"
     with pytest.raises(ValueError, match="--window 5: expected at least 10"):
         compare_windows(PROFILE, entries(found), 5)
-    with pytest.raises(ValueError, match="9 entries of the model base"):
+    with pytest.raises(ValueError, match="base: 9 recordings, 0 rejected: expected at least 10"):
         compare_windows(PROFILE, entries(found[:9]), 40)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from recording_numbers import START, entries, recordings
 
 from amt.cloud.folder_lake import FolderLake
 from amt.cloud.objects import StorageError, Stored
+from amt.errors import FileWarning
 from amt.io.audio import AudioError, TooLongError
 from amt.monitoring.entries import RECORDING, lines, read_entries, reason
 from amt.monitoring.log import EntryLog
@@ -76,12 +80,40 @@ def test_logs_of_the_server_are_read_as_they_are(tmp_path: Path) -> None:
     assert entry.time == FOUND[0].time
 
 
-@pytest.mark.parametrize("text", ["{", "3", '{"time": "now", "model": "a", "version": "1"}'])
+@pytest.mark.parametrize("text", ["x", "3", '{"time": "now", "model": "a", "version": "1"}'])
 def test_other_lines_are_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(lines(FOUND[:1]) + text.encode())
     with pytest.raises(ValueError, match=r"a\.jsonl, line 2: .*expected JSON lines"):
         read_entries(path)
+
+
+def test_half_a_line_of_a_process_that_was_killed_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "server.jsonl"
+    whole = lines(FOUND[:1])
+    path.write_bytes(whole[:200] + whole + whole + whole[:1])  # Started again, and killed again.
+    with pytest.warns(FileWarning, match=r"server\.jsonl, line \d: is cut off, and left") as said:
+        (entry,) = read_entries(path)
+    assert entry.time == FOUND[0].time and len(said) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_is_killed_leaves_whole_batches(tmp_path: Path) -> None:
+    for number in range(8):
+        child = os.fork()
+        if child == 0:
+            log = EntryLog(FolderLake(tmp_path), lambda text: None, batch_seconds=1e-4)
+            while True:
+                log.add(FOUND[0])
+                time.sleep(1e-4)
+        written = len(list(tmp_path.rglob("*.jsonl")))
+        while len(list(tmp_path.rglob("*.jsonl"))) < written + 3:
+            time.sleep(0.005 * number)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    found = read_entries(tmp_path)
+    assert len(found) >= 24
+    assert all(lines([entry]) == lines(FOUND[:1]) for entry in found)
 
 
 def test_reasons() -> None:

@@ -48,6 +48,7 @@ def test_a_better_model_is_registered_and_serves(
     assert files == {
         "weights.safetensors",
         "export/model.json",
+        "export/profile.json",
         "MODEL_CARD.md",
         "profile.json",
         "version.json",
@@ -91,6 +92,14 @@ def test_new_pairs_are_added_to_those_of_runs_before(
     assert results["collect"]["new"] == ["another-1-00000000"]
     assert len(results["prepare"]["pairs"]) == 3 and results["collect"]["parent"] == 1
     assert Registry(lake, "base").read(2)["parent"] == 1
+
+
+def test_pairs_are_new_for_each_model(lake: FolderLake, fake: FakeTools, tmp_path: Path) -> None:
+    retrain(context(lake, tmp_path / "work", fake), SETTINGS)
+    fast = replace(SETTINGS, model="fast")
+    run = retrain(context(lake, tmp_path / "work", fake, now=later(1)), fast)
+    assert run is not None and len(run.results()["collect"]["new"]) == 2
+    assert Registry(lake, "fast").current() == Registry(lake, "base").current() == 1
 
 
 def test_force_trains_again_on_what_is_known(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_training_that_was_interrupted_is_resumed(checkout: Path) -> None:
     path = train(job(checkout))
     assert path.read_text() == "new"
     assert train(job(checkout)).read_text() == str(path)
+
+
+def test_a_training_that_began_with_other_settings_begins_again(checkout: Path) -> None:
+    said: list[str] = []
+    first = replace(job(checkout), report=said.append)
+    train(first)
+    (checkout / "conf").mkdir()
+    (checkout / "conf" / "config.yaml").write_text("seed: 2")
+    for changed in (first, replace(first, seed=2)):
+        said.clear()
+        assert train(changed).read_text() == "new"
+        assert said == ["train: command or conf changed since it began; it begins again"]
+        assert train(changed).read_text() == str(changed.checkpoint) and len(said) == 1
 
 
 def test_an_error_is_the_last_line(checkout: Path) -> None:

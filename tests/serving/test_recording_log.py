@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import clip, encoded, server
+from recording_numbers import profile
+from served import clip, encoded, model_folder, server
 
 from amt.monitoring.entries import RECORDING, Entry, read_entries
+from amt.monitoring.profile import write_profile
 from amt.serving.logging import LOGGER
 from amt.serving.settings import Settings
 
@@ -56,6 +58,23 @@ def test_numbers_are_logged_and_stored(folder: Path, tmp_path: Path, logged: lis
     assert 'amt_rejected_recordings_total{reason="too_long"} 1.0' in metrics
     assert "amt_recording_level_db_count 1.0" in metrics
     assert NAME not in json.dumps(logged)
+
+
+def test_f1_is_estimated_by_the_profile_of_the_model(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path)
+    for path, count in ((None, 0), (folder / "small.profile.json", 1)):
+        if path:
+            write_profile(path, profile(model="small"))
+        with server(folder) as client:
+            assert client.post("/transcribe", files={"file": (NAME, clip())}).status_code == 200
+            assert f"amt_recording_estimated_f1_count {count}.0" in client.get("/metrics").text
+
+
+def test_a_damaged_profile_does_not_stop_the_server(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path)
+    (folder / "small.profile.json").write_text("{")
+    with server(folder) as client:
+        assert client.post("/transcribe", files={"file": (NAME, clip())}).status_code == 200
 
 
 def test_one_setting_switches_it_off(folder: Path, logged: list[dict]) -> None:

@@ -13,20 +13,27 @@ from contextlib import ExitStack
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from full_disk import fill_disk
+
 ROOT = Path(__file__).parents[2]
 # Imported once, in the process from which those of the scripts are forked: importing them takes
 # longer than most scripts.
 PRELOADED = ["train", "evaluate", "sklearn.svm", "wandb", "matplotlib.pyplot"]
 
 
-def run(*words: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
-    """A script in the project's folder, on one thread; `-c` and `-m` as of Python."""
+def run(
+    *words: str, fails: bool = False, full_disk: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """A script in the project's folder, on one thread; `-c` and `-m` as of Python.
+
+    full_disk: see `full_disk.py`; of a script only.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
     if words[0].startswith("-"):
         command = [sys.executable, *words]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     else:
-        done = _forked(words, environment)
+        done = _forked(words, environment, full_disk)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done
 
@@ -44,14 +51,19 @@ def run_together(
     return done
 
 
-def _forked(words: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _forked(
+    words: Sequence[str], environment: dict[str, str], full_disk: bool
+) -> subprocess.CompletedProcess[str]:
     """The same as a subprocess, but for the time that importing the packages takes."""
     with ExitStack() as folders:
-        return _ended(words, *_start(words, environment, folders))
+        return _ended(words, *_start(words, environment, folders, full_disk))
 
 
 def _start(
-    words: Sequence[str], environment: dict[str, str], folders: ExitStack
+    words: Sequence[str],
+    environment: dict[str, str],
+    folders: ExitStack,
+    full_disk: bool = False,
 ) -> tuple[ForkServerProcess, list[Path]]:
     """A process of a script, and the files of what it prints, in a temporary folder."""
     context = multiprocessing.get_context("forkserver")
@@ -61,7 +73,8 @@ def _start(
     before = dict(os.environ)
     os.environ.update(environment, PYTHONPATH=str(ROOT))  # For the server, when it starts.
     try:
-        process = context.Process(target=_run, args=(list(words), environment, outputs))
+        arguments = (list(words), environment, outputs, full_disk)
+        process = context.Process(target=_run, args=arguments)
         process.start()
     finally:
         os.environ.clear()
@@ -77,7 +90,9 @@ def _ended(
     return subprocess.CompletedProcess(words, process.exitcode or 0, stdout, stderr)
 
 
-def _run(words: list[str], environment: dict[str, str], outputs: Sequence[Path]) -> None:
+def _run(
+    words: list[str], environment: dict[str, str], outputs: Sequence[Path], full_disk: bool
+) -> None:
     """What a new Python would do: `words` is a script and its arguments."""
     for descriptor, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
@@ -89,5 +104,7 @@ def _run(words: list[str], environment: dict[str, str], outputs: Sequence[Path])
     # As in a new process: what the scripts themselves contain is imported anew.
     for name in ("train", "evaluate"):
         sys.modules.pop(name, None)
+    if full_disk:
+        fill_disk()
     multiprocessing.process.current_process()._config.pop("daemon", None)
     runpy.run_path(words[0], run_name="__main__")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,6 @@ import pytest
 import torch
 import wandb_records
 from buckets import BUCKET, emulator
-from full_disk import FULL_DISK
 from scripts import ROOT, run
 
 from amt.cloud.lake import open_lake
@@ -349,10 +350,11 @@ def test_a_multirun_of_two_processes_gives_two_trainings(cache: Path, tmp_path: 
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     done = run(
         "train.py", "experiment=open", "paths.pianos=/pianos", "paths.noises=/noises",
-        f"hydra.run.dir={tmp_path}", fails=True,
+        f"hydra.run.dir={tmp_path / 'run'}", fails=True,
     )  # fmt: skip
     expected = "train.py: paths.rooms (a folder of impulse responses) is not set"
     assert expected in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()  # A run that did nothing leaves nothing.
 
 
 def test_a_missing_gpu_is_one_line(cache: Path, tmp_path: Path) -> None:
@@ -369,20 +371,20 @@ def test_optuna_sweeps(cache: Path, tmp_path: Path) -> None:
     tiny = [word for word in TINY if "trunk.channels" not in word]
     run(
         "train.py", "sweep=optuna", *tiny, f"data.cache={cache}", "logger=csv", "evaluate=false",
+        "trainer.max_epochs=1", "data.segments_per_epoch=2", "trainer.limit_val_batches=1",
         "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={tmp_path}",
+        f"hydra.sweeper.storage=sqlite:///{tmp_path}/trials.db",
     )  # fmt: skip
     assert (tmp_path / "optimization_results.yaml").is_file()
+    with closing(sqlite3.connect(tmp_path / "trials.db")) as trials:
+        assert trials.execute("SELECT count(*) FROM trials").fetchone() == (2,)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of this kind")
 def test_a_full_disk_ends_in_one_line_and_leaves_no_half_checkpoint(
     trained, cache: Path, tmp_path: Path
 ) -> None:
-    script = FULL_DISK + (
-        "import runpy, sys;"
-        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
     words = (*TINY, f"data.cache={cache}", f"hydra.run.dir={tmp_path}", "logger=csv")
-    done = run("-c", script, "train.py", *words, fails=True)
+    done = run("train.py", *words, fails=True, full_disk=True)
     assert "train.py: [Errno" in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.glob("checkpoints/*"))
