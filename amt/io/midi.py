@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import mido
@@ -21,6 +22,14 @@ from amt.io.midi_notes import (
     separate,
 )
 from amt.io.smf import DEFAULT_TEMPO, MAX_TICK, MidiError, parse
+from amt.io.tempo_map import (
+    TICKS_PER_BEAT,
+    TempoMap,
+    TickClock,
+    TimeSignature,
+    steady_clock,
+    tick_clock,
+)
 from amt.notes import Notes, Pedal
 
 __all__ = [
@@ -35,10 +44,6 @@ __all__ = [
 
 # .rmi: in a RIFF file, of Windows. .kar: with the text of a song.
 MIDI_SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
-
-# 0.52 ms a tick at the default tempo of 120 beats a minute; MAESTRO has 1.04 and 1.3 ms. Some
-# sequencers refuse more than 960.
-TICKS_PER_BEAT = 960
 
 
 def read_midi(path: Path | str, strict: bool = False) -> Notes:
@@ -100,17 +105,19 @@ def write_midi(
     notes: Notes,
     ticks_per_beat: int = TICKS_PER_BEAT,
     tempo: int = DEFAULT_TEMPO,
+    tempo_map: TempoMap | None = None,
 ) -> None:
     """Write notes, velocities and pedal as a MIDI file of type 0, atomically.
 
     tempo: microseconds a beat. Times are rounded to ticks of `tempo` / `ticks_per_beat`
-    microseconds. `read_midi` gives back the rounded times and all other values exactly, except that
-    notes which overlap the next note of their pitch end at its onset. Within a tick, pedals come
-    before note-offs and note-offs before note-ons. Raises MidiError if a time is negative or the
-    file cannot be written.
+    microseconds. tempo_map: in place of both, changes of tempo and time signatures, with ticks of
+    1.04 ms at most. `read_midi` gives back the rounded times and all other values exactly, except
+    that notes which overlap the next note of their pitch end at its onset. Within a tick, pedals
+    come before note-offs and note-offs before note-ons. Raises MidiError if a time is negative or
+    the file cannot be written.
     """
     try:
-        data = midi_bytes(notes, ticks_per_beat, tempo)
+        data = midi_bytes(notes, ticks_per_beat, tempo, tempo_map)
         with atomic_write(path) as part:
             part.write_bytes(data)
     except MidiError as error:
@@ -120,16 +127,25 @@ def write_midi(
 
 
 def midi_bytes(
-    notes: Notes, ticks_per_beat: int = TICKS_PER_BEAT, tempo: int = DEFAULT_TEMPO
+    notes: Notes,
+    ticks_per_beat: int = TICKS_PER_BEAT,
+    tempo: int = DEFAULT_TEMPO,
+    tempo_map: TempoMap | None = None,
 ) -> bytes:
     """The content of the file that `write_midi` writes; raises MidiError for invalid values."""
-    tick_seconds = tempo / 1e6 / ticks_per_beat
-    _check_times(notes, (MAX_TICK - 1) * tick_seconds)
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=tempo)])
-    track.append(mido.Message("program_change", program=0))
-    track.extend(_messages(notes, tick_seconds))
+    clock = tick_clock(tempo_map) if tempo_map else steady_clock(ticks_per_beat, tempo)
+    tick_seconds = float(clock.tempo[-1]) / 1e6 / clock.ticks_per_beat
+    room = MAX_TICK - 1 - int(clock.tick[-1])
+    _check_times(notes, float(clock.seconds[-1]) + room * tick_seconds)
+    signatures = tempo_map.signatures if tempo_map else ()
+    timed = [*_head(clock, signatures), *_messages(notes, clock)]
+    timed.sort(key=lambda pair: pair[0])
+    delta = np.diff([tick for tick, _ in timed], prepend=0).tolist()
+    for (_, message), time in zip(timed, delta, strict=True):
+        message.time = time
+    track = mido.MidiTrack(message for _, message in timed)
     data = io.BytesIO()
-    mido.MidiFile(type=0, ticks_per_beat=ticks_per_beat, tracks=[track]).save(file=data)
+    mido.MidiFile(type=0, ticks_per_beat=clock.ticks_per_beat, tracks=[track]).save(file=data)
     return data.getvalue()
 
 
@@ -141,11 +157,27 @@ def _check_times(notes: Notes, latest: float) -> None:
         raise MidiError(f"times must be 0 to {latest:.0f} s, got {found}")
 
 
-def _messages(notes: Notes, tick_seconds: float) -> list[mido.Message]:
-    """The pedal and note messages in order of time, with delta times in ticks."""
+def _head(
+    clock: TickClock, signatures: Sequence[TimeSignature]
+) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
+    """Changes of tempo, time signatures and the instrument, each with its tick."""
+    tempi = zip(clock.tick.tolist(), clock.tempo.tolist(), strict=True)
+    return [
+        *((tick, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempi),
+        *((round(one.quarter * clock.ticks_per_beat), _signature(one)) for one in signatures),
+        (0, mido.Message("program_change", program=0)),
+    ]
+
+
+def _signature(signature: TimeSignature) -> mido.MetaMessage:
+    numbers = {"numerator": signature.numerator, "denominator": signature.denominator}
+    return mido.MetaMessage("time_signature", **numbers)
+
+
+def _messages(notes: Notes, clock: TickClock) -> list[tuple[int, mido.Message]]:
+    """The pedal and note messages in order of time, each with its tick."""
     onset, offset, pedal_tick = (
-        np.rint(time / tick_seconds).astype(np.int64)
-        for time in (notes.onset, notes.offset, notes.pedal.time)
+        clock.ticks(time) for time in (notes.onset, notes.offset, notes.pedal.time)
     )
     played = separate(TickNotes(onset, offset, notes.pitch, notes.velocity, notes.channel))
     tick = np.concatenate([pedal_tick, played.offset, played.onset])
@@ -156,10 +188,8 @@ def _messages(notes: Notes, tick_seconds: float) -> list[mido.Message]:
     channel = np.concatenate([notes.pedal.channel, played.channel, played.channel])
     status = kind << 4 | channel
     order = np.argsort(tick, kind="stable")
-    delta = np.diff(tick[order], prepend=0)
+    rows = np.stack([status, first, second], axis=1)[order].tolist()
     return [
-        mido.Message.from_bytes(row, time=int(time))
-        for row, time in zip(
-            np.stack([status, first, second], axis=1)[order].tolist(), delta, strict=True
-        )
+        (time, mido.Message.from_bytes(row))
+        for row, time in zip(rows, tick[order].tolist(), strict=True)
     ]

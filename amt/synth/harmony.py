@@ -68,10 +68,15 @@ def progression(rng: np.random.Generator, beats: float) -> list[Chord]:
         if rng.random() < 0.02:
             tonic, scale = _new_key(rng)
         length = usual_beats if rng.random() < 0.8 else float(rng.choice([1, 2, 3, 4, 8]))
-        chords.append(_chord(rng, tonic, scale, degree, sevenths, length))
+        chords.append(chord_on(rng, tonic, scale, degree, sevenths, length))
         total += length
-        degree = int(rng.choice(7, p=NEXT_DEGREE[degree] / NEXT_DEGREE[degree].sum()))
+        degree = next_degree(rng, degree)
     return chords
+
+
+def next_degree(rng: np.random.Generator, degree: int) -> int:
+    """A scale degree (0 to 6) that follows `degree`."""
+    return int(rng.choice(7, p=NEXT_DEGREE[degree] / NEXT_DEGREE[degree].sum()))
 
 
 def _new_key(rng: np.random.Generator) -> tuple[int, tuple[int, ...]]:
@@ -81,7 +86,7 @@ def _new_key(rng: np.random.Generator) -> tuple[int, tuple[int, ...]]:
     return int(rng.integers(12)), SCALES[name]
 
 
-def _chord(
+def chord_on(
     rng: np.random.Generator,
     tonic: int,
     scale: tuple[int, ...],

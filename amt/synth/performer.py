@@ -56,12 +56,12 @@ def perform(rng: np.random.Generator, seconds: float) -> Notes:
     harmony = progression(rng, beats)
     score, sections = _write_score(rng, harmony, tempo)
     clock = _rubato(rng, beats, tempo)
-    onset, offset = _time_notes(rng, score, clock, lead=float(rng.uniform(0, 0.5)))
-    velocity = _finish_velocities(rng, score, onset)
+    onset, offset = time_notes(rng, score, clock, lead=float(rng.uniform(0, 0.5)))
+    velocity = finish_velocities(rng, score, onset)
     keep = (onset < seconds - SHORTEST_NOTE) & (score.pitch >= MIN_PITCH)
     keep &= score.pitch <= MAX_PITCH
-    pedal = _pedalling(rng, harmony, sections, clock, seconds)
-    return _separate(
+    pedal = pedalling(rng, harmony, sections, clock, seconds)
+    return separate(
         onset[keep],
         np.minimum(offset[keep], seconds),
         score.pitch[keep],
@@ -160,12 +160,12 @@ def _rubato(rng: np.random.Generator, beats: float, tempo: float) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(60 / tempo / 8 * np.exp(drift + slowing))])
 
 
-def _seconds(clock: np.ndarray, beat: np.ndarray) -> np.ndarray:
+def clock_seconds(clock: np.ndarray, beat: np.ndarray) -> np.ndarray:
     """Beats to seconds by the times of `_rubato`."""
     return np.interp(beat * 8, np.arange(len(clock)), clock)
 
 
-def _time_notes(
+def time_notes(
     rng: np.random.Generator, score: Score, clock: np.ndarray, lead: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Onsets and offsets in seconds: rubato, asynchrony of the hands, rolled chords, jitter.
@@ -173,8 +173,8 @@ def _time_notes(
     lead: silence before the first beat, in seconds.
     """
     count = len(score.beat)
-    onset = _seconds(clock, score.beat)
-    length = _seconds(clock, score.beat + score.length) - onset
+    onset = clock_seconds(clock, score.beat)
+    length = clock_seconds(clock, score.beat + score.length) - onset
     unevenness = rng.uniform(0.002, 0.012)
     late = np.where(score.hand == LEFT, rng.normal(0, 0.012), 0.0)
     spread = float(rng.uniform(0, 0.006)) if rng.random() < 0.7 else float(rng.uniform(0, 0.04))
@@ -197,7 +197,7 @@ def _index_in_chord(score: Score) -> np.ndarray:
     return index
 
 
-def _finish_velocities(rng: np.random.Generator, score: Score, onset: np.ndarray) -> np.ndarray:
+def finish_velocities(rng: np.random.Generator, score: Score, onset: np.ndarray) -> np.ndarray:
     """Velocities (N,) 1-127 with slow changes of dynamics, jitter and accents."""
     knots = np.arange(0, float(onset.max(initial=0)) + 8, rng.uniform(1.5, 4))
     swell = np.interp(onset, knots, rng.normal(0, rng.uniform(3, 12), len(knots)))
@@ -207,7 +207,7 @@ def _finish_velocities(rng: np.random.Generator, score: Score, onset: np.ndarray
     return np.clip(np.round(velocity), 1, 127).astype(np.int64)
 
 
-def _pedalling(
+def pedalling(
     rng: np.random.Generator,
     harmony: list[Chord],
     sections: list[int],
@@ -215,7 +215,7 @@ def _pedalling(
     seconds: float,
 ) -> Pedal:
     """Sustain pedal that changes shortly after each chord change, in some sections."""
-    start = _seconds(clock, np.cumsum([0.0] + [chord.beats for chord in harmony]))
+    start = clock_seconds(clock, np.cumsum([0.0] + [chord.beats for chord in harmony]))
     use = rng.random(max(sections) + 1) < rng.choice([0.0, 0.5, 0.9, 1.0], p=[0.1, 0.2, 0.4, 0.3])
     hold = float(rng.choice([0.0, 0.1, 0.3], p=[0.6, 0.3, 0.1]))
     times: list[np.ndarray] = []
@@ -255,7 +255,7 @@ def _press(
     values.append(np.concatenate([shape, shape[::-1]]))
 
 
-def _separate(
+def separate(
     onset: np.ndarray, offset: np.ndarray, pitch: np.ndarray, velocity: np.ndarray, pedal: Pedal
 ) -> Notes:
     """A note table in which each key is released before its next onset."""
