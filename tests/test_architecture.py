@@ -34,6 +34,7 @@ ORDER = (
     "evaluation",
     "inference",
     "analysis",
+    "score",
     "baselines",
     "training",
     "monitoring",
@@ -91,6 +92,8 @@ KEPT_APART = {
     "onnx": {"amt.inference.backends.onnx"},
     "onnxruntime": {"amt.inference.backends.onnx"},
     "kfp": {"amt.retraining.pipeline"},
+    "typst": {"amt.score.render"},
+    "verovio": {"amt.score.render"},
     "yaml": {"amt.cloud.vertex_pipelines", "amt.retraining.settings"},
 }
 # Packages that transcribing must not import.

@@ -12,20 +12,22 @@ from fastapi import FastAPI, Request
 from starlette.routing import Route
 
 from amt import __version__
-from amt.app import ask_route, recording_routes, site_routes
+from amt.app import ask_route, recording_routes, score_routes, site_routes
 from amt.app.core import Core
 from amt.app.guard import BrowserHeaders, Guard
 from amt.app.recordings import FOLDER
 from amt.app.settings import AppSettings
 from amt.cloud.lake import StorageError
 from amt.cloud.vertex_endpoint import VertexError
+from amt.score.notated import NoBeatsError
+from amt.score.render import MissingLibraryError, RenderError
 from amt.serving.errors import AsciiJsonResponse, add_error_handlers, error_response
 from amt.serving.logging import log
 from amt.serving.middleware import RequestMiddleware, Routes
 from amt.serving.model import load_model
 from amt.serving.service import Load
 
-_ROUTERS = (site_routes.router, ask_route.router, recording_routes.router)
+_ROUTERS = (site_routes.router, ask_route.router, recording_routes.router, score_routes.router)
 
 
 def create_app(
@@ -53,6 +55,7 @@ def create_app(
         app.include_router(router)
     add_error_handlers(app, _ROUTERS)
     _add_cloud_handlers(app, core)
+    _add_score_handlers(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(
         RequestMiddleware,
@@ -74,6 +77,18 @@ def _add_cloud_handlers(app: FastAPI, core: Core) -> None:
         if error.status >= 500:
             log(logging.WARNING, str(error), request_id=request.state.context.id)
         return error_response(request, error.status, private.sub("", str(error)))
+
+
+def _add_score_handlers(app: FastAPI) -> None:
+    """Let it be answered why there is no score."""
+
+    @app.exception_handler(NoBeatsError)
+    @app.exception_handler(RenderError)
+    async def score(request: Request, error: NoBeatsError | RenderError) -> AsciiJsonResponse:
+        status = 422 if isinstance(error, NoBeatsError) else 500
+        if isinstance(error, MissingLibraryError):
+            status = 501
+        return error_response(request, status, str(error))
 
 
 def _routes() -> Routes:

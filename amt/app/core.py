@@ -15,10 +15,12 @@ from starlette.exceptions import HTTPException
 from amt.app.answering import Answers
 from amt.app.descriptions import Descriptions
 from amt.app.jobs import Jobs
+from amt.app.made_files import MadeFiles
 from amt.app.model import LocalModel, Model, VertexModel
 from amt.app.owners import Owner
 from amt.app.recordings import Recording, Recordings
 from amt.app.room import Room
+from amt.app.scores import Scores
 from amt.app.settings import AppSettings
 from amt.cloud.gemini import Gemini
 from amt.cloud.lake import Lake, StorageError, open_lake
@@ -43,6 +45,7 @@ class Core:
     model: Model
     recordings: Recordings
     descriptions: Descriptions
+    scores: Scores
     jobs: Jobs
     room: Room
     answers: Answers
@@ -57,11 +60,12 @@ class Core:
         if settings.vertex_endpoint:
             model = VertexModel(settings, lake)
         recordings = Recordings(lake)
-        descriptions = Descriptions(recordings, load_player(None))
+        files = MadeFiles(recordings)
+        descriptions, scores = Descriptions(files, load_player(None)), Scores(files)
         jobs = Jobs(recordings, model, descriptions.prepare)
         room = Room(recordings, settings, jobs.is_active)
         answers = Answers(recordings, Gemini.from_environment())
-        return Core(settings, lake, model, recordings, descriptions, jobs, room, answers)
+        return Core(settings, lake, model, recordings, descriptions, scores, jobs, room, answers)
 
     async def run(self, on_failure: Callable[[], object]) -> None:
         """Load the model, transcribe what waits, and remove what is too old, until cancelled."""
@@ -85,6 +89,7 @@ class Core:
         """Stop; waiting recordings are transcribed by the next process."""
         await self.jobs.close()
         self.descriptions.close()
+        self.scores.close()
         self.answers.close()
         await run_in_threadpool(self.model.close)
 

@@ -7,7 +7,8 @@ import json
 import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
+from urllib.parse import quote
 
 import numpy as np
 
@@ -90,3 +91,12 @@ KINDS = {
     "piano_roll": ("application/octet-stream", "_piano_roll.npy"),
     "embedding": ("application/octet-stream", "_embedding.npy"),
 }
+
+
+def attachment(name: str, end: str) -> dict[str, str]:
+    """Headers that let a browser save a file under the name of its recording."""
+    stem = PurePath(name).stem or "recording"
+    plain = "".join(c if (c.isascii() and c.isalnum()) or c in " -_." else "_" for c in stem)
+    encoded = quote(stem + end, safe="")
+    value = f"attachment; filename=\"{plain}{end}\"; filename*=UTF-8''{encoded}"
+    return {"content-disposition": value}

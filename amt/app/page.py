@@ -41,7 +41,7 @@ def index() -> bytes:
     text = Template(_site("index.html")).substitute(
         version=html.escape(__version__),
         preload=preload,
-        piece=piece_markup(_site("editor.html")),
+        piece=piece_markup(_site("editor.html"), _site("score.html")),
         player=asset("player.html"),
     )
     return text.encode()

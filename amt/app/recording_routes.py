@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from functools import partial
-from pathlib import PurePath
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -25,11 +23,12 @@ from amt.app.corrections import (
     correct,
 )
 from amt.app.events import EventLog
-from amt.app.files import KINDS, download
+from amt.app.files import KINDS, attachment, download
 from amt.app.jobs import note_rows
 from amt.app.owners import Owner, give_secret
 from amt.app.ranges import ranged
 from amt.app.recordings import Recording, form_file_name, public
+from amt.score.render import has_libraries
 from amt.serving.errors import AsciiJsonResponse
 
 SUGGESTIONS = (
@@ -46,7 +45,7 @@ router = APIRouter(prefix="/api", default_response_class=AsciiJsonResponse)
 class Question(BaseModel):
     """A question about a recording."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)] = ""
 
 
 @router.get("/session")
@@ -63,6 +62,7 @@ async def session(request: Request, core: TheCore) -> Response:
         "model": core.model.identity(),
         "gemini": core.answers.gemini is not None,
         "limits": limits,
+        "score": has_libraries(("svg", "pdf")),
         "suggestions": SUGGESTIONS,
     }
     response = AsciiJsonResponse(document)
@@ -113,7 +113,10 @@ async def _refuse_soundless(file: UploadFile) -> None:
     if not begin:
         raise HTTPException(422, "the file is empty; expected a recording")
     if begin == b"MThd":
-        text = "a MIDI file has notes but no sound; expected a recording, such as MP3 or WAV"
+        text = (
+            "a MIDI file has notes but no sound; expected a recording, such as MP3 or WAV "
+            "(questions about a MIDI file: amt ask FILE.mid QUESTION)"
+        )
         raise HTTPException(422, text)
 
 
@@ -206,12 +209,12 @@ async def file(core: TheCore, found: DoneRecording, kind: str) -> Response:
         raise HTTPException(404, f"{kind}: expected one of {', '.join(KINDS)}")
     data = await run_in_threadpool(download, core.recordings, found, kind)
     media_type, end = KINDS[kind]
-    return Response(data, headers=_attachment(found.name, end), media_type=media_type)
+    return Response(data, headers=attachment(found.name, end), media_type=media_type)
 
 
 @router.post("/recordings/{id}/questions")
 async def question(core: TheCore, found: DoneRecording, asked: Question) -> AsciiJsonResponse:
-    """An answer to a question about a recording."""
+    """An answer to a question about a recording; to none, a summary."""
     piece = await core.answers.piece(found)
     return AsciiJsonResponse(asdict(await core.answers.answer(asked.prompt, piece)))
 
@@ -232,12 +235,3 @@ async def notes(core: TheCore, found: DoneRecording, correction: Correction) -> 
         raise HTTPException(422, str(error)) from error
     core.descriptions.prepare(corrected)
     return AsciiJsonResponse({"revision": corrected.revision, "changes": changes, "pair": pair})
-
-
-def _attachment(name: str, end: str) -> dict[str, str]:
-    """Headers that let a browser save a file under the name of its recording."""
-    stem = PurePath(name).stem or "recording"
-    plain = "".join(c if (c.isascii() and c.isalnum()) or c in " -_." else "_" for c in stem)
-    encoded = quote(stem + end, safe="")
-    value = f"attachment; filename=\"{plain}{end}\"; filename*=UTF-8''{encoded}"
-    return {"content-disposition": value}

@@ -24,7 +24,8 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "describe",
         help="recordings or MIDI files to HTML pages with analysis and audio",
         description="Describe piano recordings or MIDI files, one page each: notes, keys, tempo, "
-        "chords, sections, motifs, audio descriptors. A page is one file and loads nothing else.",
+        "chords, sections, motifs, audio descriptors, and the first page of the score (pip install "
+        "'amt[score]'). A page is one file and loads nothing else.",
     )
     option = parser.add_argument
     option(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from amt.inference.transcriber import Transcriber
 
 # A folder for results is not given such a name by intent.
-RESULT_SUFFIXES = (".mid", ".midi", ".json", ".csv", ".tsv", ".png", ".wav", ".html")
+RESULT_SUFFIXES = (
+    ".mid", ".midi", ".json", ".csv", ".tsv", ".png", ".wav", ".html", ".musicxml", ".pdf", ".svg",
+)  # fmt: skip
 
 # Shared options: output folder and model.
 

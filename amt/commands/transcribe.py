@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from amt.commands.engine_options import add_engine_options, chosen_cluster
+from amt.commands.notation_options import add_notation_options, chosen_notation
 from amt.commands.options import (
     add_model_options,
     add_output_option,
@@ -34,7 +35,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
     The models' licences are read from their files, and only for the help text.
     """
     from amt.inference.pretrained import pretrained_names
-    from amt.inference.writers import FORMATS
+    from amt.inference.writers import FORMATS, SCORES
 
     with_licences = bool({"-h", "--help"} & set(words))
     parser = commands.add_parser(
@@ -56,10 +57,11 @@ def add(commands: Any, words: Sequence[str]) -> None:
     add_output_option(parser, "transcriptions")
     option(
         "--format",
-        type=comma_separated(*FORMATS),
+        type=comma_separated(*FORMATS, *SCORES),
         default=("mid",),
         metavar="LIST",
-        help=f"one or more of {','.join(FORMATS)}, separated by commas (default: mid); "
+        help=f"one or more of {','.join((*FORMATS, *SCORES))}, separated by commas (default: mid); "
+        "musicxml is sheet music, pdf and svg its pages (pip install 'amt[score]'); "
         "png is a piano roll, wav a synthesis of the notes; npy writes NAME_piano_roll.npy (uint8, "
         "one row for each 1/50 s, 88 keys, velocities) and NAME_embedding.npy (float32, mean and "
         "deviation of the network's features)",
@@ -85,6 +87,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
         metavar="FOLDER",
         help="sampled piano for wav (default: built-in)",
     )
+    add_notation_options(parser)
     add_engine_options(parser)
     option(
         "--workers",
@@ -110,6 +113,9 @@ def _licences(names: Sequence[str]) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from amt.score.render import check_libraries
+
+    check_libraries(arguments.format)
     device = "cpu" if arguments.device == "auto" else arguments.device
     cluster = chosen_cluster(arguments, device, others=("workers", "redo"))
     return _run_here(arguments) if cluster is None else _run_on(cluster, arguments, device)
@@ -121,12 +127,13 @@ def _run_here(arguments: argparse.Namespace) -> int:
     from amt.inference.transcriber import Options
     from amt.inference.writers import load_player
 
+    notation = chosen_notation(arguments)
     transcriber = load_transcriber(arguments)
     player = load_player(arguments.piano)
     make_output_folder(arguments.output)
     jobs = plan_jobs(arguments.inputs, arguments.output)
     options = Options(arguments.ends, arguments.onset_threshold)
-    failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options)
+    failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options, notation)
     return 1 if failed else 0
 
 
@@ -148,5 +155,6 @@ def _run_on(cluster: Cluster, arguments: argparse.Namespace, device: str) -> int
         piano=arguments.piano,
         settings=" ".join(options[1:]),
         redo=arguments.redo,
+        notation=chosen_notation(arguments),
     )
     return 1 if transcribe_archive(arguments.inputs, request, cluster).failed else 0

@@ -91,7 +91,7 @@ def _show(outcome: Outcome, request: Request) -> None:
     if outcome.state == "failed":
         tqdm.write(escaped(f"amt: {outcome.reason}"), file=sys.stderr)
     elif outcome.state == "done":
-        line = result_line(outcome.notes, outcome.seconds, outcome.took)
+        line = result_line(outcome.notes, outcome.seconds, outcome.took, outcome.remark)
         names = target_names(outcome.job.target, request.formats)
         tqdm.write(escaped(f"{outcome.job.source}: {line} -> {names}"))
 

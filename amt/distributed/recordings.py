@@ -17,6 +17,7 @@ from amt.io.audio import AUDIO_SUFFIXES
 if TYPE_CHECKING:
     from amt.decoding.peaks import Ends
     from amt.inference.transcriber import Transcriber
+    from amt.inference.writers import Notation
 
 State = Literal["done", "skipped", "failed"]
 
@@ -27,7 +28,7 @@ class Request:
 
     checkpoint: finds the model, load: loads it; both are called in each worker process. settings:
     what else the notes depend on, as text. run: the name of this run. redo: transcribe also what
-    earlier runs have done.
+    earlier runs have done. notation: as for `transcribe_jobs`.
     """
 
     checkpoint: Callable[[], Path]
@@ -40,14 +41,15 @@ class Request:
     piano: Path | None = None
     settings: str = ""
     redo: bool = False
+    notation: Notation | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a recording.
 
-    reason: why it failed. stop: every further recording would fail, too. remarks: what is unusual
-    about the file. took: seconds.
+    took: seconds. remark: on the tempo of its MIDI file. reason: why it failed. stop: every further
+    recording would fail, too. remarks: what is unusual about the file.
     """
 
     job: Job
@@ -55,6 +57,7 @@ class Outcome:
     notes: int = 0
     seconds: float = 0.0
     took: float = 0.0
+    remark: str = ""
     reason: str = ""
     stop: bool = False
     remarks: Sequence[str] = field(default_factory=tuple)
@@ -76,7 +79,8 @@ class Recordings:
         self.transcriber = request.load(checkpoint)
         self.player = load_player(request.piano)
         options = Options(request.ends, request.onset_threshold, threads=1)
-        self.options = options_for(self.transcriber, request.formats, options)
+        notation = request.notation
+        self.options = options_for(self.transcriber, request.formats, options, notation)
 
     def __call__(self, job: Job) -> Outcome:
         from amt.inference.batch import error_line, is_output_error
@@ -108,7 +112,7 @@ class Recordings:
     def _transcribe(self, job: Job, remarks: list[str]) -> Outcome:
         from amt.inference.batch import refuse_to_overwrite, refuse_to_replace, require_file
         from amt.inference.remote import local_files
-        from amt.inference.writers import write
+        from amt.inference.writers import readable_name, write_all
 
         self._refuse_inside(job)
         refuse_to_replace(set(), job, self.request.formats)
@@ -123,15 +127,15 @@ class Recordings:
                 check=self.alive,
                 on_warning=remarks.append,
             )
-            for path in targets:
-                write(path, result.notes, result.seconds, self.player, result.embedding)
+            notation, title = self.request.notation, readable_name(source).replace("_", " ")
+            remark = write_all(targets, result, self.player, notation, title)
         notes, seconds = len(result.notes), result.seconds
         done = Done(
             str(job.source), fingerprint, self.settings, self.endings, notes, seconds,
             self.request.run,
         )  # fmt: skip
         self.ledger.write(job, done)
-        return Outcome(job, "done", notes, seconds)
+        return Outcome(job, "done", notes, seconds, remark=remark)
 
     def _refuse_inside(self, job: Job) -> None:
         """Raises ValueError where results with sound might replace other recordings."""
@@ -152,7 +156,7 @@ def _digest(checkpoint: Path, request: Request) -> str:
     if checkpoint.is_dir():
         paths = sorted(path for path in checkpoint.rglob("*") if path.is_file())
     parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-    parts += [request.ends, str(request.onset_threshold), request.settings]
+    parts += [request.ends, str(request.onset_threshold), request.settings, str(request.notation)]
     if "wav" in request.formats:
         parts.append(str(request.piano))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

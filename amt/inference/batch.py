@@ -17,7 +17,7 @@ from amt.inference.jobs import Job
 from amt.inference.remote import OutputError, local_files
 from amt.inference.result_lines import result_line, target_names
 from amt.inference.transcriber import Options, Progress, Transcriber
-from amt.inference.writers import ARRAYS, Player, endings, write
+from amt.inference.writers import ARRAYS, Notation, Player, endings, readable_name, write_all
 from amt.io.audio import AUDIO_SUFFIXES, AudioError
 
 # Errors of the output folder (disk full, quota, read-only), which every further file would meet.
@@ -36,28 +36,39 @@ def transcribe_jobs(
     formats: Sequence[str],
     player: Player,
     options: Options | None = None,
+    notation: Notation | None = None,
 ) -> int:
     """Transcribe the recordings of all jobs with `run_jobs`; returns how many failed.
 
-    Raises ValueError if `formats` contain an embedding and the model cannot give one.
+    notation: for MIDI whose bars line up, and for scores. Raises ValueError if `formats` contain an
+    embedding and the model cannot give one.
     """
-    options = options_for(transcriber, formats, options or Options())
+    options = options_for(transcriber, formats, options or Options(), notation)
 
     def transcribe(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
         with progress_bar(f"{label}: reading") as bar:
             report = bar_progress(bar, label)
             result = transcriber.run(require_file(source), options, report)
-        for target in targets:
-            write(target, result.notes, result.seconds, player, result.embedding)
-        return result_line(len(result.notes), result.seconds, time.perf_counter() - begin)
+        title = readable_name(source).replace("_", " ")
+        remark = write_all(targets, result, player, notation, title)
+        took = time.perf_counter() - begin
+        return result_line(len(result.notes), result.seconds, took, remark)
 
     return run_jobs(jobs, formats, transcribe)
 
 
-def options_for(transcriber: Transcriber, formats: Sequence[str], options: Options) -> Options:
-    """`options`, with the embedding if `formats` contain it. Raises ValueError if it cannot."""
-    options = replace(options, embedding=ARRAYS in formats)
+def options_for(
+    transcriber: Transcriber,
+    formats: Sequence[str],
+    options: Options,
+    notation: Notation | None = None,
+) -> Options:
+    """`options`, with what the files need: the embedding, the notes of the keys for `notation`.
+
+    Raises ValueError if the model cannot give an embedding.
+    """
+    options = replace(options, embedding=ARRAYS in formats, keyed=notation is not None)
     if options.embedding and not transcriber.model.feature_width:
         raise ValueError(f"--format {ARRAYS}: {NO_EMBEDDING}")
     return options

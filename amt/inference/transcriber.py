@@ -43,7 +43,8 @@ class Options:
     ends: notes end where they stop sounding; or where their keys are released ("key"), and the
     notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
     replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
-    embedding, certainty: also compute these of `Transcription`. Raises ValueError for other `ends`.
+    embedding, certainty, keyed: also compute these of `Transcription`. Raises ValueError for other
+    `ends`.
     """
 
     ends: Ends = "sound"
@@ -52,6 +53,7 @@ class Options:
     max_seconds: float = math.inf
     embedding: bool = False
     certainty: bool = False
+    keyed: bool = False
 
     def __post_init__(self) -> None:
         if self.ends not in get_args(Ends):
@@ -64,13 +66,15 @@ class Transcription:
 
     embedding: if asked for, (2 D,) in float32: mean and standard deviation over time of the
     network's D features (`amt.inference.embedding`). None if the model cannot give features: a
-    folder that an older version of `amt export` wrote. certainty: if asked for.
+    folder that an older version of `amt export` wrote. certainty: if asked for. keyed: if asked
+    for, the notes with ends="key": they end where keys are released, and have the sustain pedal.
     """
 
     notes: Notes
     seconds: float
     embedding: np.ndarray | None = None
     certainty: Certainty | None = None
+    keyed: Notes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +200,10 @@ class Transcriber:
         certainty = None
         if options.certainty:
             certainty = measure_certainty(posteriors, self.decoder)
-        return Transcription(notes, seconds, embedding, certainty)
+        keyed = notes if options.keyed else None
+        if options.keyed and options.ends != "key":
+            keyed = decoder.decode(posteriors, self.frame_rate, "key")
+        return Transcription(notes, seconds, embedding, certainty, keyed)
 
     def posteriors(
         self,

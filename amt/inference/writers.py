@@ -1,10 +1,11 @@
-"""Write a transcription to a file: MIDI, JSON, CSV, TSV, a piano-roll image, audio or arrays."""
+"""Write a transcription to a file: MIDI, tables, a piano-roll image, audio, arrays or a score."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,22 +14,74 @@ from amt.io.atomic import atomic_write
 from amt.io.audio import save
 from amt.io.midi import write_midi
 from amt.io.note_tables import write_csv, write_json, write_table
+from amt.io.tempo_map import TempoMap
 from amt.notes import Notes
+
+if TYPE_CHECKING:
+    from amt.inference.transcriber import Transcription
 
 # Notes to samples (S,) at amt.io.audio.SAMPLE_RATE.
 Player = Callable[[Notes], np.ndarray]
 
 
+class Notated(Protocol):
+    """What follows from the notes of a piece: `amt.score.notated.NotatedPiece`."""
+
+    @property
+    def tempo_map(self) -> TempoMap | None:
+        """Of its MIDI file."""
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of that."""
+
+    def written(self, notes: Notes) -> Notes:
+        """Notes of the piece as they are written."""
+
+    def content(self, format: str) -> bytes:
+        """The content of a file of the score."""
+
+
+class Notation(Protocol):
+    """How pieces are written: `amt.score.notated.Notation`."""
+
+    def of(self, notes: Notes, title: str) -> Notated:
+        """A piece by its notes, which end where their keys are released, with the pedal."""
+
+
 # The format of which a recording gets two files, with these ends of their names.
 ARRAYS = "npy"
 PIANO_ROLL, EMBEDDING = "_piano_roll.npy", "_embedding.npy"
+# Sheet music.
+SCORES = ("musicxml", "pdf", "svg")
 
 
 def endings(formats: Sequence[str]) -> list[str]:
     """What is added to the name of a recording for its files in `formats`, each one of `FORMATS`
-    or a suffix without its dot."""
+    or `SCORES`, or a suffix without its dot."""
     parts = [[PIANO_ROLL, EMBEDDING] if name == ARRAYS else [f".{name}"] for name in formats]
     return [ending for part in parts for ending in part]
+
+
+def write_all(
+    paths: Sequence[Path],
+    result: Transcription,
+    player: Player,
+    notation: Notation | None = None,
+    title: str = "",
+) -> str:
+    """Write a transcription to all paths, as `write` does; scores last, which may be impossible.
+
+    Returns what is to be said of the tempo of a MIDI file.
+    """
+    notated = None
+    if notation:
+        played = result.notes if result.keyed is None else result.keyed
+        notated = notation.of(played, title)
+    for path in sorted(paths, key=is_score):
+        write(path, result.notes, result.seconds, player, result.embedding, notated)
+    has_midi = any(path.suffix == ".mid" for path in paths)
+    return notated.remark if notated and has_midi else ""
 
 
 def write(
@@ -37,19 +90,40 @@ def write(
     seconds: float,
     player: Player,
     embedding: np.ndarray | None = None,
+    notated: Notated | None = None,
 ) -> None:
     """Write a transcription of `seconds` in the format that the end of the path's name says.
 
-    It is one of `endings(FORMATS)`. embedding: what a path that ends in `EMBEDDING` will hold. The
-    file is written completely or not at all. Raises OSError, MidiError or AudioError.
+    It is one of `endings(FORMATS)`, or of `SCORES`, which need `notated`. embedding: what a path
+    that ends in `EMBEDDING` will hold. The file is written completely or not at all. Raises
+    OSError, MidiError, AudioError, or ValueError for a score that cannot be made.
     """
-    if path.name.endswith(PIANO_ROLL):
+    if notated:
+        notes = notated.written(notes)
+        seconds = max(seconds, notes.end)
+    if path.suffix == ".mid":
+        write_midi(path, notes, tempo_map=notated.tempo_map if notated else None)
+    elif is_score(path):
+        assert notated is not None
+        write_bytes(path, notated.content(path.suffix.removeprefix(".")))
+    elif path.name.endswith(PIANO_ROLL):
         _write_array(path, piano_roll_array(notes, seconds))
     elif path.name.endswith(EMBEDDING):
         assert embedding is not None
         _write_array(path, embedding)
     else:
         _WRITERS[path.suffix.removeprefix(".")](path, notes, seconds, player)
+
+
+def is_score(path: Path) -> bool:
+    """Whether a file is sheet music, by its name."""
+    return path.suffix.removeprefix(".") in SCORES
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file completely or not at all. Raises OSError."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:
@@ -73,10 +147,6 @@ def load_player(piano: Path | None, seed: int | None = None) -> Player:
 
     instrument = builtin.Instrument() if seed is None else builtin.random_instrument(rng)
     return lambda notes: builtin.render(notes, instrument, rng)
-
-
-def _write_mid(path: Path, notes: Notes, _seconds: float, _player: Player) -> None:
-    write_midi(path, notes)
 
 
 def _write_json(path: Path, notes: Notes, seconds: float, _player: Player) -> None:
@@ -107,11 +177,10 @@ def readable_name(path: Path) -> str:
 
 
 _WRITERS = {
-    "mid": _write_mid,
     "json": _write_json,
     "csv": _write_csv,
     "tsv": _write_tsv,
     "png": _write_png,
     "wav": _write_wav,
 }
-FORMATS = (*_WRITERS, ARRAYS)
+FORMATS = ("mid", *_WRITERS, ARRAYS)

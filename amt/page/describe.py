@@ -22,6 +22,8 @@ from amt.io.note_tables import TABLE_SUFFIXES, note_document, read_notes
 from amt.notes import Notes, extend_sustain
 from amt.page.audio import descriptor_images, match_duration_and_level, mp3
 from amt.page.html import page
+from amt.page.score_page import score_page
+from amt.score.notated import Notation
 
 # Looked for in folders, where .csv, .json and .txt may be anything.
 NOTE_SUFFIXES = (*MIDI_SUFFIXES, ".tsv")
@@ -34,21 +36,26 @@ class Description:
 
     document: seconds, notes and pedal, `analysis` of the notes, summary of the audio `descriptors`.
     page_data: data of the HTML page only: `images` of the audio, and `sounding_until`, the offset
-    of each note extended by the pedal. audio: MP3 files by name.
+    of each note extended by the pedal. audio: MP3 files by name. score: markup, or "".
     """
 
     document: dict[str, Any]
     page_data: dict[str, Any]
     audio: dict[str, bytes]
+    score: str = ""
 
 
 def describe(
-    notes: Notes, audio: np.ndarray | None, player: Player, origin: str = ""
+    notes: Notes,
+    audio: np.ndarray | None,
+    player: Player,
+    origin: str = "",
+    notation: Notation | None = None,
 ) -> Description:
     """The description of notes, and of their recording (S,) at SAMPLE_RATE if there is one.
 
     The offsets of the notes are key releases. player: synthesizes them. origin: where the notes
-    come from, for readers.
+    come from, for readers. notation: of the first page of the score; None: without it.
     """
     seconds = len(audio) / SAMPLE_RATE if audio is not None else notes.end
     images, descriptors = descriptor_images(audio) if audio is not None else ({}, {})
@@ -57,7 +64,8 @@ def describe(
         "descriptors": descriptors,
     }
     page_data = {"images": images, "sounding_until": sounding_until(notes)}
-    return Description(document, page_data, _audio_files(notes, audio, player))
+    score = score_page(notes, notation) if notation else ""
+    return Description(document, page_data, _audio_files(notes, audio, player), score)
 
 
 def notes_document(
@@ -88,7 +96,7 @@ def write_description(path: Path, description: Description, title: str) -> None:
     with atomic_write(path) as part:
         if path.suffix == ".html":
             document = {**description.document, **description.page_data}
-            part.write_text(page(title, document, description.audio), "utf-8")
+            part.write_text(page(title, document, description.audio, description.score), "utf-8")
         else:
             text = json.dumps({"title": title, **description.document}, indent=1, allow_nan=False)
             part.write_text(text + "\n", "utf-8")
@@ -115,7 +123,9 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
             notes, audio = _transcribe(transcriber, source, label)
             origin = f"transcribed by amt, model {model}"
         with progress_bar(f"{label}: describing"):
-            description = describe(notes, audio, player, origin)
+            shown = any(target.suffix == ".html" for target in targets)
+            notation = Notation.beside(model) if shown else None
+            description = describe(notes, audio, player, origin, notation)
         for target in targets:
             write_description(target, description, readable_name(source).replace("_", " "))
         seconds = description.document["seconds"]

@@ -25,11 +25,13 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
-def page(title: str, document: Mapping[str, Any], audio: Mapping[str, bytes]) -> str:
+def page(
+    title: str, document: Mapping[str, Any], audio: Mapping[str, bytes], score: str = ""
+) -> str:
     """The HTML text of a page.
 
     title: any text. document: data for the script, in types that JSON has. audio: MP3 files
-    named `recording` and `transcription`, each optional.
+    named `recording` and `transcription`, each optional. score: markup of a figure.
     """
     style, script = asset("page.css"), script_of("describe.js")
     return Template(asset("page.html")).substitute(
@@ -38,16 +40,19 @@ def page(title: str, document: Mapping[str, Any], audio: Mapping[str, bytes]) ->
         policy=html.escape(_policy(style, script)),
         style=style,
         script=script,
-        piece=piece_markup(),
+        piece=piece_markup(score=score),
         player=asset("player.html"),
         document=embedded(document),
         audio="\n".join(_audio_element(name, data) for name, data in audio.items()),
     )
 
 
-def piece_markup(tools: str = "") -> str:
-    """Markup of the plots and lists of a piece. tools: put between the piano roll and its text."""
-    return Template(asset("piece.html")).substitute(tools=tools)
+def piece_markup(tools: str = "", score: str = "") -> str:
+    """Markup of the plots and lists of a piece.
+
+    tools: put between the piano roll and its text. score: put before both.
+    """
+    return Template(asset("piece.html")).substitute(tools=tools, score=score)
 
 
 def script_of(name: str) -> str:

@@ -52,6 +52,7 @@ def test_from_upload_to_reload(browser: Browser, address: str, study: Path) -> N
         page.get_by_role("button", name="Save correction").click()
         expect(page.locator("#edit-status")).to_contain_text("Saved:")
         with page.expect_download() as download:
+            page.get_by_text("Download", exact=True).click()
             page.get_by_role("link", name="JSON").click()
         assert download.value.suggested_filename.endswith(".json")
         saved = json.loads(download.value.path().read_text("utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -206,10 +206,10 @@ def test_a_folder_that_cannot_be_read_fails_and_the_others_go_on(
 def test_a_full_disk_ends_it_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(path: Path, *_: Any) -> None:
-        raise ValueError(f"cannot write {path}") from OSError(errno.ENOSPC, "No space left")
+    def fail(paths: Sequence[Path], *_: Any) -> None:
+        raise ValueError(f"cannot write {paths[0]}") from OSError(errno.ENOSPC, "No space left")
 
-    monkeypatch.setattr(batch, "write", fail)
+    monkeypatch.setattr(batch, "write_all", fail)
     inputs = [recording(tmp_path / f"{name}.wav") for name in "abc"]
     assert run(inputs, tmp_path / "out") == 3
     errors = capsys.readouterr().err.splitlines()

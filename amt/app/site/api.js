@@ -14,16 +14,22 @@ export class Failure extends Error {
 
 export const recordingPath = (id, rest = "") => `api/recordings/${encodeURIComponent(id)}${rest}`;
 
-// The JSON that the server answers. body: an object, sent as JSON. signal: ends the attempts.
-export async function request(path, { method = "GET", body, signal } = {}) {
-  const options = { method, signal, headers: { Accept: "application/json" } };
+// The JSON that the server answers. Options as for `answer`.
+export async function request(path, options) {
+  const response = await answer(path, options);
+  return response.status === 204 ? null : response.json();
+}
+
+// What the server answers. body: an object, sent as JSON. signal: ends the attempts.
+export async function answer(path, { method = "GET", body, signal, accept = "application/json" } = {}) {
+  const options = { method, signal, headers: { Accept: accept } };
   if (body) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   const response = await connected(() => fetch(path, options), signal);
   if (!response.ok) throw await failure(response);
-  return response.status === 204 ? null : response.json();
+  return response;
 }
 
 // Try until the server answers.

@@ -10,6 +10,7 @@ import { startMicrophone } from "./microphone.js";
 import { forgetAnswers, startQuestions } from "./questions.js";
 import { open, openRecording } from "./recording.js";
 import { saveCorrection, startSaving } from "./saving.js";
+import { startScore } from "./score.js";
 import { startPage } from "./show.js";
 import { addFiles, startUploads } from "./upload.js";
 
@@ -17,7 +18,7 @@ const KEY_TEXTS = [
   ["space", "play or pause"], ["← →", "5 seconds back or on"], ["shift ← →", "previous or next section"],
   ["s", "switch between recording and transcription"], ["< >", "slower, faster"],
   ["l", "repeat what is visible"], ["[ ]", "repeat from here, to here"], ["+ −", "zoom"], ["0", "the whole piece"],
-  ["n", "next occurrence of the motif"], ["a", "ask a question"], ["e", "open or close the editor"],
+  ["n", "next occurrence of the motif"], ["v", "piano roll or score"], ["a", "ask a question"], ["e", "open or close the editor"],
   [", .", "editor: previous, next note"], ["← → ↑ ↓", "selected note: earlier, later, higher, lower"],
   ["shift ← →", "selected note: shorter, longer"], ["shift ↑ ↓", "selected note: louder, softer"],
   ["i", "editor: add a note at the position"], ["delete", "delete the selected note"], ["enter", "go to the selected note"],
@@ -71,10 +72,12 @@ async function start() {
   startPage();
   startEditor(saveCorrection);
   startSaving();
+  startScore();
   startDialog();
-  const { limits, suggestions } = await request("api/session");
+  const { limits, suggestions, score } = await request("api/session");
   byId("limits").textContent = `Up to ${Math.floor(limits.audio_seconds / 60)} minutes and ${Math.floor(limits.upload_bytes / 1e6)} MB each. MP3, WAV, FLAC, Ogg, M4A and others.`;
   byId("kept").textContent = `The newest ${limits.recordings} are kept, for ${plural(Math.floor(limits.days), "day")}; corrected ones stay.`;
+  for (const item of document.querySelectorAll("[data-score]")) item.hidden = !score;
   startQuestions(suggestions);
   startUploads(limits, uploaded);
   startMicrophone(limits.audio_seconds, (file) => addFiles([file], uploaded));

@@ -8,6 +8,7 @@ import { watch } from "./events.js";
 import { refreshLibrary } from "./library.js";
 import { piece } from "./piece.js";
 import { showQuestions } from "./questions.js";
+import { showScore } from "./score.js";
 import { showPiece } from "./show.js";
 import { markOpenHere } from "./tabs.js";
 import { showRange, timeline } from "./timeline.js";
@@ -34,6 +35,7 @@ function clear() {
   byId("title").textContent = "";
   document.title = "Piano recordings to notes";
   resetEditor(false);
+  showScore("", 0);
   present();
   byId("facts").replaceChildren();
 }
@@ -98,6 +100,7 @@ function showAround(recording, isEditing) {
   showWarnings(recording.warnings);
   showDownloads(recording.id);
   byId("editor").hidden = !piece.notes.length;
+  showScore(piece.notes.length ? recording.id : "", recording.revision);
   byId("ask").hidden = false;
 }
 
@@ -111,9 +114,9 @@ function showWarnings(warnings = []) {
 }
 
 function showDownloads(id) {
-  byId("downloads").hidden = false;
+  byId("downloads").hidden = byId("downloads").open = false;
   for (const link of byId("downloads").querySelectorAll("a")) {
-    link.href = recordingPath(id, `/files/${link.dataset.file}?revision=${open.revision}`);
+    link.href = recordingPath(id, `/${link.dataset.file}?revision=${open.revision}`);
     link.download = "";
   }
 }

@@ -12,7 +12,8 @@ const MIN_VISIBLE_SECONDS = 1;
 
 // start, stop: the visible time range; now: the position of the player; marks: occurrences of the
 // selected motif; loop: the repeated range, if one is set; plots: by name; onSeek, onSelect: called
-// when the user clicks a time, or selects a range; onRedraw: called with the colours of the theme.
+// when the user clicks a time, or selects a range; onRedraw: called with the colours of the theme;
+// onMove: called when the position may have changed.
 export const timeline = {
   start: 0,
   stop: 1,
@@ -24,6 +25,7 @@ export const timeline = {
   onSeek: () => {},
   onSelect: () => {},
   onRedraw: [],
+  onMove: [],
 };
 const onScreen = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.closest("figure").onScreen = isIntersecting;
@@ -196,4 +198,5 @@ export function placePlayhead() {
     const width = canvas.clientWidth - LEFT - RIGHT;
     playhead.style.transform = `translateX(${LEFT + share * width}px)`;
   }
+  for (const act of timeline.onMove) act();
 }

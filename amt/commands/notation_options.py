@@ -1,0 +1,68 @@
+"""Command-line options for beats: the tempo of MIDI files, straight notes, the network."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from amt.score.notated import Notation
+
+# Beats a minute that --tempo takes.
+SLOWEST, FASTEST = 10.0, 500.0
+
+
+def add_notation_options(parser: argparse.ArgumentParser, usual: str = "120") -> None:
+    """Add --tempo, --quantize and --beats. usual: what --tempo is without --quantize."""
+    from amt.analysis.symbolic.metrical import WEIGHTS
+
+    add = parser.add_argument
+    add(
+        "--tempo",
+        type=tempo_or_map,
+        metavar="map|BPM",
+        help="tempo of MIDI files, in which every note keeps its time: map follows the beats that "
+        "are found, so that bars line up; a number is one tempo for all (default: "
+        f"{usual})",
+    )
+    add(
+        "--quantize",
+        action="store_true",
+        help="MIDI files with straight notes on the grid of the beats, at one steady tempo",
+    )
+    add(
+        "--beats",
+        choices=WEIGHTS,
+        help="network that finds beats: asap, trained on performances (non-commercial, "
+        "CC BY-NC-SA), or open, on invented pieces alone (default: open with --model open, or else "
+        "asap)",
+    )
+
+
+def tempo_or_map(text: str) -> float | Literal["map"]:
+    """Parse `map` or beats a minute."""
+    if text == "map":
+        return "map"
+    try:
+        tempo = float(text)
+    except ValueError:
+        tempo = 0.0
+    if not SLOWEST <= tempo <= FASTEST:
+        between = f"{SLOWEST:g} to {FASTEST:g} beats a minute"
+        raise argparse.ArgumentTypeError(f"expected map or {between}, got {text!r}")
+    return tempo
+
+
+def chosen_notation(arguments: argparse.Namespace, usual: Literal["map"] | None = None) -> Notation:
+    """How notes are written, by the options. Raises ValueError where they exclude each other.
+
+    usual: the tempo where none is given and notes are not moved.
+    """
+    from amt.analysis.symbolic.metrical import weights_beside
+    from amt.score.notated import Notation
+
+    if arguments.quantize and arguments.tempo == "map":
+        raise ValueError("--quantize: has one steady tempo; leave out --tempo map")
+    weights = arguments.beats or weights_beside(getattr(arguments, "model", None))
+    tempo = arguments.tempo or (None if arguments.quantize else usual)
+    return Notation(tempo, arguments.quantize, weights)

@@ -1,0 +1,1 @@
+"""From performed notes and a metrical grid to a readable piano score."""

@@ -1,0 +1,34 @@
+"""Which notes of a bar need an accidental."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from amt.analysis.spelling import LETTERS
+from amt.score.notation import Element
+
+
+def signature_alter(step: str, fifths: int) -> int:
+    """What a key signature does to a letter: 1 sharp, -1 flat, 0 nothing."""
+    place = LETTERS.index(step)
+    return (fifths - place + 6) // 7
+
+
+def shown_accidentals(fifths: int, elements: Iterable[Element]) -> set[tuple[int, int]]:
+    """The notes of one staff in a bar that show an accidental: ids of elements and note numbers.
+
+    elements: of all voices of the staff, sorted by start. An accidental holds to the end of the bar
+    for its letter and octave; a note that continues a tie needs none.
+    """
+    shown = set()
+    state: dict[tuple[str, int], int] = {}
+    for element in elements:
+        for number, one in enumerate(element.notes):
+            place = (one.spelling.step, one.spelling.octave)
+            current = state.get(place, signature_alter(one.spelling.step, fifths))
+            if element.tie_from:
+                continue
+            if one.spelling.alter != current:
+                shown.add((id(element), number))
+            state[place] = one.spelling.alter
+    return shown

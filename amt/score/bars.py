@@ -1,0 +1,83 @@
+"""The bars of a score: from the beats and metres of a grid that reaches over all notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from amt.analysis.symbolic.grid import MetricalGrid
+from amt.notes import Notes
+from amt.score.score import Bar
+
+# A note this part of a beat before the first beat still belongs to it.
+EARLY = 0.3
+
+
+def covering(grid: MetricalGrid, notes: Notes) -> MetricalGrid:
+    """The grid with beats added, so that all onsets are in its bars and its last bar is whole."""
+    first, last = grid.beats[0], grid.beats[-1]
+    if len(notes):
+        onsets = grid.position(notes.onset[[0, -1]])
+        first, last = grid.seconds(onsets + EARLY)
+    grid = grid.covering(min(first, grid.beats[0]), max(last, grid.beats[-1] - 1e-6))
+    starts = grid.bar_starts()
+    missing = grid.metre(len(starts) - 1).beats - (len(grid.beats) - int(starts[-1]))
+    if len(starts) == 1 or missing <= 0:
+        return grid
+    end = grid.seconds(np.array([len(grid.beats) - 1 + missing - 0.5]))
+    return grid.covering(float(grid.beats[0]), float(end[0]))
+
+
+def bars_of(grid: MetricalGrid) -> list[Bar]:
+    """The bars of a grid. One with another number of beats than its metre gets a metre of its own.
+
+    The beats before the first downbeat are a pickup, if they are fewer than a bar has.
+    """
+    start = Fraction(0)
+    bars = []
+    for number, beats in enumerate(grid.bars()[1].tolist()):
+        metre = grid.metre(number)
+        pickup = number == 0 and 0 < grid.pickup < metre.beats
+        whole = pickup or beats == metre.beats
+        signature = (metre.numerator, metre.denominator) if whole else metre.of_length(beats)
+        beat = Fraction(metre.beat_quarters)
+        bars.append(Bar(*signature, start=start, length=beats * beat, beat=beat, pickup=pickup))
+        start += beats * beat
+    return bars
+
+
+@dataclass(frozen=True, eq=False)
+class Beats:
+    """The beats of all bars: bar, start in the bar, start in the piece and length of each.
+
+    All lengths are quarter notes.
+    """
+
+    bar: list[int]
+    in_bar: list[Fraction]
+    start: list[Fraction]
+    length: list[Fraction]
+
+    @property
+    def edges(self) -> list[Fraction]:
+        """The starts of all beats, and the end of the last."""
+        return [*self.start, self.start[-1] + self.length[-1]]
+
+    def quarter(self, place: Fraction) -> Fraction:
+        """Quarter notes from the first beat of a place in beats."""
+        beat = int(place)
+        return self.start[beat] + (place - beat) * self.length[beat]
+
+
+def beats_of(bars: list[Bar]) -> Beats:
+    """The beats of the bars, in order."""
+    beats = Beats([], [], [], [])
+    for number, bar in enumerate(bars):
+        for index in range(int(bar.length / bar.beat)):
+            beats.bar.append(number)
+            beats.in_bar.append(index * bar.beat)
+            beats.start.append(bar.start + index * bar.beat)
+            beats.length.append(bar.beat)
+    return beats

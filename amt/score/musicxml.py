@@ -1,0 +1,172 @@
+"""A score as MusicXML 4.0 (partwise): one part with two staves.
+
+Written with the standard library. partitura 1.9.0 writes neither beams nor accidentals, and its
+files are not valid. music21 10.5 takes 3.6 s for 4,400 notes where this takes 0.5 s, needs 114 MB,
+and wants an object for each element that is written here.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import lcm
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import amt
+from amt.score.accidentals import shown_accidentals
+from amt.score.beams import beams_of
+from amt.score.score import HANDS, LEFT, RIGHT, Clef, PedalMark, Score, Tempo
+from amt.score.signs import NoteWriter, add
+from amt.score.written import WrittenBar, written_bars
+
+HEADER = b"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN"
+  "http://www.musicxml.org/dtds/partwise.dtd">
+"""
+STAFF = {RIGHT: 1, LEFT: 2}
+# Voices of the left hand follow after four of the right, as notation programs number them.
+FIRST_VOICE = {RIGHT: 0, LEFT: 4}
+CLEF_LINES = {"G": 2, "F": 4}
+# The beat of a tempo mark, and how many of it are in a beat: halves are counted in quarters.
+MARKED_BEATS = {
+    Fraction(3, 2): ("quarter", True),
+    Fraction(1): ("quarter", False),
+    Fraction(1, 2): ("eighth", False),
+}
+
+
+def musicxml_bytes(score: Score) -> bytes:
+    """The score as a MusicXML 4.0 document: the same bytes for the same score.
+
+    A note has the id "n" and the index of its first performed note; what continues a tie has "-2",
+    "-3" ... after it.
+    """
+    root = Element("score-partwise", version="4.0")
+    add(SubElement(root, "work"), "work-title", score.title)
+    encoding = SubElement(SubElement(root, "identification"), "encoding")
+    add(encoding, "software", f"amt {amt.__version__}")
+    for name in ("accidental", "beam"):
+        SubElement(encoding, "supports", element=name, type="yes")
+    names = SubElement(SubElement(root, "part-list"), "score-part", id="P1")
+    add(names, "part-name", "Piano").set("print-object", "no")
+    _add_part(SubElement(root, "part", id="P1"), score)
+    ElementTree.indent(root)
+    return HEADER + ElementTree.tostring(root, encoding="utf-8") + b"\n"
+
+
+def _add_part(part: Element, score: Score) -> None:
+    bars = written_bars(score)
+    divisions = _divisions(score, bars)
+    writer = NoteWriter(divisions)
+    for number, written in enumerate(bars):
+        measure = _measure(part, score, number)
+        _add_attributes(measure, score, number, divisions)
+        _add_directions(measure, score, number, divisions)
+        _add_hands(measure, written, writer)
+        if number + 1 == len(bars):
+            add(SubElement(measure, "barline", location="right"), "bar-style", "light-heavy")
+
+
+def _divisions(score: Score, bars: list[WrittenBar]) -> int:
+    """The parts of a quarter note in which all times are whole numbers."""
+    times = [element.stop for one in bars for voice in one.voices.values() for element in voice]
+    times += [mark.position for mark in score.dynamics] + [mark.position for mark in score.pedals]
+    return lcm(*(time.denominator for time in times))
+
+
+def _measure(part: Element, score: Score, number: int) -> Element:
+    """A bar; a pickup is bar 0 and does not count."""
+    measure = SubElement(part, "measure", number=str(number + 1 - int(score.bars[0].pickup)))
+    if score.bars[number].pickup:
+        measure.set("implicit", "yes")
+    return measure
+
+
+def _add_attributes(measure: Element, score: Score, number: int, divisions: int) -> None:
+    """Key, metre and clefs where they begin."""
+    bar = score.bars[number]
+    before = score.bars[number - 1] if number else None
+    attributes = Element("attributes")
+    if before is None:
+        add(attributes, "divisions", divisions)
+    if before is None or before.fifths != bar.fifths:
+        add(SubElement(attributes, "key"), "fifths", bar.fifths)
+    if before is None or before.signature != bar.signature:
+        time = SubElement(attributes, "time")
+        add(time, "beats", bar.numerator)
+        add(time, "beat-type", bar.denominator)
+    if before is None:
+        add(attributes, "staves", len(HANDS))
+    for one in score.clefs:
+        if one.bar == number:
+            _add_clef(attributes, one)
+    if len(attributes):
+        measure.append(attributes)
+
+
+def _add_clef(attributes: Element, clef: Clef) -> None:
+    element = SubElement(attributes, "clef", number=str(STAFF[clef.hand]))
+    add(element, "sign", clef.sign)
+    add(element, "line", CLEF_LINES[clef.sign])
+
+
+def _add_directions(measure: Element, score: Score, number: int, divisions: int) -> None:
+    """The tempo, and the dynamic and pedal marks of a bar."""
+    if number == 0:
+        _add_tempo(measure, score.tempo)
+    for mark in score.dynamics:
+        if mark.bar == number:
+            kind = _direction(measure, mark.position * divisions, RIGHT)
+            SubElement(SubElement(kind, "dynamics"), mark.mark)
+    for pedal in score.pedals:
+        if pedal.bar == number:
+            _add_pedal(measure, pedal, divisions)
+
+
+def _add_pedal(measure: Element, mark: PedalMark, divisions: int) -> None:
+    """A pedal mark. A change is an end and a start: Verovio 6.4 loses the line at type "change"."""
+    for kind in ("stop", "start") if mark.kind == "change" else (mark.kind,):
+        direction = _direction(measure, mark.position * divisions, LEFT)
+        SubElement(direction, "pedal", type=kind, line="yes", sign="no")
+
+
+def _direction(measure: Element, offset: Fraction, hand: str) -> Element:
+    """The type of a direction below a staff, so long after the start of the bar."""
+    direction = SubElement(measure, "direction", placement="below")
+    kind = SubElement(direction, "direction-type")
+    if offset:
+        add(direction, "offset", int(offset))
+    add(direction, "staff", STAFF[hand])
+    return kind
+
+
+def _add_tempo(measure: Element, tempo: Tempo) -> None:
+    """The tempo mark above the first bar, in quarters, dotted quarters or eighths."""
+    direction = SubElement(measure, "direction", placement="above")
+    metronome = SubElement(SubElement(direction, "direction-type"), "metronome")
+    beat = tempo.beat if tempo.beat in MARKED_BEATS else Fraction(1)
+    unit, dotted = MARKED_BEATS[beat]
+    add(metronome, "beat-unit", unit)
+    if dotted:
+        SubElement(metronome, "beat-unit-dot")
+    add(metronome, "per-minute", round(tempo.bpm * float(tempo.beat / beat)))
+    add(direction, "staff", STAFF[RIGHT])
+    SubElement(direction, "sound", tempo=str(round(tempo.bpm * float(tempo.beat), 2)))
+
+
+def _add_hands(measure: Element, written: WrittenBar, writer: NoteWriter) -> None:
+    """The voices of both hands, each from the start of the bar."""
+    first = True
+    for hand in HANDS:
+        voices = {voice: own for (side, voice), own in written.voices.items() if side == hand}
+        elements = [element for own in voices.values() for element in own]
+        shown = shown_accidentals(written.bar.fifths, sorted(elements, key=lambda one: one.start))
+        for voice, own in voices.items():
+            if not first:
+                writer.add_backup(measure, written.bar.length)
+            first = False
+            for element, beams in zip(own, beams_of(written.bar, own), strict=True):
+                writer.place(STAFF[hand], FIRST_VOICE[hand] + voice, hidden_rests=voice > 1)
+                graces = written.graces.get((hand, voice, element.start), [])
+                writer.add_graces(measure, graces if element.notes else [])
+                writer.add_element(measure, element, beams, shown, written.bar)

@@ -1,0 +1,154 @@
+"""What follows from the notes of a piece for its files: beats, tempo map and score."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from amt.analysis.symbolic.grid import MetricalGrid
+from amt.analysis.symbolic.grid_tempo import tempo_map_of
+from amt.analysis.symbolic.metrical import (
+    DEFAULT_WEIGHTS,
+    SURE,
+    estimate_grid,
+    weights_beside,
+)
+from amt.io.smf import MidiError
+from amt.io.tempo_map import TempoMap
+from amt.notes import Notes
+from amt.score.json_score import score_json
+from amt.score.make import make_score
+from amt.score.musicxml import musicxml_bytes
+from amt.score.render import PAPER, pdf_bytes, svg_pages
+from amt.score.score import Score
+from amt.score.straight import straight
+from amt.score.svg import stacked
+
+NO_BEATS = (
+    "no beats were found, which a score and --quantize need: too few notes, or no regular pulse; "
+    "the notes as they were played: `amt transcribe --format mid`"
+)
+
+
+class NoBeatsError(ValueError):
+    """A piece has no beats that can be found; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How notes are written where beats matter.
+
+    tempo: of MIDI files: quarter notes a minute; "map": it follows the beats; None: 120, or that of
+    the piece if quantized. quantize: notes are moved to the beats, at one steady tempo. weights: of
+    the network that finds beats, see `amt.analysis.symbolic.metrical`.
+    """
+
+    tempo: float | Literal["map"] | None = None
+    quantize: bool = False
+    weights: str = DEFAULT_WEIGHTS
+
+    @staticmethod
+    def beside(model: str) -> Notation:
+        """For notes of a pretrained model, with the network for beats that goes with it."""
+        return Notation(weights=weights_beside(model))
+
+    def of(self, notes: Notes, title: str = "") -> NotatedPiece:
+        """A piece by its notes, which end where their keys are released, with the pedal."""
+        return NotatedPiece(notes, title, self)
+
+
+@dataclass(frozen=True, eq=False)
+class NotatedPiece:
+    """A piece, ready to be written in any format. All is computed when it is first used."""
+
+    notes: Notes
+    title: str
+    notation: Notation
+
+    @cached_property
+    def grid(self) -> MetricalGrid | None:
+        """The beats; None if none are found."""
+        return estimate_grid(self.notes, self.notation.weights)
+
+    @cached_property
+    def score(self) -> Score:
+        """Raises NoBeatsError."""
+        return make_score(self.notes, self._beats(), self.title)
+
+    @cached_property
+    def musicxml(self) -> bytes:
+        """MusicXML 4.0. Raises NoBeatsError."""
+        return musicxml_bytes(self.score)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The score as plain data. Raises NoBeatsError."""
+        return score_json(self.score)
+
+    @property
+    def tempo_map(self) -> TempoMap | None:
+        """Of its MIDI file; None: 120 beats a minute.
+
+        Raises NoBeatsError if it is to be quantised, MidiError for a tempo that MIDI has not.
+        """
+        return self._tempo[0]
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of the tempo map; empty if it is as asked."""
+        return self._tempo[1]
+
+    @property
+    def summary(self) -> str:
+        """One line: notes, bars, metre and key, and how certain the beats are."""
+        score, count = self.score, len(self.notes)
+        bars = [bar for bar in score.bars if not bar.pickup] or score.bars
+        found = f"{count} notes, {len(bars)} bars, {bars[0].signature}, {score.key}"
+        certain = self.grid is not None and self.grid.certainty >= SURE
+        return found if certain else f"{found} (beats uncertain)"
+
+    def written(self, notes: Notes) -> Notes:
+        """Notes of the piece as they are written; they may end later than its own, by the pedal.
+
+        Raises NoBeatsError if they are to be quantised.
+        """
+        return self._straight(notes)[0] if self.notation.quantize else notes
+
+    def content(self, format: str) -> bytes:
+        """The content of a file: musicxml, pdf, svg, or json (`score_json`). Raises ValueError."""
+        if format == "json":
+            return (json.dumps(self.document, indent=1, allow_nan=False) + "\n").encode()
+        if format == "musicxml":
+            return self.musicxml
+        if format == "pdf":
+            return pdf_bytes(self.musicxml, self.title)
+        return stacked(svg_pages(self.musicxml, PAPER)).encode()
+
+    @cached_property
+    def _tempo(self) -> tuple[TempoMap | None, str]:
+        """The tempo map and a remark."""
+        asked = self.notation.tempo
+        if self.notation.quantize:
+            return self._straight(self.notes)[1], ""
+        if asked != "map":
+            return TempoMap.steady(asked) if asked else None, ""
+        if self.grid is None:
+            return None, "no beats were found: 120 a minute"
+        certain = self.grid.certainty >= SURE
+        try:
+            found = tempo_map_of(self.grid, float(self.notes.onset.min()), self.notes.end)
+        except MidiError:
+            return None, "a pause is too long for a tempo map: 120 beats a minute"
+        return found, "" if certain else "beats uncertain"
+
+    def _straight(self, notes: Notes) -> tuple[Notes, TempoMap]:
+        """Notes moved to the beats."""
+        bpm = self.notation.tempo
+        return straight(notes, self._beats(), bpm if isinstance(bpm, float) else None)
+
+    def _beats(self) -> MetricalGrid:
+        if self.grid is None:
+            raise NoBeatsError(NO_BEATS)
+        return self.grid

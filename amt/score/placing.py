@@ -1,0 +1,75 @@
+"""Where each note of a hand is written: its place on the grid; grace notes and arpeggios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from amt.analysis.symbolic.grid import MetricalGrid
+from amt.notes import Notes
+from amt.score.events import Chord, Struck, chords_of
+from amt.score.quantise import quantised_hands
+
+# What is struck before the last chord of a place is part of an arpeggio if its key is held so many
+# seconds longer than to the last chord's onset; else it is a grace note.
+HELD = 0.08
+# An arpeggio takes no longer, in seconds.
+ARPEGGIO_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A note at its place, in beats from the first of the grid. order: of the grace notes there."""
+
+    struck: Struck
+    place: Fraction
+    grace: bool = False
+    order: int = 0
+    arpeggio: bool = False
+
+
+def placed_hands(notes: Notes, grid: MetricalGrid, right: np.ndarray) -> list[list[Placed]]:
+    """The notes of the right and of the left hand at their places; grid: it covers all notes."""
+    chords = [chords_of(notes, np.flatnonzero(own)) for own in (right, ~right)]
+    positions = [grid.position(np.array([chord.onset for chord in own])) for own in chords]
+    period = np.diff(grid.beats, append=2 * grid.beats[-1] - grid.beats[-2])
+    compound = np.isin(grid.beat_lengths(), (0.75, 1.5, 3.0))
+    places = quantised_hands(positions, period, compound)
+    return [_placed(notes, own, at) for own, at in zip(chords, places, strict=True)]
+
+
+def _placed(notes: Notes, chords: Sequence[Chord], places: Sequence[Fraction]) -> list[Placed]:
+    """The notes of chords, with what falls on one place told apart."""
+    placed: list[Placed] = []
+    first = 0
+    while first < len(chords):
+        last = first
+        while last + 1 < len(chords) and places[last + 1] == places[first]:
+            last += 1
+        placed += _together(notes, chords[first : last + 1], places[first])
+        first = last + 1
+    return placed
+
+
+def _together(notes: Notes, chords: Sequence[Chord], place: Fraction) -> list[Placed]:
+    """The notes of the chords at one place: an arpeggio, or grace notes before the last chord."""
+    main = chords[-1]
+    written = {one.pitch for one in main.struck}
+    short = main.onset - chords[0].onset <= ARPEGGIO_SECONDS
+    held: list[Struck] = []
+    graces: list[Struck] = []
+    for one in (one for chord in chords[:-1] for one in chord.struck):
+        rings = notes.offset[one.performed[-1]] >= main.onset + HELD
+        joins = rings and short and one.pitch not in written
+        (held if joins else graces).append(one)
+        written |= {one.pitch} if joins else set()
+    return [
+        *(Placed(one, place, grace=True, order=order) for order, one in enumerate(graces)),
+        *(
+            Placed(one, place, arpeggio=main.rolled or len(held) > 1)
+            for one in [*held, *main.struck]
+        ),
+    ]

@@ -1,0 +1,186 @@
+"""Parts of the way to a score: hands, places, voices, spelling, signatures, clefs, marks."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from amt.analysis.symbolic.grid import MetreSpan, MetricalGrid
+from amt.notes import Notes, pedal_from_presses
+from amt.score.accidentals import signature_alter
+from amt.score.bars import bars_of, covering
+from amt.score.hands import right_hand
+from amt.score.make import make_score
+from amt.score.quantise import quantised
+from amt.score.signatures import signature_of, written
+from amt.score.spelling import spell
+from amt.score.voices import Timed, voiced
+
+
+def played(rows: Sequence[tuple[float, float, int]], presses: object = ()) -> Notes:
+    """Notes from onset, offset and pitch in seconds."""
+    onset, offset, pitch = np.array(rows).T
+    pedal = pedal_from_presses(np.array(presses).reshape(-1, 2))
+    return Notes(onset, offset, pitch, np.full(len(rows), 70), pedal)
+
+
+def grid(beats: int = 16, numerator: int = 4, first: int = 0) -> MetricalGrid:
+    downbeats = (np.arange(beats) - first) % numerator == 0
+    return MetricalGrid(np.arange(beats) / 2, downbeats, (MetreSpan(0, numerator, 4),))
+
+
+def test_hands_of_a_melody_with_broken_chords() -> None:
+    left = [(k / 4, k / 4 + 0.2, (48, 55, 52, 55)[k % 4]) for k in range(32)]
+    right = [(k / 2, k / 2 + 0.4, 72 + k % 5) for k in range(16)]
+    notes = played([*left, *right])
+    assert (right_hand(notes) == (notes.pitch >= 60)).all()
+
+
+def test_hands_that_both_play_high() -> None:
+    left = [(k / 2, k / 2 + 0.4, 65 + k % 3) for k in range(16)]
+    right = [(k / 4, k / 4 + 0.2, 84 + k % 4) for k in range(32)]
+    notes = played([*left, *right])
+    assert (right_hand(notes) == (notes.pitch >= 75)).all()
+
+
+@pytest.mark.parametrize("division", [1, 2, 3, 4, 6])
+def test_divisions_of_a_beat(division: int) -> None:
+    rng = np.random.default_rng(0)
+    places = [Fraction(k, division) for k in range(8 * division)]
+    noise = rng.normal(0, 0.015, len(places))
+    position = np.sort(np.array([float(place) for place in places]) + noise)
+    found = quantised(position, np.full(9, 0.6), np.zeros(9, dtype=bool))
+    assert found == places
+
+
+def test_an_early_note_belongs_to_its_beat() -> None:
+    position = np.array([-0.05, 0.97, 2.02])
+    found = quantised(position, np.full(4, 0.5), np.zeros(4, dtype=bool))
+    assert found == [0, 1, 2]
+
+
+def test_compound_beats_are_divided_by_three() -> None:
+    position = np.array([0.0, 0.31, 0.68, 1.0, 1.36, 1.66, 2.0])
+    found = quantised(position, np.full(3, 0.9), np.ones(3, dtype=bool))
+    assert found == [Fraction(k, 3) for k in range(7)]
+
+
+def test_a_note_before_the_first_beat_is_a_pickup() -> None:
+    notes = played([(-0.5, -0.1, 60), (0.0, 0.4, 62)])
+    bars = bars_of(covering(grid(), notes))
+    assert [bars[0].pickup, bars[0].length, bars[1].length] == [True, 1, 4]
+    early = played([(-0.03, 0.4, 60)])
+    assert not bars_of(covering(grid(), early))[0].pickup
+
+
+def test_the_last_bar_is_whole() -> None:
+    bars = bars_of(covering(grid(beats=6), played([(0.0, 0.4, 60)])))
+    assert [bar.length for bar in bars] == [4, 4]
+
+
+def test_a_bar_of_another_length_has_its_own_metre() -> None:
+    downbeats = np.isin(np.arange(13), (0, 4, 9))
+    irregular = MetricalGrid(np.arange(13) / 2, downbeats, (MetreSpan(0, 4, 4),))
+    assert [bar.signature for bar in bars_of(irregular)] == ["4/4", "5/4", "4/4"]
+
+
+BEATS = [Fraction(k) for k in range(9)]
+
+
+def test_notes_last_to_the_next_one() -> None:
+    notes = [Timed(60 + k, Fraction(k), k + 0.5) for k in range(8)]
+    assert {(one.voice, one.value) for one in voiced(notes, BEATS)} == {(1, Fraction(1))}
+
+
+def test_a_held_bass_is_a_second_voice() -> None:
+    bass = Timed(48, Fraction(0), 3.9)
+    others = [Timed(60 + k, Fraction(k, 2), k / 2 + 0.4) for k in range(1, 8)]
+    found = voiced([bass, *others, Timed(50, Fraction(4), 8.0)], BEATS)
+    assert (found[0].voice, found[0].value) == (2, 4)
+    assert {one.voice for one in found[1:]} == {1}
+
+
+def test_a_held_melody_is_the_first_voice() -> None:
+    melody = Timed(76, Fraction(0), 2.0)
+    others = [Timed(60 + k, Fraction(k, 2), k / 2 + 0.4) for k in range(1, 4)]
+    found = voiced([melody, *others, Timed(74, Fraction(2), 3.0)], BEATS)
+    assert [one.voice for one in found] == [1, 2, 2, 2, 1]
+    assert found[0].value == 2
+
+
+def test_a_short_note_before_a_long_gap_leaves_a_rest() -> None:
+    found = voiced([Timed(60, Fraction(0), 0.3), Timed(62, Fraction(4), 5.0)], BEATS)
+    assert found[0].value == 1
+    held = voiced([Timed(60, Fraction(0), 3.5), Timed(62, Fraction(4), 5.0)], BEATS)
+    assert held[0].value == 4
+
+
+def names(pitch: Sequence[int], fifths: int, mode: str = "major") -> list[str]:
+    found = spell(np.arange(len(pitch)) * 0.3, np.array(pitch), np.full(len(pitch), fifths), mode)
+    return [one.step + ("#" * one.alter or "b" * -one.alter) + str(one.octave) for one in found]
+
+
+def test_spelling_follows_the_key() -> None:
+    assert names([61, 66], 2) == ["C#4", "F#4"]
+    assert names([61, 66], -5) == ["Db4", "Gb4"]
+    assert names([59, 60], -7)[0] == "Cb4"
+
+
+def test_a_note_is_spelled_as_the_leading_tone_of_the_next() -> None:
+    assert names([60, 61, 60, 59, 60, 67], -4)[3] == "B3"
+    assert names([67, 66, 67, 60], 0)[1] == "F#4"
+
+
+def test_signatures() -> None:
+    assert [signature_of(key) for key in ("C major", "A minor", "D minor", "B major")] == [
+        0,
+        0,
+        -1,
+        5,
+    ]
+    assert [written(6, 0), written(6, -3), written(8, 0), written(1, 1)] == [6, -6, -4, 1]
+    assert [signature_alter(step, 2) for step in "FCG"] == [1, 1, 0]
+    assert [signature_alter(step, -2) for step in "BEA"] == [-1, -1, 0]
+
+
+def test_grace_notes_arpeggios_and_trills() -> None:
+    grace = [(0.93, 0.98, 73), (1.0, 1.45, 74)]
+    arpeggio = [(2.0 + 0.045 * k, 2.9, pitch) for k, pitch in enumerate((45, 50, 54, 57))]
+    trill = [(4.0 + 0.07 * k, 4.05 + 0.07 * k, 76 + k % 2) for k in range(12)]
+    steady = [(k / 2, k / 2 + 0.45, 72) for k in (0, 1, 3, 6, 7)]
+    score = make_score(played([*steady, *grace, *arpeggio, *trill]), grid())
+    by_pitch = {note.pitch: note for note in score.notes}
+    assert by_pitch[73].grace and not by_pitch[74].grace
+    assert all(by_pitch[pitch].arpeggio for pitch in (45, 50, 54, 57))
+    assert by_pitch[76].ornament == "trill-mark" and len(by_pitch[76].performed) == 12
+
+
+def test_a_hand_that_stays_high_gets_the_treble_clef() -> None:
+    low = [(k / 2, k / 2 + 0.4, 45 + k % 3) for k in range(8)]
+    high = [(4 + k / 2, 4 + k / 2 + 0.4, 79 + k % 3) for k in range(8)]
+    melody = [(k / 2, k / 2 + 0.4, 91 + k % 3) for k in range(16)]
+    score = make_score(played([*low, *high, *melody]), grid())
+    left = [(clef.bar, clef.sign) for clef in score.clefs if clef.hand == "left"]
+    assert left == [(0, "F"), (2, "G")]
+
+
+def test_dynamics_are_few() -> None:
+    rows = [(k / 2, k / 2 + 0.4, 72) for k in range(32)]
+    onset, offset, pitch = np.array(rows).T
+    velocity = np.where(np.arange(32) < 16, 48, 100)
+    score = make_score(Notes(onset, offset, pitch, velocity), grid(32))
+    assert [(mark.bar, mark.mark) for mark in score.dynamics] == [(0, "p"), (4, "f")]
+
+
+def test_pedal_marks() -> None:
+    rows = [(k / 2, k / 2 + 0.4, 60) for k in range(16)]
+    score = make_score(played(rows, [(0.0, 0.9), (1.05, 1.9), (4.0, 5.0)]), grid())
+    found = [(mark.bar, mark.position, mark.kind) for mark in score.pedals]
+    assert found == [
+        (0, 0, "start"),
+        (0, 2, "change"),
+        (0, 4, "stop"),
+        (2, 0, "start"),
+        (2, 2, "stop"),
+    ]
