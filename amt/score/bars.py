@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -28,6 +28,16 @@ def covering(grid: MetricalGrid, notes: Notes) -> MetricalGrid:
         return grid
     end = grid.seconds(np.array([len(grid.beats) - 1 + missing - 0.5]))
     return grid.covering(float(grid.beats[0]), float(end[0]))
+
+
+def first_bars(grid: MetricalGrid, count: int) -> MetricalGrid:
+    """The first bars of a grid; all, if the first have but one beat."""
+    starts = grid.bar_starts()
+    end = int(np.append(starts, len(grid.beats))[count])
+    if end < 2:
+        return grid
+    metres = tuple(metre for metre in grid.metres if metre.first_bar < count)
+    return replace(grid, beats=grid.beats[:end], downbeats=grid.downbeats[:end], metres=metres)
 
 
 def bars_of(grid: MetricalGrid) -> list[Bar]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from amt.analysis.symbolic.grid import MetricalGrid
 from amt.notes import Notes
-from amt.score.bars import Beats, bars_of, beats_of, covering
+from amt.score.bars import Beats, bars_of, beats_of, covering, first_bars
 from amt.score.clefs import clefs_of
 from amt.score.dynamics import dynamics_of
 from amt.score.hands import right_hand
@@ -20,6 +20,9 @@ from amt.score.score import HANDS, Bar, Score, ScoreNote, Spelling, Tempo
 from amt.score.signatures import signatures
 from amt.score.spelling import spell
 from amt.score.voices import Timed, Voiced, voiced
+
+# Of a grace note, which has no value: it needs its bar.
+SHORTEST = Fraction(1, 64)
 
 
 def make_score(notes: Notes, grid: MetricalGrid, title: str = "") -> Score:
@@ -41,17 +44,25 @@ def make_score(notes: Notes, grid: MetricalGrid, title: str = "") -> Score:
         for note in _written(hand, own, notes, grid, beats, names)
     ]
     written.sort(key=lambda one: (one.bar, one.position, not one.grace, one.order, one.pitch))
+    grid = first_bars(grid, _bars_with_notes(bars, written))
+    bars = bars[: len(grid.bar_starts())]
     return Score(
         title=title,
         bars=tuple(bars),
         notes=tuple(written),
         clefs=tuple(clefs_of(written, len(bars))),
         dynamics=tuple(dynamics_of(written, len(bars))),
-        pedals=tuple(pedal_marks(notes, grid, bars, beats)),
+        pedals=tuple(pedal_marks(notes, grid, bars, beats_of(bars))),
         tempo=_tempo(grid, bars),
         performed=notes,
         grid=grid,
     )
+
+
+def _bars_with_notes(bars: Sequence[Bar], written: Sequence[ScoreNote]) -> int:
+    """The number of bars up to the end of the last note; all without notes."""
+    ends = [bars[one.bar].start + one.position + max(one.value, SHORTEST) for one in written]
+    return sum(bar.start < max(ends) for bar in bars) if ends else len(bars)
 
 
 def _bar_of_each(placed: Sequence[Sequence[Placed]], beats: Beats, count: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from prelude import prelude
 from amt.score.notated import Notation
 from amt.score.render import Layout, svg_pages
 
-SECONDS = 29.5
+SECONDS = 22.2
 LAYOUT = Layout(2100, 2970, 60, titled=True)
 
 

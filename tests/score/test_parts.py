@@ -184,3 +184,9 @@ def test_pedal_marks() -> None:
         (2, 0, "start"),
         (2, 2, "stop"),
     ]
+
+
+def test_bars_after_the_last_note_are_left_out() -> None:
+    notes = played([(0.0, 0.4, 60), (0.5, 0.9, 62)])
+    score = make_score(notes, grid(beats=13))
+    assert len(score.bars) == len(score.grid.bar_starts()) == 1
