@@ -27,6 +27,7 @@ from amt.commands.options import (
 
 if TYPE_CHECKING:
     from amt.distributed.cluster import Cluster
+    from amt.score.notated import Notation
 
 
 def add(commands: Any, words: Sequence[str]) -> None:
@@ -127,7 +128,7 @@ def _run_here(arguments: argparse.Namespace) -> int:
     from amt.inference.transcriber import Options
     from amt.inference.writers import load_player
 
-    notation = chosen_notation(arguments)
+    notation = _notation(arguments)
     transcriber = load_transcriber(arguments)
     player = load_player(arguments.piano)
     make_output_folder(arguments.output)
@@ -135,6 +136,15 @@ def _run_here(arguments: argparse.Namespace) -> int:
     options = Options(arguments.ends, arguments.onset_threshold)
     failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options, notation)
     return 1 if failed else 0
+
+
+def _notation(arguments: argparse.Namespace) -> Notation | None:
+    """How notes are written where beats matter; None if nothing that is asked for needs beats."""
+    from amt.inference.writers import SCORES
+
+    notation = chosen_notation(arguments)
+    needed = notation.tempo or notation.quantize or set(arguments.format) & set(SCORES)
+    return notation if needed else None
 
 
 def _run_on(cluster: Cluster, arguments: argparse.Namespace, device: str) -> int:
@@ -155,6 +165,6 @@ def _run_on(cluster: Cluster, arguments: argparse.Namespace, device: str) -> int
         piano=arguments.piano,
         settings=" ".join(options[1:]),
         redo=arguments.redo,
-        notation=chosen_notation(arguments),
+        notation=_notation(arguments),
     )
     return 1 if transcribe_archive(arguments.inputs, request, cluster).failed else 0

@@ -98,9 +98,8 @@ def write(
     that ends in `EMBEDDING` will hold. The file is written completely or not at all. Raises
     OSError, MidiError, AudioError, or ValueError for a score that cannot be made.
     """
-    if notated:
-        notes = notated.written(notes)
-        seconds = max(seconds, notes.end)
+    if notated and (moved := notated.written(notes)) is not notes:
+        notes, seconds = moved, max(seconds, moved.end)
     if path.suffix == ".mid":
         write_midi(path, notes, tempo_map=notated.tempo_map if notated else None)
     elif is_score(path):

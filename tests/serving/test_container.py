@@ -107,7 +107,7 @@ def test_dockerignore_admits_exactly_what_is_copied() -> None:
 def test_container_requirements_are_a_subset_of_the_package() -> None:
     package = [*PROJECT["project"]["dependencies"], *names_of_extra("serve")]
     assert set(SERVING) - {"onnxruntime>=1.20"} <= set(package)
-    assert set(APP) - set(SERVING) <= {*package, *names_of_extra("app")}
+    assert set(APP) - set(SERVING) <= {*package, *names_of_extra("app"), *names_of_extra("score")}
     assert not names(SERVING) & set(NOT_FOR_SERVING)
 
 
