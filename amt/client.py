@@ -30,7 +30,8 @@ from amt.io.note_tables import note_document, notes_of, read_notes
 from amt.notes import Notes
 
 # Names of the files of a recording that can be downloaded.
-FILES = ("midi", "json", "csv", "png", "piano_roll", "embedding")
+SHEET_MUSIC = ("musicxml", "pdf")
+FILES = ("midi", "json", "csv", "png", "piano_roll", "embedding", *SHEET_MUSIC)
 CLIENT_HEADER = "X-Amt-Client"
 # Hosts of Google that admit only requests with an identity token, unless made public.
 _GOOGLE_HOSTS = (".run.app", ".cloudfunctions.net")
@@ -170,7 +171,8 @@ class Client:
         """Write one of `FILES` of a recording to `path`, completely or not at all."""
         if file not in FILES:
             raise ClientError(f"file {file!r}: expected one of {', '.join(FILES)}")
-        url = f"{_path(recording)}/files/{file}"
+        place = f"score.{file}" if file in SHEET_MUSIC else f"files/{file}"
+        url = f"{_path(recording)}/{place}"
         with atomic_write(Path(path)) as part:
             part.write_bytes(self._request("GET", url).content)
         return Path(path)

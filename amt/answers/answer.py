@@ -28,7 +28,7 @@ EXAMPLES = (
     'loudest?"; "What can I ask?" lists everything.'
 )
 NOT_ENGLISH = "I understand questions in English, but not this one."
-NOT_ASKED = "I can only answer questions about the recording."
+NOT_ASKED = "I cannot answer that: I know the notes of the recording and what follows from them."
 NO_RECORDING = "There is no recording to answer from: send one with the question."
 
 _ASKS_FOR_HELP = re.compile(

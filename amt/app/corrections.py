@@ -30,6 +30,9 @@ _SPARE_SECONDS = 10.0
 _DECIMALS = 4
 # Two notes of one pitch that begin within so many seconds are one note, written twice.
 _DOUBLED_SECONDS = 0.001
+# A MIDI file rounds times by less than this. Notes of one pitch lie closer than those of two.
+_TICK_SECONDS = 0.001
+_PITCH_SECONDS = 1e6
 
 
 class CorrectedNote(BaseModel):
@@ -81,7 +84,7 @@ def correct(
     if correction.revision != recording.revision:
         raise StaleError
     before, seconds = recordings.read_notes(recording)
-    after = _notes(correction.notes, before, seconds)
+    after = _exact(_notes(correction.notes, before, seconds), before)
     found = compare_notes(before, after).counts
     if not any(found.values()):
         raise UnchangedError("nothing was changed; expected other notes than before")
@@ -160,6 +163,22 @@ def _notes(given: Sequence[CorrectedNote], before: Notes, seconds: float) -> Not
             first = min(np.flatnonzero(wrong), key=lambda index: onset[index])
             raise CorrectionError(f"{_name(pitch[first], onset[first], before)} {text}")
     return Notes(onset, offset, pitch, velocity, before.pedal)
+
+
+def _exact(notes: Notes, before: Notes) -> Notes:
+    """The notes, with the times that they had before where a MIDI file has only rounded them."""
+    if not len(notes) or not len(before):
+        return notes
+    order = np.lexsort((before.onset, before.pitch))
+    place, known = (one.pitch * _PITCH_SECONDS + one.onset for one in (notes, before.select(order)))
+    index = np.searchsorted((known[1:] + known[:-1]) / 2, place)
+    near = before.select(order[index])
+    same = (near.pitch == notes.pitch) & (near.velocity == notes.velocity)
+    same &= np.abs(near.onset - notes.onset) < _TICK_SECONDS
+    same &= np.abs(near.offset - notes.offset) < _TICK_SECONDS
+    onset = np.where(same, near.onset, notes.onset)
+    offset = np.where(same, near.offset, notes.offset)
+    return replace(notes, onset=onset, offset=offset)
 
 
 def _doubled(onset: np.ndarray, pitch: np.ndarray) -> np.ndarray:

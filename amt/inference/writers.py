@@ -35,6 +35,10 @@ class Notated(Protocol):
     def remark(self) -> str:
         """What is to be said of that."""
 
+    @property
+    def doubt(self) -> str:
+        """What is to be said of its score."""
+
     def written(self, notes: Notes) -> Notes:
         """Notes of the piece as they are written."""
 
@@ -72,7 +76,7 @@ def write_all(
 ) -> str:
     """Write a transcription to all paths, as `write` does; scores last, which may be impossible.
 
-    Returns what is to be said of the tempo of a MIDI file.
+    Returns what is to be said of beats: of the tempo of a MIDI file, of a score.
     """
     notated = None
     if notation:
@@ -80,8 +84,11 @@ def write_all(
         notated = notation.of(played, title)
     for path in sorted(paths, key=is_score):
         write(path, result.notes, result.seconds, player, result.embedding, notated)
+    if notated is None:
+        return ""
     has_midi = any(path.suffix == ".mid" for path in paths)
-    return notated.remark if notated and has_midi else ""
+    has_score = any(map(is_score, paths))
+    return (notated.remark if has_midi else "") or (notated.doubt if has_score else "")
 
 
 def write(

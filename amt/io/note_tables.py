@@ -90,13 +90,15 @@ def read_maps_text(path: Path) -> Notes:
     try:
         lines = [line.split() for line in _text(path).splitlines() if line.strip()]
         if lines[:1] != [list(_MAPS_COLUMNS)]:
-            raise ValueError(f"its first line is {lines[:1]}")
+            first = " ".join(lines[0]) if lines else ""
+            raise ValueError(f"its first line is {first[:40]!r}")
         rows = [dict(zip(_MAPS_COLUMNS, line, strict=True)) for line in lines[1:]]
         onset, offset, pitch = _columns(_numbered(rows, "note"), _MAPS_COLUMNS)
         return Notes(onset, offset, pitch, np.full(len(onset), MAPS_VELOCITY))
     except ValueError as error:
         expected = " ".join(_MAPS_COLUMNS)
-        raise ValueError(f"{path}: not a MAPS text ({expected}): {one_line(error)}") from error
+        text = f"a text file with notes begins with {expected}, as those of MAPS"
+        raise ValueError(f"{path}: no notes: {text}; {one_line(error)}") from error
 
 
 def _text(path: Path | str) -> str:

@@ -101,13 +101,18 @@ class NotatedPiece:
         return self._tempo[1]
 
     @property
+    def doubt(self) -> str:
+        """What is to be said of a score or straight notes; empty if the beats are certain."""
+        certain = self.grid is None or self.grid.certainty >= SURE
+        return "" if certain else "beats uncertain"
+
+    @property
     def summary(self) -> str:
         """One line: notes, bars, metre and key, and how certain the beats are."""
         score, count = self.score, len(self.notes)
         bars = [bar for bar in score.bars if not bar.pickup] or score.bars
         found = f"{count} notes, {len(bars)} bars, {bars[0].signature}, {score.key}"
-        certain = self.grid is not None and self.grid.certainty >= SURE
-        return found if certain else f"{found} (beats uncertain)"
+        return f"{found} ({self.doubt})" if self.doubt else found
 
     def written(self, notes: Notes) -> Notes:
         """Notes of the piece as they are written; they may end later than its own, by the pedal.
@@ -131,17 +136,16 @@ class NotatedPiece:
         """The tempo map and a remark."""
         asked = self.notation.tempo
         if self.notation.quantize:
-            return self._straight(self.notes)[1], ""
+            return self._straight(self.notes)[1], self.doubt
         if asked != "map":
             return TempoMap.steady(asked) if asked else None, ""
         if self.grid is None:
             return None, "no beats were found: 120 a minute"
-        certain = self.grid.certainty >= SURE
         try:
             found = tempo_map_of(self.grid, float(self.notes.onset.min()), self.notes.end)
         except MidiError:
             return None, "a pause is too long for a tempo map: 120 beats a minute"
-        return found, "" if certain else "beats uncertain"
+        return found, self.doubt
 
     def _straight(self, notes: Notes) -> tuple[Notes, TempoMap]:
         """Notes moved to the beats."""

@@ -152,5 +152,7 @@ def test_maps_text_table_and_midi_give_the_same_notes(tmp_path: Path) -> None:
 def test_the_error_for_an_invalid_maps_text_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(text.encode("latin1"))
-    with pytest.raises(ValueError, match=r"a.txt: not a MAPS text"):
+    with pytest.raises(
+        ValueError, match=r"a.txt: no notes: a text file with notes begins with OnsetTime"
+    ):
         read_notes(path)

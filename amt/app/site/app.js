@@ -29,7 +29,11 @@ function startDialog() {
   const rows = KEY_TEXTS.map(([keys, text]) => element("tr", {},
     element("th", { scope: "row" }, ...keys.split(" ").flatMap((key) => [element("kbd", {}, key), " "])), element("td", {}, text)));
   byId("keys-list").append(element("table", {}, element("tbody", {}, ...rows)));
-  const show = () => byId("keys").open || byId("keys").showModal();
+  const show = () => {
+    if (byId("keys").open) return;
+    byId("keys").showModal();
+    byId("keys").scrollTop = 0; // the focused button is at its end
+  };
   byId("help").addEventListener("click", show);
   KEYS["?"] = show;
   KEYS.a = () => !byId("ask").hidden && byId("prompt").focus();
