@@ -66,10 +66,10 @@ def _outcome(job: Job, result: Outcome | CrashError) -> Outcome:
 def plan_batches(inputs: Sequence[Path | str], output: Path | str) -> list[list[Job]]:
     """The jobs of an archive; small files in batches, others and those in Cloud Storage alone."""
     batches: list[list[Job]] = []
-    size = BATCH_BYTES
+    size = 0
     for job in plan_jobs(inputs, output):
         more = _bytes(job.source)
-        if size + more > BATCH_BYTES or len(batches[-1]) == BATCH_FILES:
+        if not batches or size + more > BATCH_BYTES or len(batches[-1]) == BATCH_FILES:
             batches.append([])
             size = 0
         batches[-1].append(job)

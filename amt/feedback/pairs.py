@@ -136,7 +136,8 @@ def accepted(lake: Lake) -> list[Pair]:
 
 
 def find_pair(lake: Lake, beginning: str) -> Pair:
-    """The pair whose id begins so. Raises PairError if none or several do."""
+    """The pair whose id begins so, also with its folder. Raises PairError unless one does."""
+    beginning = beginning.removeprefix(f"{FOLDER}/")
     pairs = [pair for pair in list_pairs(lake) if pair.id.startswith(beginning)]
     exact = [pair for pair in pairs if pair.id == beginning] or pairs
     if len(exact) != 1:

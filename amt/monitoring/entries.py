@@ -95,6 +95,8 @@ def _lake(place: Path | str) -> tuple[Lake, str]:
     if isinstance(place, str) and is_bucket_uri(place) and place.rstrip("/").endswith(SUFFIX):
         folder, _, name = place.rpartition("/")
         return open_lake(folder), name
+    if str(place).endswith(SUFFIX) and not is_bucket_uri(place) and not Path(place).exists():
+        raise ValueError(f"{place}: no such file")
     lake = open_lake(place)
     inside = f"{FOLDER}/"
     return lake, inside if lake.list(inside) else ""

@@ -167,6 +167,9 @@ def bundled_profile(name: str) -> Profile:
 def profile_of(model: Path | str) -> Profile:
     """As `find_profile`. Raises ValueError if there is none."""
     found = find_profile(model)
+    if found is None and not Path(model).expanduser().exists():
+        known = f"{', '.join(pretrained_names())}, a checkpoint, or LAKE/models/NAME"
+        raise ValueError(f"{model}: no such model, or no version registered; expected {known}")
     if found is None:
         advice = "give one with --profile FILE, or make one: amt monitor profile MODEL RECORDING..."
         raise ValueError(f"{model}: no reference profile beside it; {advice}")

@@ -32,6 +32,8 @@ def planned(context: Context, settings: Settings, force: bool = False) -> Iterat
         return
     yield "validate: amt feedback check"
     yield "prepare: amt feedback export PAIRS"
+    if not any(pair.decision and pair.decision.split == "test" for pair in usable):
+        yield "so far no pair is in the test share: the gate rejects a model without one"
     yield f"train: {command_line(TRAIN, _train_words(settings))}"
     for name, fixed in settings.gate.sets.items():
         words = ["ckpt=MODEL", f"split={fixed.split}", *set_overrides(fixed, MANIFEST)]

@@ -52,6 +52,8 @@ def test_small_files_share_a_batch(tmp_path: Path) -> None:
     remote = tmp_path / "list.txt"
     remote.write_text("gs://bucket/a.wav\ngs://bucket/b.wav\n")
     assert [len(batch) for batch in plan_batches([remote], tmp_path / "out")] == [1, 1]
+    remote.write_text("missing.wav\n")  # Of unknown size: the worker reports it.
+    assert [len(batch) for batch in plan_batches([remote], tmp_path / "out")] == [1]
 
 
 @pytest.mark.parametrize(

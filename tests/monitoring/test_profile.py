@@ -46,6 +46,10 @@ def test_other_files_are_no_profiles(tmp_path: Path, text: str) -> None:
 def test_the_profile_beside_a_checkpoint(tmp_path: Path) -> None:
     write_profile(tmp_path / "own.profile.json", profile(model="own"))
     assert profile_of(tmp_path / "own.ckpt").model == "own"
+    with pytest.raises(ValueError, match="no such model, or no version registered; expected base"):
+        profile_of(tmp_path / "folder" / "own.ckpt")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "own.ckpt").touch()
     with pytest.raises(ValueError, match="no reference profile beside it"):
         profile_of(tmp_path / "folder" / "own.ckpt")
 
