@@ -30,6 +30,7 @@ from amt.app.ranges import ranged
 from amt.app.recordings import Recording, form_file_name, public
 from amt.score.render import has_libraries
 from amt.serving.errors import AsciiJsonResponse
+from amt.serving.service import RETRY_SECONDS
 
 SUGGESTIONS = (
     "Summarise this piece",
@@ -154,7 +155,7 @@ async def _stream(
     """The events of a recording from the one after `last_event_id` on."""
     if core.streams >= core.settings.max_streams:
         text = f"{core.streams} event streams are open already"
-        raise HTTPException(503, text, {"retry-after": "5"})
+        raise HTTPException(503, text, {"retry-after": RETRY_SECONDS})
     events = core.jobs.events(found.id) or await _stored_events(core, found)
     return events.follow(last_event_id)
 

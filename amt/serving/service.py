@@ -27,6 +27,9 @@ Load = Callable[[Settings], Model]
 # Recordings from Cloud Storage that are downloaded or in memory at once, including those of
 # cancelled requests. It bounds the memory: they may be larger than request bodies.
 _MAX_STORED = 8
+# Retry-After for what is over soon. Less than the 5 s after which uvicorn closes idle connections: a
+# client that came back at that moment would find its connection being closed.
+RETRY_SECONDS = "3"
 
 
 class Service:
@@ -47,7 +50,7 @@ class Service:
         """The pool. Raises HTTPException (503) while the model is loading, or if that failed."""
         if self.pool is None:
             text = self.error or "the model is being loaded"
-            raise HTTPException(503, text, {"retry-after": "5"})
+            raise HTTPException(503, text, {"retry-after": RETRY_SECONDS})
         return self.pool
 
     async def start(self, load: Load, on_failure: Callable[[], object]) -> None:
