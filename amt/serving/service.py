@@ -27,8 +27,8 @@ Load = Callable[[Settings], Model]
 # Recordings from Cloud Storage that are downloaded or in memory at once, including those of
 # cancelled requests. It bounds the memory: they may be larger than request bodies.
 _MAX_STORED = 8
-# Retry-After for what is over soon. Less than the 5 s after which uvicorn closes idle connections: a
-# client that came back at that moment would find its connection being closed.
+# Retry-After for what is over soon. Less than the 5 s after which uvicorn closes idle connections:
+# a client that came back at that moment would find its connection being closed.
 RETRY_SECONDS = "3"
 
 
