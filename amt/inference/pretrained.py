@@ -36,10 +36,15 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
         known = ", ".join(names)
         raise CheckpointError(f"no pretrained model is called {name!r}; use one of {known}")
     path = WEIGHTS / f"{name}{WEIGHTS_SUFFIX}"
-    if read_checksums(WEIGHTS).get(path.name) != checksum(path):
+    verify_bundled(path)
+    return path
+
+
+def verify_bundled(path: Path) -> None:
+    """Raise CheckpointError if a file differs from its checksum in the SHA256SUMS beside it."""
+    if read_checksums(path.parent).get(path.name) != checksum(path):
         advice = "it was damaged or changed; install amt again"
         raise CheckpointError(f"{path}: differs from its checksum in {CHECKSUMS}; {advice}")
-    return path
 
 
 def find_checkpoint(given: str) -> Path:

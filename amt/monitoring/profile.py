@@ -13,13 +13,7 @@ from typing import Any
 import numpy as np
 
 from amt.cloud.registry import PROFILE_FILE, WEIGHTS_FILE, current_version_of, version_label
-from amt.inference.pretrained import (
-    CHECKSUMS,
-    WEIGHTS,
-    checksum,
-    pretrained_names,
-    read_checksums,
-)
+from amt.inference.pretrained import WEIGHTS, pretrained_names, verify_bundled
 from amt.io.atomic import atomic_write
 from amt.monitoring.drift_tests import effective_size
 from amt.monitoring.f1_estimate import F1Calibration, calibrate
@@ -159,8 +153,7 @@ def bundled_profile(name: str) -> Profile:
     path = WEIGHTS / f"{name}{SUFFIX}"
     if not path.is_file():
         raise ValueError(f"no profile of {name!r}; give one with --profile FILE")
-    if read_checksums(WEIGHTS).get(path.name) != checksum(path):
-        raise ValueError(f"{path}: differs from its checksum in {CHECKSUMS}; install amt again")
+    verify_bundled(path)
     return read_profile(path)
 
 

@@ -27,8 +27,8 @@ from amt.score.straight import straight
 from amt.score.svg import stacked
 
 NO_BEATS = (
-    "no beats were found, which a score and --quantize need: too few notes, or no regular pulse; "
-    "the notes as they were played: `amt transcribe --format mid`"
+    "no beats were found, which sheet music and straight notes need: there are too few notes, or "
+    "no regular pulse"
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from amt.analysis.symbolic.bar_network import BarNetwork
 from amt.analysis.symbolic.beat_network import BeatNetwork
-from amt.inference.pretrained import CHECKSUMS, WEIGHTS, checksum, read_checksums
+from amt.inference.pretrained import WEIGHTS, verify_bundled
 from amt.models.checkpoint import WEIGHTS_SUFFIX, CheckpointError, read_checkpoint
 
 BEAT_WEIGHTS = WEIGHTS / "beats"
@@ -56,8 +56,6 @@ def _path(name: str | Path) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     """The content of a file; of a bundled one after a look at its checksum."""
     checkpoint = read_checkpoint(path)
-    bundled = path.parent == BEAT_WEIGHTS
-    if bundled and read_checksums(BEAT_WEIGHTS).get(path.name) != checksum(path):
-        advice = "it was damaged or changed; install amt again"
-        raise CheckpointError(f"{path}: differs from its checksum in {CHECKSUMS}; {advice}")
+    if path.parent == BEAT_WEIGHTS:
+        verify_bundled(path)
     return checkpoint
