@@ -90,6 +90,12 @@ def add(commands: Any, words: Sequence[str]) -> None:
     )
     add_notation_options(parser)
     add_engine_options(parser)
+    _add_archive_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_archive_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
     option(
         "--workers",
         type=at_least_one,
@@ -102,7 +108,6 @@ def add(commands: Any, words: Sequence[str]) -> None:
         help="for ray: transcribe again what an earlier run has done with the same model and "
         "options, which is skipped otherwise",
     )
-    parser.set_defaults(run=_run)
 
 
 def _licences(names: Sequence[str]) -> str:

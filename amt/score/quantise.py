@@ -10,6 +10,7 @@ has and with the other hand's. The constants were chosen on ASAP's training spli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -82,8 +83,8 @@ def _own_shares(
 def _mismatch(paths: Sequence[np.ndarray], used: Sequence[np.ndarray], hand: int) -> np.ndarray:
     """Costs of each division in each beat (N, D) beside the other hand's."""
     cost = np.zeros((len(paths[0]), len(DIVISIONS)))
-    all_ = np.array(DIVISIONS)
-    related = (all_[:, None] % all_ == 0) | (all_ % all_[:, None] == 0)
+    parts = np.array(DIVISIONS)
+    related = (parts[:, None] % parts == 0) | (parts % parts[:, None] == 0)
     for other, (path, use) in enumerate(zip(paths, used, strict=True)):
         if other != hand:
             cost += MISMATCH * use[:, None] * ~related[path]
@@ -114,11 +115,12 @@ def _costs(
     return cost
 
 
+@dataclass(frozen=True, eq=False)
 class _Chords:
     """Chords by beat: beats (B,), and offsets (B, R) in beats from the beat, NaN where none is."""
 
-    def __init__(self, beats: np.ndarray, offsets: np.ndarray) -> None:
-        self.beats, self.offsets = beats, offsets
+    beats: np.ndarray
+    offsets: np.ndarray
 
     def select(self, rows: np.ndarray) -> _Chords:
         return _Chords(self.beats[rows], self.offsets[rows])

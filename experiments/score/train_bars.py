@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from asap import Annotations
 from beat_material import UNKNOWN, Take, Works, change_of_tempo, changed_notes, draw
 from torch import Tensor
-from train_beats import CLIP, material, moving_average, validation_pieces
+from train_beats import CLIP, material, moving_average, training_parser, validation_pieces
 
 from amt.analysis.symbolic.bar_features import bar_features
 from amt.analysis.symbolic.bar_network import LEVELS, BarNetwork
@@ -43,19 +43,8 @@ Crop = dict[str, np.ndarray]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    add = parser.add_argument
-    add("asap", type=Path, help="folder of ASAP")
-    add("run", type=Path, help="folder for the weights")
-    add("--material", choices=("asap", "invented", "both"), default="both")
-    add("--pieces", type=int, default=400, help="invented pieces")
-    add("--steps", type=int, default=3000)
-    add("--batch", type=int, default=16)
-    add("--lr", type=float, default=2e-3)
-    add("--seed", type=int, default=0)
-    add("--threads", type=int, default=1)
-    add("--start", type=Path, help="weights to start from (.safetensors)")
-    add("--validate", type=int, default=250, help="steps between validations")
+    parser = training_parser(__doc__)
+    parser.set_defaults(material="both", pieces=400, steps=3000, batch=16, lr=2e-3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)

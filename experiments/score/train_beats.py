@@ -43,7 +43,15 @@ Piece = tuple[Notes, Annotations]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options = training_parser(__doc__).parse_args()
+    torch.set_num_threads(options.threads)
+    options.run.mkdir(parents=True, exist_ok=True)
+    train(options, validation_pieces(options.asap))
+
+
+def training_parser(about: str) -> argparse.ArgumentParser:
+    """The options of a training, also of `train_bars.py`, which has other defaults."""
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     add = parser.add_argument
     add("asap", type=Path, help="folder of ASAP")
     add("run", type=Path, help="folder for checkpoints")
@@ -56,10 +64,7 @@ def main() -> None:
     add("--threads", type=int, default=1)
     add("--validate", type=int, default=250, help="steps between validations")
     add("--start", type=Path, help="weights to start from (.safetensors)")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    options.run.mkdir(parents=True, exist_ok=True)
-    train(options, validation_pieces(options.asap))
+    return parser
 
 
 def train(options: argparse.Namespace, pieces: Sequence[Piece], stop: int | None = None) -> None:
