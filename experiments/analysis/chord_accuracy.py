@@ -2,9 +2,9 @@
 
 python experiments/analysis/chord_accuracy.py --pieces 24 --weights 0 0.3 1
 
-For each weight of what the pedal holds (`PEDAL_WEIGHT`): the share of the time with the right chord,
-and with one that has three of its tones; from the notes as played, and as transcribed by `--model`.
-Chords that no name of `amt.analysis.symbolic.chords` fits are left out.
+For each weight of what the pedal holds (`PEDAL_WEIGHT`): the share of the time with the right
+chord, and with one that has three of its tones; from the notes as played, and as transcribed by
+--model. Chords that no name of `amt.analysis.symbolic.chords` fits are left out.
 """
 
 from __future__ import annotations
