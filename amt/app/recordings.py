@@ -154,8 +154,11 @@ class Recordings:
             self.lake.delete(stored.name)
 
     def remove_if_deleted(self, recording: Recording) -> None:
-        """Delete the files that were written after a recording was deleted."""
-        if self.get(recording.owner, recording.id) is None:
+        """Delete the files that were written after a recording was deleted.
+
+        A record that is there but cannot be read is damaged, not deleted: everything stays.
+        """
+        if self.lake.stat(f"{recording.folder}/{RECORD}") is None:
             self.delete(recording.owner, recording.id)
 
     def read(self, recording: Recording, file: str) -> bytes:

@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 from served import clip
 from served_app import SECRETS, app_client, status, transcribed, upload, wait_for
 
+from amt.app.recordings import AUDIO, Recordings
+from amt.cloud.lake import open_lake
 from amt.io.midi import read_midi
 from amt.page.describe import describe
 
@@ -167,6 +169,18 @@ def test_a_recording_can_be_deleted_while_it_is_transcribed(client: TestClient, 
     other = upload(client)
     assert transcribed(client, other)["status"] == "done"
     assert not list(lake.glob(f"app/*/{id}/recording.json"))
+
+
+def test_files_of_a_recording_stay_while_its_record_is_there_even_damaged(tmp_path: Path) -> None:
+    recordings = Recordings(open_lake(tmp_path))
+    recording = recordings.create("a" * 64, "piece.wav", b"sound")
+    (record,) = tmp_path.rglob("recording.json")
+    record.write_text("")
+    recordings.remove_if_deleted(recording)
+    assert recordings.read(recording, AUDIO) == b"sound"
+    record.unlink()
+    recordings.remove_if_deleted(recording)
+    assert not list(tmp_path.rglob(f"{recording.id}/*"))
 
 
 def test_clients_see_only_their_own(client: TestClient, done: str) -> None:
