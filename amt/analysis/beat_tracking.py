@@ -1,9 +1,9 @@
 """Beat tracking by dynamic programming (Ellis 2007, "Beat Tracking by Dynamic Programming").
 
 Beats are the sequence of frames with the largest sum of onset strength, less a penalty for every
-interval between two beats that differs from the expected period. Both beat trackers use this code:
-`amt.analysis.symbolic.beats` (notes, a period that changes over time) and
-`amt.analysis.audio.rhythm` (audio, one period for each recording).
+interval between two beats that differs from the expected period. `amt.analysis.audio.rhythm` uses
+this code (one period for each recording), and so does the estimator that the networks for beats of
+notes are compared with, `experiments/score/tracked_beats.py` (a period that changes over time).
 
 What differs stays with them. The onset strength of notes comes from their velocities, that of audio
 from its spectrum, so each smooths and scales its own. The audio tracker reproduces librosa: one

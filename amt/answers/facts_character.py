@@ -25,6 +25,7 @@ def summary(piece: Piece) -> Result:
         "key": piece.key_name(),
         "bpm": round(analysis.tempo.bpm, 1) if analysis.tempo else None,
         "metre": analysis.metre.signature if analysis.metre else None,
+        "beats_certain": analysis.tempo.certain if analysis.tempo else False,
         "distinct_notes": distinct_notes(piece)["distinct_notes"],
         "lowest": reach["lowest"],
         "highest": reach["highest"],
@@ -61,8 +62,11 @@ def _say_summary(result: Result) -> str:
 
 def _in_key_and_tempo(result: Result) -> str:
     key = f", in {result['key']}" if result["key"] else ""
-    tempo = f", at about {result['bpm']:.0f} beats per minute" if result["bpm"] else ""
-    return key + tempo + (f" in {result['metre']}" if tempo and result["metre"] else "")
+    if not result["bpm"]:
+        return key
+    metre = f" in {result['metre']}" if result["metre"] else ""
+    doubt = "" if result["beats_certain"] else " (uncertain)"
+    return f"{key}, at about {result['bpm']:.0f} beats per minute{metre}{doubt}"
 
 
 def _with_pedal(result: Result) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
-from amt.analysis.symbolic.beats import TEMPO_BEATS
+from amt.analysis.symbolic.tempo import Tempo, tempo_between
 from amt.answers.fact import Fact, NoAnswerError, Result
 from amt.answers.patterns import most_repeated_pattern
 from amt.answers.piece import Piece
@@ -15,6 +17,17 @@ SILENCE_SECONDS = 1.0
 MOST_LISTED = 100
 # A steady tempo varies by so much of itself, most of the time.
 STEADY_SHARE = 0.08
+# Notes as long as a beat, by their length in quarter notes.
+BEATS = {
+    0.25: "sixteenth",
+    0.5: "eighth",
+    0.75: "dotted eighth",
+    1.0: "quarter",
+    1.5: "dotted quarter",
+    2.0: "half",
+    3.0: "dotted half",
+}
+UNCERTAIN = "The beats are uncertain"
 
 
 def duration(piece: Piece) -> Result:
@@ -31,43 +44,64 @@ def _say_duration(result: Result) -> str:
 
 
 def tempo(piece: Piece) -> Result:
-    """The tempo in beats per minute, how much it varies, and whether it is steady."""
-    found = piece.source.analysis.tempo
-    beats = np.array(piece.source.analysis.beats)
-    beats = beats[(beats >= piece.start) & (beats <= piece.seconds)]
-    if found is None or (piece.whole and len(beats) <= TEMPO_BEATS):
+    """The tempo in beats per minute, what note is a beat, how it varies, and how sure it is."""
+    found = _tempo_of_part(piece) if piece.whole else piece.analysis.tempo
+    if found is None:
         raise NoAnswerError("No regular beat was found, so there is no clear tempo.")
-    slow, middle, fast = found.slow, found.bpm, found.fast
-    if piece.whole:
-        seconds = (beats[TEMPO_BEATS:] - beats[:-TEMPO_BEATS]) / TEMPO_BEATS
-        slow, middle, fast = np.percentile(60 / seconds, (10, 50, 90)).tolist()
     return {
-        "bpm": round(middle, 1),
-        "slow": round(slow, 1),
-        "fast": round(fast, 1),
-        "steady": bool(fast - slow <= STEADY_SHARE * middle),
+        "bpm": round(found.bpm, 1),
+        "slow": round(found.slow, 1),
+        "fast": round(found.fast, 1),
+        "steady": bool(found.fast - found.slow <= STEADY_SHARE * found.bpm),
+        "beat": BEATS.get(found.beat),
+        "certain": found.certain,
     }
 
 
+def _tempo_of_part(piece: Piece) -> Tempo | None:
+    return tempo_between(piece.grid, piece.start, piece.seconds) if piece.grid else None
+
+
 def _say_tempo(result: Result) -> str:
-    slow, fast = round(result["slow"]), round(result["fast"])
+    slow, fast, beat = round(result["slow"]), round(result["fast"]), result["beat"]
+    unit = f" ({beat} notes)" if beat not in (None, "quarter") else ""
     varies = " and steady" if result["steady"] else f"; it varies between {slow} and {fast}"
-    return f"The tempo is about {result['bpm']:.0f} beats per minute{varies}."
+    doubt = "" if result["certain"] else f" {UNCERTAIN}: it may be half or twice that."
+    return f"The tempo is about {result['bpm']:.0f} beats per minute{unit}{varies}.{doubt}"
 
 
 def metre(piece: Piece) -> Result:
-    """The metre: beats in a bar, and how many bars there are."""
-    found = piece.source.analysis.metre
-    if found is None:
+    """The metre: beats in a bar, how many bars there are, and where the metre changes."""
+    found, tempo = piece.source.analysis.metre, piece.source.analysis.tempo
+    if found is None or tempo is None:
         raise NoAnswerError("No clear metre was found.")
-    bars = [time for time in found.downbeats if piece.start <= time < piece.seconds]
-    return {"signature": found.signature, "beats_per_bar": found.beats, "bars": len(bars)}
+    bars = [time for time in found.downbeats if not piece.whole or _is_inside(time, piece)]
+    changes = [asdict(one) for one in found.changes[1:] if _is_inside(one.time, piece)]
+    return {
+        "signature": found.signature,
+        "beats_per_bar": found.beats,
+        "bars": len(bars),
+        "change_count": len(changes),
+        "changes": changes[:MOST_LISTED],
+        "certain": tempo.certain,
+    }
+
+
+def _is_inside(time: float, piece: Piece) -> bool:
+    return piece.start <= time < piece.seconds
 
 
 def _say_metre(result: Result) -> str:
+    changes = [
+        f"{one['signature']} from bar {one['bar']} on ({clock(one['time'])})"
+        for one in result["changes"]
+    ]
+    listed = listing(changes, 6, result["change_count"])
     return (
         f"The metre is probably {result['signature']}: {plural(result['beats_per_bar'], 'beat')} "
         f"in a bar, and {plural(result['bars'], 'bar')}."
+        f"{f' It changes: {listed}.' if changes else ''}"
+        f"{'' if result['certain'] else f' {UNCERTAIN}.'}"
     )
 
 
@@ -180,8 +214,18 @@ def _say_pattern(result: Result) -> str:
 
 TIME_FACTS = (
     Fact("duration", "How long the recording is.", duration, _say_duration, of_silence=True),
-    Fact("tempo", "The tempo in beats per minute, and how it varies.", tempo, _say_tempo),
-    Fact("metre", "The metre (time signature) and the number of bars.", metre, _say_metre),
+    Fact(
+        "tempo",
+        "The tempo in beats per minute, how it varies, and whether the beats are certain.",
+        tempo,
+        _say_tempo,
+    ),
+    Fact(
+        "metre",
+        "The metre (time signature), the number of bars, and where the metre changes.",
+        metre,
+        _say_metre,
+    ),
     Fact("density", "Notes per second, and the busiest second.", density, _say_density),
     Fact("polyphony", "The most notes held at once, and when.", polyphony, _say_polyphony),
     Fact("silence", "Where nothing sounds.", silence, _say_silence, of_silence=True),

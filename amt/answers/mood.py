@@ -33,7 +33,7 @@ DENSITY_WORDS = ((3, "sparse"), (7, "moderately dense"), (1000, "dense"))
 
 @dataclass(frozen=True)
 class Character:
-    """What the mood is judged by; tempo and mode are None if they are not clear."""
+    """What the mood is judged by; tempo and mode are None if they are not certain."""
 
     bpm: float | None
     mode: str | None
@@ -70,7 +70,7 @@ def character(piece: Piece) -> Character:
     tempo, key = piece.analysis.tempo, piece.analysis.key
     seconds = max(piece.notes.end - float(piece.notes.onset[0]), 1.0)
     return Character(
-        tempo.bpm if tempo else None,
+        tempo.bpm if tempo and tempo.certain else None,
         key.mode if key else None,
         len(piece.notes) / seconds,
         float(piece.notes.velocity.mean()),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from amt.analysis.spelling import spell_pitch
+from amt.analysis.symbolic.grid import MetricalGrid
 from amt.analysis.symbolic.key import key_at
+from amt.analysis.symbolic.metrical import estimate_grid
 from amt.analysis.symbolic.note_analysis import NoteAnalysis, analyse_notes
 from amt.notes import Notes, extend_sustain, has_sustain, pedal_from_presses, sustain_presses
 
@@ -21,6 +24,7 @@ class Piece:
     caption: caption, mood and its reason if a language model has written them. start: where a part
     of a piece begins. whole: the piece that it is a part of. transcribed: whether the notes were
     transcribed from audio, where the pedal is listened for; a file may say nothing of it.
+    find_grid: finds the beats of the notes.
     """
 
     notes: Notes
@@ -30,11 +34,17 @@ class Piece:
     start: float = 0.0
     whole: Piece | None = None
     transcribed: bool = False
+    find_grid: Callable[[Notes], MetricalGrid | None] = estimate_grid
+
+    @cached_property
+    def grid(self) -> MetricalGrid | None:
+        """The beats and bars of the whole piece; None if none are found."""
+        return self.whole.grid if self.whole else self.find_grid(self.notes)
 
     @cached_property
     def analysis(self) -> NoteAnalysis:
-        """Key, beats, chords and so on, of these notes alone."""
-        return analyse_notes(self.notes)
+        """Key, tempo, chords and so on, of these notes, on the beats of the whole piece."""
+        return analyse_notes(self.notes, self.grid)
 
     @cached_property
     def sounding(self) -> Notes:

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from amt.answers.answer import Answer
 from amt.answers.gemini import answer
 from amt.answers.piece import Piece
+from amt.app.beats import Beats
 from amt.app.recordings import Recording, Recordings
 from amt.cloud.gemini import Gemini
 
@@ -24,8 +25,9 @@ MAX_PROMPT_CHARACTERS = 2000
 class Answers:
     """Answers questions about pieces. Used in the event loop only."""
 
-    def __init__(self, recordings: Recordings, gemini: Gemini | None) -> None:
+    def __init__(self, recordings: Recordings, beats: Beats, gemini: Gemini | None) -> None:
         self.recordings = recordings
+        self.beats = beats
         self.gemini = gemini
         self._threads = ThreadPoolExecutor(_ANSWERS, "answer")
         self._pieces: OrderedDict[tuple[str, int], Piece] = OrderedDict()
@@ -41,7 +43,13 @@ class Answers:
         piece = self._pieces.pop(key, None)
         if piece is None:
             notes, seconds = await run_in_threadpool(self.recordings.read_notes, recording)
-            piece = Piece(notes, seconds, recording.name, transcribed=True)
+            piece = Piece(
+                notes,
+                seconds,
+                recording.name,
+                transcribed=True,
+                find_grid=lambda _: self.beats.grid(recording),
+            )
         self._pieces[key] = piece
         while len(self._pieces) > _PIECES:
             self._pieces.popitem(last=False)

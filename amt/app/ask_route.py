@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from amt.analysis.symbolic.metrical import estimate_grid, weights_beside
 from amt.answers.piece import Piece
 from amt.app.ask_body import SCHEMA, Asked, read_body
 from amt.app.core import Core, TheCore
@@ -48,7 +50,14 @@ async def _answer(core: Core, asked: Asked) -> dict[str, Any]:
     if asked.read is None:
         return unanswered(await core.answers.answer(prompt, None))
     result, transcribed = await _notes_of(core, asked.read)
-    piece = Piece(result.notes, result.seconds, asked.name, transcribed=transcribed)
+    weights = weights_beside(core.model.identity()["name"])
+    piece = Piece(
+        result.notes,
+        result.seconds,
+        asked.name,
+        transcribed=transcribed,
+        find_grid=partial(estimate_grid, weights=weights),
+    )
     answer = await core.answers.answer(prompt, piece)
     roll = await run_in_threadpool(piano_roll, result.notes, result.seconds)
     id = new_id() if transcribed else None

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from amt.app.answering import Answers
+from amt.app.beats import Beats
 from amt.app.descriptions import Descriptions
 from amt.app.jobs import Jobs
 from amt.app.made_files import MadeFiles
@@ -61,10 +62,11 @@ class Core:
             model = VertexModel(settings, lake)
         recordings = Recordings(lake)
         files = MadeFiles(recordings)
-        descriptions, scores = Descriptions(files, load_player(None)), Scores(files)
+        beats = Beats(files)
+        descriptions, scores = Descriptions(files, beats, load_player(None)), Scores(files, beats)
         jobs = Jobs(recordings, model, descriptions.prepare)
         room = Room(recordings, settings, jobs.is_active)
-        answers = Answers(recordings, Gemini.from_environment())
+        answers = Answers(recordings, beats, Gemini.from_environment())
         return Core(settings, lake, model, recordings, descriptions, scores, jobs, room, answers)
 
     async def run(self, on_failure: Callable[[], object]) -> None:

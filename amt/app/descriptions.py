@@ -1,7 +1,7 @@
 """Descriptions and audio of recordings, as `amt describe` makes them: computed once and stored.
 
 images.json                     images and summary of the audio; the same for all revisions
-description-REVISION.json       the document for the page
+description-REVISION-2.json     the document for the page
 recording.mp3                   the recording as browsers play it
 transcription-REVISION.mp3      the notes, played by the built-in piano
 """
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 
+from amt.app.beats import Beats
 from amt.app.made_files import MadeFiles
 from amt.app.recordings import AUDIO, Recording
 from amt.cloud.lake import StorageError
@@ -29,6 +30,8 @@ from amt.serving.logging import log
 
 IMAGES = "images.json"
 RECORDING = "recording.mp3"
+# Raised when documents change: those that an older version has stored are made anew.
+FORMAT = 2
 
 
 class Descriptions:
@@ -37,8 +40,9 @@ class Descriptions:
     Audio takes long to make, so documents have a thread of their own and do not wait for it.
     """
 
-    def __init__(self, files: MadeFiles, player: Player) -> None:
+    def __init__(self, files: MadeFiles, beats: Beats, player: Player) -> None:
         self.files = files
+        self.beats = beats
         self.recordings = files.recordings
         self.player = player
         self._documents = ThreadPoolExecutor(1, "description")
@@ -47,7 +51,7 @@ class Descriptions:
 
     async def document(self, recording: Recording) -> dict[str, Any]:
         """The description of a recording that is done. Raises StorageError."""
-        name = f"description-{recording.revision}.json"
+        name = f"description-{recording.revision}-{FORMAT}.json"
         return json.loads(await self.files.get(recording, name, self._document, self._documents))
 
     async def audio(self, recording: Recording, which: str) -> bytes:
@@ -86,9 +90,9 @@ class Descriptions:
     def _document(self, recording: Recording) -> bytes:
         notes, seconds = self.recordings.read_notes(recording)
         images = self._images(recording)
-        model = recording.model.get("name", "")
+        origin = f"transcribed by amt, model {recording.model.get('name', '')}"
         document = {
-            **notes_document(notes, seconds, f"transcribed by amt, model {model}", True),
+            **notes_document(notes, self.beats.grid(recording), seconds, origin, True),
             **images,
             "sounding_until": sounding_until(notes),
         }

@@ -14,7 +14,7 @@ from amt.app.recordings import Recording, Recordings
 from amt.cloud.lake import StorageError
 
 # Those that follow from the notes have their revision in their name.
-_OF_A_REVISION = re.compile(r"(?:description|transcription|score)-([0-9]+)[-.].*")
+_OF_A_REVISION = re.compile(r"(?:beats|description|transcription|score)-([0-9]+)[-.].*")
 Make = Callable[[Recording], bytes]
 
 
@@ -32,13 +32,14 @@ class MadeFiles:
         name = f"{recording.folder}/{file}"
         if name not in self._running:
             loop = asyncio.get_running_loop()
-            making = loop.run_in_executor(threads, self._make, recording, file, make)
+            making = loop.run_in_executor(threads, self.make, recording, file, make)
             self._running[name] = making
             making.add_done_callback(lambda _: self._running.pop(name, None))
         # A client that disconnects must not take the file from the others.
         return await asyncio.shield(self._running[name])
 
-    def _make(self, recording: Recording, file: str, make: Make) -> bytes:
+    def make(self, recording: Recording, file: str, make: Make) -> bytes:
+        """Make a file, and store it. Waits for the lake. Raises what `make` raises."""
         data = make(recording)
         self.recordings.write(recording, file, data)
         self.recordings.remove_if_deleted(recording)

@@ -4,7 +4,8 @@ audio                  the file as it was uploaded; it is never sent to anyone
 recording.json         a `Recording`: written after `audio`, deleted before everything else
 notes-0.json           as transcribed; each correction by the user adds notes-REVISION-RANDOM.json
 embedding.npy          of the transcription
-description-REVISION.json, recording.mp3, transcription-REVISION.mp3      (amt.app.descriptions)
+beats-REVISION.json    (amt.app.beats)
+description-REVISION-2.json, recording.mp3, transcription-REVISION.mp3    (amt.app.descriptions)
 
 What another client may not see it cannot name: a recording is looked up below its owner.
 """

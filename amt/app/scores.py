@@ -13,9 +13,13 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
+from amt.app.beats import Beats
 from amt.app.made_files import MadeFiles, Make
 from amt.app.recordings import Recording
-from amt.score.notated import Notation
+from amt.score.json_score import score_json
+from amt.score.make import make_score
+from amt.score.musicxml import musicxml_bytes
+from amt.score.notated import NO_BEATS, NoBeatsError
 from amt.score.render_apart import render_apart
 
 
@@ -26,8 +30,9 @@ class Scores:
     MissingLibraryError without the extra `score`.
     """
 
-    def __init__(self, files: MadeFiles) -> None:
+    def __init__(self, files: MadeFiles, beats: Beats) -> None:
         self.files = files
+        self.beats = beats
         self._threads = ThreadPoolExecutor(1, "score")
 
     async def document(self, recording: Recording) -> dict[str, Any]:
@@ -63,10 +68,12 @@ class Scores:
         return await self.files.get(recording, name, make, self._threads)
 
     def _make_score(self, recording: Recording) -> bytes:
+        grid = self.beats.grid(recording)
+        if grid is None:
+            raise NoBeatsError(NO_BEATS)
         notes, _ = self.files.recordings.read_notes(recording)
-        notation = Notation.beside(recording.model.get("name", ""))
-        piece = notation.of(notes, title(recording))
-        found = {"musicxml": piece.musicxml.decode(), "document": piece.document}
+        score = make_score(notes, grid, title(recording))
+        found = {"musicxml": musicxml_bytes(score).decode(), "document": score_json(score)}
         return json.dumps(found, separators=(",", ":"), allow_nan=False).encode()
 
 

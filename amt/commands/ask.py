@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,7 @@ def _ask_here(arguments: argparse.Namespace, prompt: str) -> dict[str, Any]:
 
 def _read_piece(arguments: argparse.Namespace) -> Piece:
     """The notes of the file: read, or transcribed with their offsets at key releases."""
+    from amt.analysis.symbolic.metrical import estimate_grid, weights_beside
     from amt.answers.piece import Piece
     from amt.inference.batch import bar_progress, progress_bar
     from amt.inference.transcriber import Options
@@ -118,14 +120,16 @@ def _read_piece(arguments: argparse.Namespace) -> Piece:
     from amt.page.describe import is_recording
 
     path: Path = arguments.file
+    find_grid = partial(estimate_grid, weights=weights_beside(arguments.model))
     if not is_recording(path):
         notes = read_notes(path)
-        return Piece(notes, notes.end, readable_name(path))
+        return Piece(notes, notes.end, readable_name(path), find_grid=find_grid)
     transcriber = load_transcriber(arguments)
     with progress_bar(f"{path.name}: reading") as bar:
         report = bar_progress(bar, path.name)
         done = transcriber.run(path, Options("key"), report)
-    return Piece(done.notes, done.seconds, readable_name(path), transcribed=True)
+    name = readable_name(path)
+    return Piece(done.notes, done.seconds, name, transcribed=True, find_grid=find_grid)
 
 
 def _ask_app(arguments: argparse.Namespace, prompt: str) -> dict[str, Any]:

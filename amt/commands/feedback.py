@@ -148,13 +148,15 @@ def _write_pages(folder: Path, pair: Pair, content: Content) -> list[Path]:
     from amt.inference.writers import load_player
     from amt.io.audio import load_bytes
     from amt.page.describe import describe, write_description
+    from amt.score.notated import Notation
 
     make_output_folder(folder)
     pages, audio, player = [], load_bytes(content.audio), load_player(None)
+    notation = Notation.beside(pair.model.get("name", ""))
     for kind, notes in (("transcribed", content.before), ("corrected", content.notes)):
         if notes is not None:
             path = folder / f"{pair.id}-{kind}.html"
-            description = describe(notes, audio, player, f"notes as {kind}")
+            description = describe(notes, audio, player, f"notes as {kind}", notation)
             write_description(path, description, f"{pair.recording}, {kind}")
             pages.append(path)
     return pages

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from amt.analysis.symbolic.grid import MetricalGrid
 from amt.analysis.symbolic.note_analysis import analyse_notes
 from amt.inference.batch import JobFunction, bar_progress, folder_fault, progress_bar
 from amt.inference.transcriber import Transcriber
@@ -51,32 +52,38 @@ def describe(
     player: Player,
     origin: str = "",
     notation: Notation | None = None,
+    with_score: bool = False,
 ) -> Description:
     """The description of notes, and of their recording (S,) at SAMPLE_RATE if there is one.
 
     The offsets of the notes are key releases. player: synthesizes them. origin: where the notes
-    come from, for readers. notation: of the first page of the score; None: without it.
+    come from, for readers. notation: says which network finds beats. with_score: with the first
+    page of the score.
     """
+    piece = (notation or Notation()).of(notes)
     seconds = len(audio) / SAMPLE_RATE if audio is not None else notes.end
     images, descriptors = descriptor_images(audio) if audio is not None else ({}, {})
     document = {
-        **notes_document(notes, seconds, origin, audio is not None),
+        **notes_document(notes, piece.grid, seconds, origin, audio is not None),
         "descriptors": descriptors,
     }
     page_data = {"images": images, "sounding_until": sounding_until(notes)}
-    score = score_page(notes, notation) if notation else ""
+    score = score_page(piece) if with_score else ""
     return Description(document, page_data, _audio_files(notes, audio, player), score)
 
 
 def notes_document(
-    notes: Notes, seconds: float, origin: str, has_recording: bool
+    notes: Notes, grid: MetricalGrid | None, seconds: float, origin: str, has_recording: bool
 ) -> dict[str, Any]:
-    """The part of a description that follows from the notes; `seconds` is the piece's duration."""
+    """The part of a description that follows from the notes and their beats.
+
+    seconds: the duration of the piece.
+    """
     return {
         **note_document(notes, seconds),
         "origin": origin,
         "notice": _notice(notes, has_recording),
-        "analysis": asdict(analyse_notes(notes)),
+        "analysis": asdict(analyse_notes(notes, grid)),
     }
 
 
@@ -124,8 +131,7 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
             origin = f"transcribed by amt, model {model}"
         with progress_bar(f"{label}: describing"):
             shown = any(target.suffix == ".html" for target in targets)
-            notation = Notation.beside(model) if shown else None
-            description = describe(notes, audio, player, origin, notation)
+            description = describe(notes, audio, player, origin, Notation.beside(model), shown)
         for target in targets:
             write_description(target, description, readable_name(source).replace("_", " "))
         seconds = description.document["seconds"]

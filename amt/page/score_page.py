@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from amt.notes import Notes
-from amt.score.notated import NoBeatsError, Notation
+from amt.score.notated import NoBeatsError, NotatedPiece
 from amt.score.render import SCREENS, has_libraries, svg_pages
 
 _MARKUP = """<figure class="score-page">
@@ -14,12 +13,12 @@ _MARKUP = """<figure class="score-page">
   </figure>"""
 
 
-def score_page(notes: Notes, notation: Notation) -> str:
+def score_page(piece: NotatedPiece) -> str:
     """Markup of the first page; empty if the extra `score` is not installed, or without beats."""
     if not has_libraries(("svg",)):
         return ""
     try:
-        pages = svg_pages(notation.of(notes).musicxml, SCREENS["wide"])
+        pages = svg_pages(piece.musicxml, SCREENS["wide"])
     except NoBeatsError:
         return ""
     which = f"The first of {len(pages)} pages. " if len(pages) > 1 else ""

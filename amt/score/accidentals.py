@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 from amt.analysis.spelling import LETTERS
 from amt.score.notation import Element
@@ -14,17 +15,21 @@ def signature_alter(step: str, fifths: int) -> int:
     return (fifths - place + 6) // 7
 
 
-def shown_accidentals(fifths: int, elements: Iterable[Element]) -> set[tuple[int, int]]:
+def shown_accidentals(
+    fifths: int, elements: Iterable[Element], octaves: Callable[[Fraction], int]
+) -> set[tuple[int, int]]:
     """The notes of one staff in a bar that show an accidental: ids of elements and note numbers.
 
-    elements: of all voices of the staff, sorted by start. An accidental holds to the end of the bar
-    for its letter and octave; a note that continues a tie needs none.
+    elements: of all voices of the staff, sorted by start. octaves: by how many a note that starts
+    at a time of the bar is written lower (8va). An accidental holds to the end of the bar for its
+    letter and written octave; a note that continues a tie needs none.
     """
     shown = set()
     state: dict[tuple[str, int], int] = {}
     for element in elements:
+        lower = octaves(element.start)
         for number, one in enumerate(element.notes):
-            place = (one.spelling.step, one.spelling.octave)
+            place = (one.spelling.step, one.spelling.octave - lower)
             current = state.get(place, signature_alter(one.spelling.step, fifths))
             if element.tie_from:
                 continue

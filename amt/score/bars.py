@@ -7,27 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from amt.analysis.symbolic.bars import has_pickup
 from amt.analysis.symbolic.grid import MetricalGrid
-from amt.notes import Notes
 from amt.score.score import Bar
-
-# A note this part of a beat before the first beat still belongs to it.
-EARLY = 0.3
-
-
-def covering(grid: MetricalGrid, notes: Notes) -> MetricalGrid:
-    """The grid with beats added, so that all onsets are in its bars and its last bar is whole."""
-    first, last = grid.beats[0], grid.beats[-1]
-    if len(notes):
-        onsets = grid.position(notes.onset[[0, -1]])
-        first, last = grid.seconds(onsets + EARLY)
-    grid = grid.covering(min(first, grid.beats[0]), max(last, grid.beats[-1] - 1e-6))
-    starts = grid.bar_starts()
-    missing = grid.metre(len(starts) - 1).beats - (len(grid.beats) - int(starts[-1]))
-    if len(starts) == 1 or missing <= 0:
-        return grid
-    end = grid.seconds(np.array([len(grid.beats) - 1 + missing - 0.5]))
-    return grid.covering(float(grid.beats[0]), float(end[0]))
 
 
 def first_bars(grid: MetricalGrid, count: int) -> MetricalGrid:
@@ -49,7 +31,7 @@ def bars_of(grid: MetricalGrid) -> list[Bar]:
     bars = []
     for number, beats in enumerate(grid.bars()[1].tolist()):
         metre = grid.metre(number)
-        pickup = number == 0 and 0 < grid.pickup < metre.beats
+        pickup = number == 0 and has_pickup(grid)
         whole = pickup or beats == metre.beats
         signature = (metre.numerator, metre.denominator) if whole else metre.of_length(beats)
         beat = Fraction(metre.beat_quarters)

@@ -36,7 +36,11 @@ def clefs_of(notes: Sequence[ScoreNote], bars: int) -> list[Clef]:
     return clefs
 
 
+def step_of(note: ScoreNote) -> int:
+    """The place of a written note in diatonic steps: 28 for C4."""
+    return note.spelling.octave * 7 + LETTERS.index(note.spelling.step)
+
+
 def _ledger(note: ScoreNote, sign: str) -> int:
     """Steps of a note beyond the staff."""
-    step = note.spelling.octave * 7 + LETTERS.index(note.spelling.step)
-    return max(abs(step - MIDDLE[sign]) - STAFF_STEPS, 0)
+    return max(abs(step_of(note) - MIDDLE[sign]) - STAFF_STEPS, 0)

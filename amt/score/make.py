@@ -8,12 +8,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from amt.analysis.symbolic.bars import covering
 from amt.analysis.symbolic.grid import MetricalGrid
+from amt.analysis.symbolic.tempo import tempo_of
 from amt.notes import Notes
-from amt.score.bars import Beats, bars_of, beats_of, covering, first_bars
+from amt.score.bars import Beats, bars_of, beats_of, first_bars
 from amt.score.clefs import clefs_of
 from amt.score.dynamics import dynamics_of
 from amt.score.hands import right_hand
+from amt.score.octaves import octave_shifts
 from amt.score.pedal import pedal_marks
 from amt.score.placing import Placed, placed_hands
 from amt.score.score import HANDS, Bar, Score, ScoreNote, Spelling, Tempo
@@ -30,6 +33,7 @@ def make_score(notes: Notes, grid: MetricalGrid, title: str = "") -> Score:
 
     Every performed note is in the score, alone or as part of a trill. Deterministic.
     """
+    tempo = tempo_of(grid)
     grid = covering(grid, notes)
     bars = bars_of(grid)
     beats = beats_of(bars)
@@ -46,14 +50,16 @@ def make_score(notes: Notes, grid: MetricalGrid, title: str = "") -> Score:
     written.sort(key=lambda one: (one.bar, one.position, not one.grace, one.order, one.pitch))
     grid = first_bars(grid, _bars_with_notes(bars, written))
     bars = bars[: len(grid.bar_starts())]
+    clefs = clefs_of(written, len(bars))
     return Score(
         title=title,
         bars=tuple(bars),
         notes=tuple(written),
-        clefs=tuple(clefs_of(written, len(bars))),
+        clefs=tuple(clefs),
+        octaves=tuple(octave_shifts(written, bars, clefs)),
         dynamics=tuple(dynamics_of(written, len(bars))),
         pedals=tuple(pedal_marks(notes, grid, bars, beats_of(bars))),
-        tempo=_tempo(grid, bars),
+        tempo=Tempo(tempo.quarters / float(bars[0].beat), bars[0].beat),
         performed=notes,
         grid=grid,
     )
@@ -127,11 +133,3 @@ def _note(
         arpeggio=placed.arpeggio,
         ornament="trill-mark" if placed.struck.trill else "",
     )
-
-
-def _tempo(grid: MetricalGrid, bars: Sequence[Bar]) -> Tempo:
-    """The median tempo of the beats that are as long as the first metre's."""
-    beat = bars[0].beat
-    lengths = np.diff(grid.beats)[grid.beat_lengths()[:-1] == float(beat)]
-    period = float(np.median(lengths)) if len(lengths) else float(np.median(np.diff(grid.beats)))
-    return Tempo(60 / period, beat)

@@ -7,7 +7,10 @@ and wants an object for each element that is written here.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from fractions import Fraction
+from functools import partial
 from math import lcm
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -15,7 +18,7 @@ from xml.etree.ElementTree import Element, SubElement
 import amt
 from amt.score.accidentals import shown_accidentals
 from amt.score.beams import beams_of
-from amt.score.score import HANDS, LEFT, RIGHT, Clef, PedalMark, Score, Tempo
+from amt.score.score import HANDS, LEFT, RIGHT, Clef, OctaveShift, PedalMark, Score, Tempo
 from amt.score.signs import NoteWriter, add
 from amt.score.written import WrittenBar, written_bars
 
@@ -58,11 +61,12 @@ def _add_part(part: Element, score: Score) -> None:
     bars = written_bars(score)
     divisions = _divisions(score, bars)
     writer = NoteWriter(divisions)
+    lines = OctaveLines(score.octaves)
     for number, written in enumerate(bars):
         measure = _measure(part, score, number)
         _add_attributes(measure, score, number, divisions)
         _add_directions(measure, score, number, divisions)
-        _add_hands(measure, written, writer)
+        _add_hands(measure, written, writer, lines)
         if number + 1 == len(bars):
             add(SubElement(measure, "barline", location="right"), "bar-style", "light-heavy")
 
@@ -154,19 +158,61 @@ def _add_tempo(measure: Element, tempo: Tempo) -> None:
     SubElement(direction, "sound", tempo=str(round(tempo.bpm * float(tempo.beat), 2)))
 
 
-def _add_hands(measure: Element, written: WrittenBar, writer: NoteWriter) -> None:
+class OctaveLines:
+    """Writes the beginnings and ends of 8va and 8vb between the notes, where readers take them."""
+
+    def __init__(self, shifts: Iterable[OctaveShift]) -> None:
+        shifts = sorted(shifts, key=lambda one: one.start)
+        self.shifts = {hand: [one for one in shifts if one.hand == hand] for hand in HANDS}
+        self.starts = {(one.hand, one.start): one for one in shifts}
+        self.stops = {(one.hand, one.stop): one for one in shifts}
+
+    def octaves(self, hand: str, bar: Fraction, position: Fraction) -> int:
+        """By how many octaves a note is written lower that starts at a position in a bar."""
+        own, time = self.shifts[hand], bar + position
+        number = bisect_right(own, time, key=lambda one: one.start) - 1
+        return own[number].octaves if number >= 0 and time < own[number].stop else 0
+
+    def add_stop(self, measure: Element, hand: str, time: Fraction) -> None:
+        """The end of a line, if one ends there; each is written once."""
+        if self.stops.pop((hand, time), None):
+            self._add(measure, hand, "stop")
+
+    def add_start(self, measure: Element, hand: str, time: Fraction) -> None:
+        """The beginning of a line, if one begins there: notes are written `down` under 8va."""
+        if one := self.starts.pop((hand, time), None):
+            self._add(measure, hand, "down" if one.octaves > 0 else "up")
+
+    def _add(self, measure: Element, hand: str, kind: str) -> None:
+        place = "below" if kind == "up" else "above"
+        direction = SubElement(measure, "direction", placement=place)
+        parent = SubElement(direction, "direction-type")
+        SubElement(parent, "octave-shift", type=kind, size="8", number=str(STAFF[hand]))
+        add(direction, "staff", STAFF[hand])
+
+
+def _add_hands(
+    measure: Element, written: WrittenBar, writer: NoteWriter, lines: OctaveLines
+) -> None:
     """The voices of both hands, each from the start of the bar."""
     first = True
     for hand in HANDS:
         voices = {voice: own for (side, voice), own in written.voices.items() if side == hand}
         elements = [element for own in voices.values() for element in own]
-        shown = shown_accidentals(written.bar.fifths, sorted(elements, key=lambda one: one.start))
+        shown = shown_accidentals(
+            written.bar.fifths,
+            sorted(elements, key=lambda one: one.start),
+            partial(lines.octaves, hand, written.bar.start),
+        )
         for voice, own in voices.items():
             if not first:
                 writer.add_backup(measure, written.bar.length)
             first = False
             for element, beams in zip(own, beams_of(written.bar, own), strict=True):
+                lines.add_stop(measure, hand, written.bar.start + element.start)
+                lines.add_start(measure, hand, written.bar.start + element.start)
                 writer.place(STAFF[hand], FIRST_VOICE[hand] + voice, hidden_rests=voice > 1)
                 graces = written.graces.get((hand, voice, element.start), [])
                 writer.add_graces(measure, graces if element.notes else [])
                 writer.add_element(measure, element, beams, shown, written.bar)
+        lines.add_stop(measure, hand, written.bar.start + written.bar.length)

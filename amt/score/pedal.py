@@ -12,8 +12,8 @@ from amt.score.bars import Beats
 from amt.score.score import Bar, PedalMark
 
 # A pedal that is down again so soon, in beats, was changed. Shorter presses are left out, and so is
-# what is pressed so soon after the press before: marks are for reading.
-CHANGE_BEATS, LEAST_BEATS, BETWEEN_BEATS = 0.6, 0.4, 1
+# what is pressed so soon after the press before, and a short press by itself: marks are to be read.
+CHANGE_BEATS, LEAST_BEATS, BETWEEN_BEATS, ALONE_BEATS = 0.6, 0.4, 1, 1.5
 # Marks stand at this part of a beat.
 STEPS = 2
 
@@ -51,7 +51,8 @@ def _merged(
     for number, (down, up) in enumerate(rising):
         changed = number > 0 and down - rising[number - 1][1] <= CHANGE_BEATS
         goes_on = number + 1 < len(rising) and rising[number + 1][0] - up <= CHANGE_BEATS
-        found.append((down, up, changed, goes_on))
+        if changed or goes_on or up - down >= ALONE_BEATS:
+            found.append((down, up, changed, goes_on))
     return found
 
 

@@ -19,18 +19,24 @@ from amt.analysis.symbolic.viterbi import viterbi_path
 from amt.score.divisions import COMPOUND, DIVISIONS, SIMPLE, Rhythm
 
 # A chord so little before a beat, in beats, belongs to it and not to the beat before.
-EARLY = 0.12
+EARLY = 0.1
 # Scale of the distance of a chord from its place, in seconds and in beats, and degrees of freedom
 # of its distribution (Student's t): most are near, a few are far.
-SECONDS, BEATS, FREEDOM = 0.01, 0.022, 1.3
+SECONDS, BEATS, FREEDOM = 0.008, 0.02, 2.5
+# What a chord is away from its place, the next one of the beat is in part too.
+DRIFT = 0.5
+# Cost of two chords on places that follow at once: a hand hardly strikes so many seconds apart.
+CROWDED, CROWDED_SECONDS = 6.0, 0.05
 # Cost of two chords on one place, and of each tenth of a second between them, three at most.
 COLLISION, COLLISION_TENTH = 1.0, 3.3
 # Probability that a beat has the division of the one before, whatever else is common.
-STAY = 0.45
+STAY = 0.3
 # Divisions with a smaller share than this are less often repeated.
 RARE = 0.03
 # Weight of the divisions that the piece has against those that are common, in beats.
 COMMON_BEATS = 16.0
+# Part of the logarithm of a share that stays the common one's.
+MISTAKEN = 0.3
 # Cost of a division that neither divides the other hand's nor is divided by it.
 MISMATCH = 2.4
 NEVER = 1e6
@@ -74,10 +80,15 @@ def _common(compound: np.ndarray) -> np.ndarray:
 def _own_shares(
     paths: Sequence[np.ndarray], used: Sequence[np.ndarray], common: np.ndarray
 ) -> np.ndarray:
-    """Share of each division (D,): in the beats of the piece that are used, and in common."""
+    """Share of each division (D,): in the beats of the piece that are used, and in common.
+
+    What is rare in common stays rarer than it was found: some of it was found by mistake.
+    """
     own = np.concatenate([path[use] for path, use in zip(paths, used, strict=True)])
     counts = np.bincount(own, minlength=len(DIVISIONS))
-    return (counts + COMMON_BEATS * common) / (len(own) + COMMON_BEATS)
+    found = (counts + COMMON_BEATS * common) / (len(own) + COMMON_BEATS)
+    shares = found ** (1 - MISTAKEN) * common**MISTAKEN
+    return shares / shares.sum()
 
 
 def _mismatch(paths: Sequence[np.ndarray], used: Sequence[np.ndarray], hand: int) -> np.ndarray:
@@ -142,42 +153,45 @@ def _assigned(
 
     The places of successive chords do not fall; place `division` is the next beat.
     """
-    seconds = period[chords.beats]
-    scale = np.hypot(SECONDS / seconds, BEATS)[:, None]
-    used = np.clip(rhythm.places(division), 0.01, 0.99)
-    gain = np.append(np.log(1 - used) - np.log(used), 0.0)
+    seconds = period[chords.beats, None]
+    scale = np.hypot(SECONDS / seconds, BEATS)
+    costs = rhythm.costs(division)
     places = np.arange(division + 1) / division
+    apart = (places - places[:-1, None]) * seconds[:, None]
+    steps = costs[1:] + CROWDED * np.maximum(1 - apart / CROWDED_SECONDS, 0)
     rows, ranks = chords.offsets.shape
     best = np.full((rows, division + 1), np.inf)
     came = np.zeros((ranks, rows, division + 1), dtype=np.int64)
+    before = np.zeros((rows, division + 1))
     for rank in range(ranks):
         offset = chords.offsets[:, rank, None]
-        here = ~np.isnan(offset[:, 0])
-        distance = np.nan_to_num(np.abs(offset - places)) / scale
-        fit = (FREEDOM + 1) / 2 * np.log1p(distance**2 / FREEDOM)
+        away = np.nan_to_num(offset - places) / scale
         if rank == 0:
-            reached, source = np.zeros_like(best), np.zeros(best.shape, dtype=np.int64)
-            best = fit + gain
+            best, before = _fit(away) + costs[0], away
             continue
-        gap = np.nan_to_num((offset - chords.offsets[:, rank - 1, None]) * seconds[:, None])
-        together = best + COLLISION + COLLISION_TENTH * np.minimum(gap / 0.1, 3.0)
-        earlier, source = _least_before(best)
-        reached = earlier + gain
-        stay = together < reached
-        came[rank] = np.where(here[:, None], np.where(stay, np.arange(division + 1), source), -1)
-        best = np.where(here[:, None], np.where(stay, together, reached) + fit, best)
-    total = best.min(1) - np.log(1 - used).sum() if ranks else np.zeros(rows)
-    return total, _traced(best, came)
+        here = ~np.isnan(offset)
+        gap = np.nan_to_num((offset - chords.offsets[:, rank - 1, None]) * seconds)
+        together = COLLISION + COLLISION_TENTH * np.minimum(gap / 0.1, 3.0) + _fit(away)
+        moved = _fit(away[:, None] - DRIFT * before[:, :-1, None]) + steps
+        reached, source = _least(best[:, :-1], moved)
+        stay = best + together < reached
+        came[rank] = np.where(here, np.where(stay, np.arange(division + 1), source), -1)
+        best = np.where(here, np.where(stay, best + together, reached), best)
+        before = away
+    best = best + np.append(costs[1:, -1], 0.0)
+    return best.min(1) if ranks else np.zeros(rows), _traced(best, came)
 
 
-def _least_before(best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least of the columns before each column (B, P), infinite in the first, and its index."""
-    least = np.minimum.accumulate(best, axis=1)
-    index = np.where(best == least, np.arange(best.shape[1]), 0)
-    index = np.maximum.accumulate(index, axis=1)
-    shifted = np.full_like(least, np.inf)
-    shifted[:, 1:] = least[:, :-1]
-    return shifted, np.pad(index[:, :-1], ((0, 0), (1, 0)))
+def _fit(away: np.ndarray) -> np.ndarray:
+    """Cost of distances, in units of their scale."""
+    return (FREEDOM + 1) / 2 * np.log1p(away**2 / FREEDOM)
+
+
+def _least(best: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least cost of each place from costs of the places before (B, P) and of steps (P, Q)."""
+    reached = best[:, :, None] + costs
+    source = reached.argmin(1)
+    return np.take_along_axis(reached, source[:, None], 1)[:, 0], source
 
 
 def _traced(best: np.ndarray, came: np.ndarray) -> np.ndarray:

@@ -80,6 +80,19 @@ class Clef:
 
 
 @dataclass(frozen=True)
+class OctaveShift:
+    """Notes of a hand that are written an octave lower (octaves 1: 8va) or higher (-1: 8vb).
+
+    start, stop: quarter notes from the start of the piece; nothing sounds over them.
+    """
+
+    hand: str
+    start: Fraction
+    stop: Fraction
+    octaves: int
+
+
+@dataclass(frozen=True)
 class Dynamic:
     """A dynamic mark: "pp" to "ff"."""
 
@@ -117,6 +130,7 @@ class Score:
     bars: tuple[Bar, ...]
     notes: tuple[ScoreNote, ...]
     clefs: tuple[Clef, ...]
+    octaves: tuple[OctaveShift, ...]
     dynamics: tuple[Dynamic, ...]
     pedals: tuple[PedalMark, ...]
     tempo: Tempo

@@ -7,11 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from amt.analysis.symbolic.bars import covering
 from amt.analysis.symbolic.grid import MetricalGrid
+from amt.analysis.symbolic.tempo import tempo_of
 from amt.io.tempo_map import TempoMap, TimeSignature, changes
 from amt.notes import Notes
-from amt.score.bars import bars_of, covering
+from amt.score.bars import bars_of
 from amt.score.hands import chords, right_hand
+from amt.score.placing import even_position
 from amt.score.quantise import quantised
 from amt.score.score import Bar
 
@@ -52,13 +55,12 @@ def _signatures(bars: list[Bar], lead: float) -> tuple[TimeSignature, ...]:
 
 def steady_tempo(grid: MetricalGrid) -> float:
     """Quarter notes a minute: the whole number nearest to the median over the beats."""
-    seconds = np.diff(grid.beats) / np.diff(grid.beat_quarters())
-    return max(float(np.rint(60 / np.median(seconds))), SLOWEST)
+    return max(float(np.rint(tempo_of(grid).quarters)), SLOWEST)
 
 
 def _places(notes: Notes, grid: MetricalGrid) -> np.ndarray:
     """Onsets on the grid (N,), in beats; each hand has its own divisions of the beat."""
-    position = grid.position(notes.onset)
+    position = even_position(grid, notes.onset)
     period = np.diff(grid.beats, append=2 * grid.beats[-1] - grid.beats[-2])
     compound = np.array([Fraction(length).numerator == 3 for length in grid.beat_lengths()])
     place = np.zeros(len(notes))

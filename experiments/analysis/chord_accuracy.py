@@ -4,7 +4,8 @@ python experiments/analysis/chord_accuracy.py --pieces 24 --weights 0 0.3 1
 
 For each weight of what the pedal holds (`PEDAL_WEIGHT`): the share of the time with the right
 chord, and with one that has three of its tones; from the notes as played, and as transcribed by
---model. Chords that no name of `amt.analysis.symbolic.chords` fits are left out.
+--model. Beats are those that are found in the notes. Chords that no name of
+`amt.analysis.symbolic.chords` fits are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from amt.analysis.symbolic import chords
-from amt.analysis.symbolic.beats import track_beats
+from amt.analysis.symbolic.grid import MetricalGrid
+from amt.analysis.symbolic.metrical import estimate_grid
 from amt.inference.transcriber import Options, Transcriber
 from amt.inference.writers import load_player
 from amt.notes import Notes
@@ -46,11 +48,13 @@ def main() -> None:
     pieces = []
     for seed in tqdm(range(options.pieces), "transcribing"):
         notes, truth = invented(seed)
-        pieces.append((truth, notes, transcriber.run(player(notes), Options("key")).notes))
+        transcribed = transcriber.run(player(notes), Options("key")).notes
+        grids = [(one, estimate_grid(one)) for one in (notes, transcribed)]
+        pieces.append((truth, *grids))
     for weight in options.weights:
         with patch.object(chords, "PEDAL_WEIGHT", weight):
             played, transcribed = (
-                np.nanmean([score(piece[which], piece[0]) for piece in pieces], axis=0)
+                np.nanmean([score(*piece[which], piece[0]) for piece in pieces], axis=0)
                 for which in (1, 2)
             )
         print(
@@ -77,11 +81,13 @@ def invented(seed: int) -> tuple[Notes, Truth]:
     return notes, [tones[min(index, len(tones) - 1)] for index in place]
 
 
-def score(notes: Notes, truth: Sequence[frozenset[int]]) -> tuple[float, float]:
+def score(
+    notes: Notes, grid: MetricalGrid | None, truth: Sequence[frozenset[int]]
+) -> tuple[float, float]:
     """Share of the times with the right chord, and with three of its tones; NaN without any."""
     found: list[frozenset[int]] = [frozenset()] * len(TIMES)
     names = {chords.chord_name(*key, None): tones for key, tones in CLASSES.items()}
-    for chord in chords.estimate_chords(notes, track_beats(notes)[1]):
+    for chord in chords.estimate_chords(notes, grid.beats if grid else np.zeros(0)):
         for index in np.flatnonzero((chord.start <= TIMES) & (chord.stop > TIMES)):
             found[index] = names[chord.name]
     known = [pair for pair in zip(found, truth, strict=True) if pair[1] in CLASSES.values()]

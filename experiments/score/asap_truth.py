@@ -49,6 +49,7 @@ class Truth:
     """The notes of a score (M,): as in COLUMNS, and `position` in beats of the annotations."""
 
     position: np.ndarray
+    quarter: np.ndarray
     value: np.ndarray
     pitch: np.ndarray
     staff: np.ndarray
@@ -106,13 +107,13 @@ def read_truth(performance: Performance) -> Truth | None:
         rows = [row for part in score.parts for row in _rows(part, score.parts.index(part) + 1)]
     table = np.array(sorted(rows), dtype=COLUMNS)
     if len(score.parts) == 1:
-        table["staff"] = np.where(table["staff"] > 1, 2, 1)
+        table["staff"] = np.where(table["staff"] < table["staff"].max(), 1, 2)
     beats, midi = _in_quarters(performance)
     shift, found = _best_shift(table, midi)
     if found < LEAST_FOUND:
         return None
     position = _positions(table["quarter"] + shift, beats)
-    return Truth(position, *(table[name] for name, _ in COLUMNS[1:]))
+    return Truth(position, *(table[name] for name, _ in COLUMNS))
 
 
 def _rows(part: Part, number: int) -> list[tuple[object, ...]]:

@@ -4,7 +4,7 @@ python experiments/score/beat_scores.py ASAP --systems tracked asap open
 python experiments/score/beat_scores.py ASAP --split validation --systems RUN/averaged.safetensors
 python experiments/score/beat_scores.py ASAP --transcribed FOLDER --seconds 90
 
-Systems: "tracked" (amt.analysis.symbolic.beats and metre: no network), the names of bundled
+Systems: "tracked" (tracked_beats.py: no network), the names of bundled
 networks, or files of weights. Of each performance the MIDI is read, or, from the folder that
 transcribe_asap.py wrote, the transcription of its beginning. Scores are of mir_eval (F1 within
 70 ms; CMLt, AMLt), means over the performances of a composition, then over compositions. All beats
@@ -25,11 +25,10 @@ import mir_eval
 import numpy as np
 from asap import SPLITS, Annotations, Performance, performances, read_annotations
 from tqdm import tqdm
+from tracked_beats import estimate_metre, track_beats
 
-from amt.analysis.symbolic.beats import track_beats
 from amt.analysis.symbolic.grid import MetreSpan
 from amt.analysis.symbolic.key import estimate_key
-from amt.analysis.symbolic.metre import estimate_metre
 from amt.analysis.symbolic.metrical import estimate_grid
 from amt.io.midi import read_midi
 from amt.notes import Notes
@@ -100,10 +99,9 @@ def text(name: str, row: dict[str, float]) -> str:
 def estimate(system: str, notes: Notes) -> Estimate:
     """What a system says of the notes."""
     if system == TRACKED:
-        _, beats = track_beats(notes)
-        metre = estimate_metre(notes, beats)
-        downbeats = np.array(metre.downbeats) if metre else np.zeros(0)
-        return Estimate(beats, downbeats, metre.signature if metre else "", _one_key(notes))
+        beats = track_beats(notes)
+        metre, downbeats = estimate_metre(notes, beats)
+        return Estimate(beats, downbeats, metre, _one_key(notes))
     grid = estimate_grid(notes, Path(system) if Path(system).suffix else system)
     if grid is None:
         return Estimate(np.zeros(0), np.zeros(0), "", _one_key(notes))

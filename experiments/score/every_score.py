@@ -9,6 +9,8 @@ it and its log is empty. Grids are those of the annotations. Prints what fails, 
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -57,11 +59,25 @@ def problems_of(score: Score, document: bytes) -> Iterator[str]:
     """What is wrong with a document."""
     yield from schema_errors(document)
     yield from wrong_sums(score, document)
-    toolkit = verovio.toolkit()
-    if not toolkit.loadData(document.decode()):
+    read, log = read_by_verovio(document)
+    if not read:
         yield "Verovio does not read it"
-    if log := toolkit.getLog():
+    if log:
         yield log
+
+
+def read_by_verovio(document: bytes) -> tuple[bool, str]:
+    """Whether Verovio reads a document, and what it says of it, which goes to standard error."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            read = verovio.toolkit().loadData(document.decode())
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        file.seek(0)
+        return bool(read), file.read().decode().strip()
 
 
 def wrong_sums(score: Score, document: bytes) -> Iterator[str]:

@@ -3,7 +3,9 @@
     python experiments/score/hand_weights.py ASAP --minutes 5
 
 A conditional random field over the dividing pitch, chord by chord. A note is of the right hand with
-the probability that the division is at or below its pitch; the loss is its cross-entropy.
+the probability that the division is at or below its pitch; the loss is its cross-entropy. The share
+of notes with the right hand in the validation split, with the weights of `amt` and with these, says
+which are better: a lower cross-entropy does not always mean more right notes.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from asap_truth import Aligned, aligned_performances
 from torch import Tensor
 from torch.nn import functional
 
+from amt.analysis.symbolic.viterbi import viterbi_path
 from amt.score import hands
 
 SEGMENT = 128
@@ -54,6 +58,22 @@ def main() -> None:
     weights, moves = fit(segments, 60 * arguments.minutes)
     print("WEIGHTS", [round(weight, 3) for weight in weights])
     print("MOVE_SEMITONE, MOVE", [round(move, 3) for move in moves])
+    validation = list(aligned_performances(arguments.asap, "validation"))
+    shipped = (hands.WEIGHTS, (hands.MOVE_SEMITONE, hands.MOVE))
+    for name, own in (("shipped", shipped), ("fitted", (np.array(weights), moves))):
+        shares = [right_share(one, *own) for one in validation]
+        print(f"validation, {name}: {np.mean(shares):.4f}")
+
+
+def right_share(one: Aligned, weights: np.ndarray, moves: Sequence[float]) -> float:
+    """The share of the notes of a performance that get their hand with these weights and costs."""
+    chord = hands.chords(one.notes.onset)
+    distance = np.abs(hands.DIVISIONS[:, None] - hands.DIVISIONS)
+    cost = moves[0] * distance + moves[1] * (distance > 0)
+    path = viterbi_path(hands.features(one.notes, chord) @ weights, cost)
+    known = one.match >= 0
+    right = one.notes.pitch >= hands.DIVISIONS[path][chord]
+    return float(np.mean(right[known] == (one.truth.staff[one.match[known]] == 1)))
 
 
 def segments_of(one: Aligned) -> list[Segment]:

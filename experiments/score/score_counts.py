@@ -3,8 +3,9 @@
     python experiments/score/score_counts.py ASAP [--limit 10]
 
 Divisions (`amt.score.divisions`): for simple and compound beats, the share of each smallest
-division that all onsets of a hand in a beat fit, and how often its places are used. Pitch classes
-(`amt.score.signatures`): their shares, from the tonic of the major key of the signature.
+division that all onsets of a hand in a beat fit, and how often its places are used after one that
+is used and after one that is not. Pitch classes (`amt.score.signatures`): their shares, from the
+tonic of the major key of the signature.
 """
 
 from __future__ import annotations
@@ -30,21 +31,23 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many compositions")
     arguments = parser.parse_args()
     beats: Counter[tuple[bool, int]] = Counter()
-    used: dict[tuple[bool, int], Counter[int]] = defaultdict(Counter)
+    used: dict[tuple[bool, int], np.ndarray] = {}
     shares = np.zeros(12)
     for number, one in enumerate(aligned_performances(arguments.asap, "train")):
         if number == arguments.limit:
             break
         for compound, division, places in divided_beats(one):
             beats[compound, division] += 1
-            used[compound, division].update(places)
+            table = used.setdefault((compound, division), np.zeros((division, 2, 2)))
+            table += uses(places, division)
         relative = (one.truth.pitch - 7 * one.truth.fifths) % 12
         shares += np.bincount(relative, minlength=12) / len(relative)
     for (compound, division), count in sorted(beats.items()):
         total = sum(other for (kind, _), other in beats.items() if kind == compound)
-        places = [round(used[compound, division][place] / count, 2) for place in range(division)]
+        table = used[compound, division] + 0.5
+        none, note = np.round(table[:, :, 1] / table.sum(2), 2).T.tolist()
         kind = "compound" if compound else "simple"
-        print(kind, division, f"{count / total:.4f}", places, sep="\t")
+        print(kind, division, f"{count / total:.4f}", "note", note, "none", none, sep="\t")
     print("pitch classes", np.round(100 * shares / shares.sum(), 1).tolist(), sep="\t")
 
 
@@ -63,6 +66,17 @@ def divided_beats(one: Aligned) -> Iterator[tuple[bool, int, set[int]]]:
             if division:
                 places = np.round(np.array(offsets) * division).astype(int) % division
                 yield compound, division, set(places.tolist())
+
+
+def uses(places: set[int], division: int) -> np.ndarray:
+    """Of each place: whether the one before it is used (none is before the first), and itself."""
+    table = np.zeros((division, 2, 2))
+    before = 0
+    for place in range(division):
+        now = int(place in places)
+        table[place, before, now] = 1
+        before = now
+    return table
 
 
 def smallest_division(offsets: np.ndarray) -> int | None:

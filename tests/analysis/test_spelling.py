@@ -4,6 +4,7 @@ import pytest
 from generated_pieces import joined, piece
 from hypothesis import given
 from hypothesis import strategies as st
+from steady_beats import steady_grid
 
 from amt.analysis.spelling import (
     NATURAL,
@@ -95,7 +96,8 @@ def test_a_chord_is_identified_by_its_notes() -> None:
 
 
 def test_the_analysis_is_spelled_by_the_key() -> None:
-    found = analyse_notes(piece(2, tonic=11))
+    notes = piece(2, tonic=11)
+    found = analyse_notes(notes, steady_grid(notes.end, 0.6, 1.0))
     assert found.key is not None and found.key.name == "B major"
     names = {chord.name for chord in found.chords}
     assert {"B", "F#", "G#m", "C#m"} <= names
@@ -106,7 +108,8 @@ def test_the_analysis_is_spelled_by_the_key() -> None:
 def test_chords_are_spelled_by_the_key_at_their_time() -> None:
     """The same pitch classes: B major, then Ab major, whose chords are Ab and Db, not G# and C#."""
     sharp, flat = piece(1, tonic=11), piece(2, tonic=8)
-    found = analyse_notes(joined(sharp, flat))
+    notes = joined(sharp, flat)
+    found = analyse_notes(notes, steady_grid(notes.end, 0.6))
     change = sharp.onset[-1] - sharp.onset[0]
     before = {chord.name for chord in found.chords if chord.stop < change - 5}
     after = {chord.name for chord in found.chords if chord.start > change + 5}

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from asked_pieces import lament, song
+from steady_beats import steady_grid
 
+from amt.analysis.symbolic.grid import MetreSpan, MetricalGrid
 from amt.answers.answer import (
     EXAMPLES,
     HELP,
@@ -15,7 +17,7 @@ from amt.answers.answer import (
     NOT_ENGLISH,
     answer_offline,
 )
-from amt.answers.facts import FACT
+from amt.answers.facts import FACT, run_fact
 from amt.answers.mood import mood_of
 from amt.answers.piece import Piece
 from amt.answers.wording import clock, listing, plural, seconds_text, span, spans, times
@@ -108,7 +110,7 @@ def played(bpm: float, velocity: int, tonic: int, scale: tuple[int, ...], per_be
     low = tonic - 24 + 7 * (np.arange(32) % 2)
     pitch = np.concatenate([tonic + steps, low])
     notes = Notes(times, times + 0.9 * 60 / bpm / per_beat, pitch, np.full(len(times), velocity))
-    return Piece(notes, notes.end)
+    return Piece(notes, notes.end, find_grid=lambda _: steady_grid(32 * 60 / bpm, 60 / bpm))
 
 
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11, 12), (0, 2, 3, 5, 7, 8, 11, 12)
@@ -134,10 +136,10 @@ def test_a_pedal_that_is_never_pressed_is_told_from_a_file_without_pedal() -> No
     up = replace(notes, pedal=Pedal([0.0], [SUSTAIN], [0]))
     unknown = replace(notes, pedal=Pedal())
     for prompt in ("Did they use any sustain?", "Is the pedal pressed in the last 10 seconds?"):
-        for piece in (Piece(up, 32.0), Piece(unknown, 32.0, transcribed=True)):
+        for piece in (replace(SONG, notes=up), replace(SONG, notes=unknown, transcribed=True)):
             response = answer_offline(prompt, piece).response
             assert response.lower().endswith("the sustain pedal is never down.")
-        assert "no information" in answer_offline(prompt, Piece(unknown, 32.0)).response
+        assert "no information" in answer_offline(prompt, replace(SONG, notes=unknown)).response
 
 
 def test_short_presses_are_said_in_tenths_of_a_second() -> None:
@@ -154,9 +156,71 @@ def test_the_tempo_is_said_to_be_steady_or_to_vary() -> None:
         "The tempo is about 120 beats per minute and steady."
     )
     result = {"bpm": 60.0, "slow": 50.2, "fast": 70.1, "steady": False}
+    result |= {"beat": "quarter", "certain": True}
     assert FACT["tempo"].sentence(result) == (
         "The tempo is about 60 beats per minute; it varies between 50 and 70."
     )
+
+
+def with_grid(grid: MetricalGrid) -> Piece:
+    """The song with other beats."""
+    return replace(SONG, find_grid=lambda _: grid)
+
+
+def test_what_follows_from_uncertain_beats_is_said_to_be_uncertain() -> None:
+    unsure = with_grid(steady_grid(32.0, certainty=0.5))
+    assert answer_offline("What is the tempo?", unsure).response == (
+        "The tempo is about 120 beats per minute and steady. The beats are uncertain: it may be "
+        "half or twice that."
+    )
+    assert answer_offline("How many bars?", unsure).response == (
+        "The metre is probably 4/4: 4 beats in a bar, and 16 bars. The beats are uncertain."
+    )
+    summary = answer_offline("Summarise this piece", unsure).response
+    assert "at about 120 beats per minute in 4/4 (uncertain)" in summary
+    # Nothing else is made of an uncertain tempo.
+    assert "beats per minute" in answer_offline("mood?", SONG).mood_reason
+    assert "beats per minute" not in answer_offline("mood?", unsure).mood_reason
+
+
+def test_the_note_that_is_a_beat_is_said() -> None:
+    compound = with_grid(steady_grid(32.0, 1.0, metre=(6, 8)))
+    assert answer_offline("What is the tempo?", compound).response == (
+        "The tempo is about 60 beats per minute (dotted quarter notes) and steady."
+    )
+
+
+def test_changes_of_metre_are_said() -> None:
+    grid = steady_grid(32.0)
+    downbeats = grid.downbeats.copy()
+    downbeats[40:] = np.arange(24) % 3 == 0
+    waltz = replace(grid, downbeats=downbeats, metres=(MetreSpan(0, 4, 4), MetreSpan(10, 3, 4)))
+    assert answer_offline("What metre is it in?", with_grid(waltz)).response == (
+        "The metre is probably 4/4: 4 beats in a bar, and 18 bars. It changes: 3/4 from bar 11 on "
+        "(0:20)."
+    )
+
+
+def test_without_beats_there_is_neither_tempo_nor_metre() -> None:
+    free = replace(SONG, find_grid=lambda _: None)
+    response = answer_offline("Tempo and metre?", free).response
+    assert response == (
+        "No regular beat was found, so there is no clear tempo. No clear metre was found."
+    )
+
+
+def test_a_part_has_the_beats_of_the_whole_piece() -> None:
+    calls = []
+
+    def once(notes: Notes) -> MetricalGrid:
+        calls.append(notes)
+        return steady_grid(32.0)
+
+    piece = replace(SONG, find_grid=once)
+    part = run_fact(piece, "tempo", {"bar": 3})
+    assert (part["bpm"], run_fact(piece, "metre", {"start": 4, "stop": 9})["bars"]) == (120, 3)
+    assert run_fact(piece, "summary", {"start": 4, "stop": 9})["bpm"] == 120
+    assert len(calls) == 1
 
 
 def test_wording() -> None:

@@ -11,6 +11,7 @@ from asked_pieces import lament, song
 from generated_pieces import melody, piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steady_beats import steady_grid
 
 from amt.answers.facts import FACT, FACTS, run_fact
 from amt.answers.piece import Piece
@@ -213,11 +214,12 @@ notes_tables = st.lists(
 
 
 @settings(deadline=None, max_examples=20)
-@given(notes_tables, st.floats(0, 60))
-def test_any_piece_can_be_asked(columns: np.ndarray, when: float) -> None:
+@given(notes_tables, st.floats(0, 60), st.booleans())
+def test_any_piece_can_be_asked(columns: np.ndarray, when: float, has_beats: bool) -> None:
     onset, seconds, pitch, velocity = columns
     notes = Notes(onset, onset + seconds, pitch, velocity)
-    asked = Piece(notes, max(notes.end, 1.0))
+    grid = steady_grid(30.0, 0.7, 2.0) if has_beats else None
+    asked = Piece(notes, max(notes.end, 1.0), find_grid=lambda _: grid)
     for fact in FACTS:
         needed = {name: (REQUIRED | {"time": when})[name] for name in fact.required}
         result = fact.compute(asked, **needed)
@@ -227,7 +229,7 @@ def test_any_piece_can_be_asked(columns: np.ndarray, when: float) -> None:
 
 def test_all_facts_of_five_minutes_take_little_time() -> None:
     notes = piece(3, bars=125)
-    asked = Piece(notes, notes.end)
+    asked = Piece(notes, notes.end, find_grid=lambda _: steady_grid(notes.end, 0.6, 1.0))
     assert notes.end > 299 and asked.analysis.notes == len(notes)
     start = time.process_time()
     for fact in FACTS:

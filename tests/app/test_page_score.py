@@ -11,6 +11,9 @@ from page_of_app import Library, violations
 from playwright.sync_api import Browser, Page, expect
 from steady_beats import steady_beats
 
+# Heads of whole, half and shorter notes: their names in SMuFL.
+HEADS = "#pages .note use[href*=-E0A]"
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _beats() -> Iterator[None]:
@@ -33,7 +36,7 @@ def test_notes_are_heard_found_and_followed(browser: Browser, library: Library) 
         assert page.evaluate(f"{top} + 100 < document.getElementById('player').offsetTop")
         show_score(page)
         expect(page.locator("figure[data-plot=roll]")).to_be_hidden()
-        page.locator("#pages .note use").nth(9).click()
+        page.locator(HEADS).nth(9).click()
         sounding = page.locator("#pages .sounding")
         expect(sounding.first).to_be_attached()
         expect(page.locator("#status")).to_contain_text(re.compile(r", bar \d+, quarter \d"))
@@ -70,5 +73,5 @@ def test_on_a_phone_the_notes_are_large(browser: Browser, library: Library) -> N
         with page.expect_request("**/score.svg?page=1&layout=narrow"):
             show_score(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        head = "document.querySelector('#pages .note use').getBoundingClientRect().height"
+        head = f"document.querySelector('{HEADS}').getBoundingClientRect().height"
         assert page.evaluate(head) > 6

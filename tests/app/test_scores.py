@@ -18,9 +18,11 @@ from amt.app.core import Core
 NOTES = piece(bars=2, bpm=120, jitter=0)
 
 
-@pytest.fixture(autouse=True)
-def _beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    steady_beats(monkeypatch)
+@pytest.fixture(autouse=True, scope="module")
+def _beats() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        steady_beats(monkeypatch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,6 @@ def test_it_is_stored_until_the_notes_change(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it was stored"))
     assert client.get(path).text == before
     monkeypatch.undo()
-    steady_beats(monkeypatch)
     assert correct(client, played, rows(limit=3.0)).status_code == 200
     assert client.get(path).text.count('class="note"') < before.count('class="note"')
 

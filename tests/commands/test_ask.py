@@ -9,7 +9,9 @@ import pytest
 from app_server import app_server
 from served import clip
 from small_model import small_checkpoint
+from steady_beats import steady_grid
 
+from amt.analysis.symbolic.grid import MetricalGrid
 from amt.cli import main
 from amt.io.midi import write_midi
 from amt.notes import Notes
@@ -55,6 +57,22 @@ def test_facts_as_json(midi: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["source"] == "offline"
     assert [fact["name"] for fact in found["facts"]] == ["most_common_note"]
+
+
+def test_the_network_for_beats_goes_with_the_model(
+    midi: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def find(notes: Notes, weights: str) -> MetricalGrid:
+        asked.append(weights)
+        return steady_grid(8.0, 0.5)
+
+    monkeypatch.setattr("amt.analysis.symbolic.metrical.estimate_grid", find)
+    for options in ([], ["--model", "open"]):
+        assert main(["ask", midi, "tempo", "and", "metre?", *options]) == 0
+        assert "about 120 beats per minute" in capsys.readouterr().out
+    assert asked == ["asap", "open"]
 
 
 def test_a_recording_is_transcribed_first(

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from descriptions import TITLE, sine_player, tune, with_recording
+from steady_beats import steady_grid
 
+from amt.analysis.symbolic.grid import MetricalGrid
 from amt.inference.batch import run_jobs
 from amt.inference.jobs import plan_jobs
 from amt.io.midi import write_midi
@@ -79,6 +81,26 @@ def test_a_broken_file_does_not_stop_the_others(
     assert f"{len(tune())} notes" in output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"tune.html", "tune.json"}
+
+
+def test_page_and_score_have_the_same_beats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def find(notes: Notes, weights: str) -> MetricalGrid:
+        asked.append(weights)
+        return steady_grid(notes.end, 0.75, metre=(6, 8))
+
+    monkeypatch.setattr("amt.score.notated.estimate_grid", find)
+    path = tmp_path / "tune.mid"
+    write_midi(path, tune())
+    targets = [tmp_path / "a.html", tmp_path / "a.json"]
+    describe_job(None, "open", sine_player)(path, targets, "")
+    tempo = json.loads(targets[1].read_text("utf-8"))["analysis"]["tempo"]
+    assert (tempo["bpm"], tempo["beat"]) == pytest.approx((80, 1.5))
+    assert ">80</tspan>" in targets[0].read_text("utf-8")
+    assert asked == ["open"]
 
 
 def test_a_folder_without_music_is_an_error(

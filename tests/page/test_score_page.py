@@ -16,7 +16,7 @@ from amt.score.notated import Notation
 
 def test_the_first_page_is_a_picture_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     steady_beats(monkeypatch)
-    found = score_page(piece(bars=40, bpm=120, jitter=0), Notation())
+    found = score_page(Notation().of(piece(bars=40, bpm=120, jitter=0)))
     figure = ElementTree.fromstring(found)
     picture = next(one for one in figure if one.tag.endswith("svg"))
     assert picture.attrib["role"] == "img" and "score" in picture.attrib["aria-label"]
@@ -26,6 +26,6 @@ def test_the_first_page_is_a_picture_with_a_name(monkeypatch: pytest.MonkeyPatch
 
 def test_without_libraries_or_beats_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     steady_beats(monkeypatch)
-    assert score_page(Notes.empty(), Notation()) == ""
+    assert score_page(Notation().of(Notes.empty())) == ""
     monkeypatch.setattr("amt.score.render.find_spec", lambda name: None)
-    assert score_page(piece(bars=2), Notation()) == ""
+    assert score_page(Notation().of(piece(bars=2))) == ""

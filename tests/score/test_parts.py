@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from amt.analysis.symbolic.bars import covering
 from amt.analysis.symbolic.grid import MetreSpan, MetricalGrid
 from amt.notes import Notes, pedal_from_presses
-from amt.score.accidentals import signature_alter
-from amt.score.bars import bars_of, covering
+from amt.score.accidentals import shown_accidentals, signature_alter
+from amt.score.bars import bars_of
 from amt.score.hands import right_hand
 from amt.score.make import make_score
+from amt.score.musicxml import musicxml_bytes
+from amt.score.notation import Element
+from amt.score.placing import even_position
 from amt.score.quantise import quantised
+from amt.score.score import ScoreNote, Spelling
 from amt.score.signatures import signature_of, written
 from amt.score.spelling import spell
 from amt.score.voices import Timed, voiced
@@ -190,3 +196,49 @@ def test_bars_after_the_last_note_are_left_out() -> None:
     notes = played([(0.0, 0.4, 60), (0.5, 0.9, 62)])
     score = make_score(notes, grid(beats=13))
     assert len(score.bars) == len(score.grid.bar_starts()) == 1
+
+
+def test_chords_struck_unevenly_are_chords() -> None:
+    chords = [(k + late, k + 0.9, pitch) for k in range(4) for late, pitch in ((0, 60), (0.05, 67))]
+    score = make_score(played(chords), grid())
+    assert not any(note.grace for note in score.notes)
+    assert {note.position for note in score.notes} == {0, 2}
+
+
+def test_places_follow_a_ritardando_inside_the_beat() -> None:
+    beats = np.cumsum([0, 0.5, 0.5, 0.5, 0.7, 1.0, 1.4])
+    slower = MetricalGrid(beats, np.arange(7) % 4 == 0, (MetreSpan(0, 4, 4),))
+    middle = (beats[3:5] + beats[4:6]) / 2
+    assert (even_position(slower, middle) > slower.position(middle)).all()
+    assert even_position(slower, beats) == pytest.approx(np.arange(7))
+    assert even_position(slower, np.array([-0.5, 5.3])) == pytest.approx([-1, 6.5], abs=0.01)
+
+
+def test_notes_far_from_the_staff_are_written_an_octave_nearer() -> None:
+    right = [(k / 2, k / 2 + 0.4, 72 if k < 4 or k > 11 else 100) for k in range(16)]
+    left = [(k / 2, k / 2 + 0.4, 48 if k < 12 else 23) for k in range(16)]
+    score = make_score(played(sorted([*right, *left])), grid())
+    found = [(one.hand, one.start, one.stop, one.octaves) for one in score.octaves]
+    assert found == [("right", 4, 12, 1), ("left", 12, 16, -1)]
+
+
+def test_octave_lines_stand_between_the_notes() -> None:
+    pitches = [72, 72, 97, 97, 97, 97, 65, 65]
+    both = [(k / 2, k / 2 + 0.4, own) for k, pitch in enumerate(pitches) for own in (48, pitch)]
+    notes = played(both)
+    root = ElementTree.fromstring(musicxml_bytes(make_score(notes, grid())))
+    right = [one for one in root.iter() if one.findtext("staff") == "1"]
+    events = [one.findtext("pitch/octave") or one.find(".//octave-shift") for one in right]
+    types = [one if isinstance(one, str) else one.get("type") for one in events if one is not None]
+    assert types == ["5", "5", "down", "7", "7", "7", "7", "stop", "4", "4"]
+
+
+def test_accidentals_hold_on_the_written_line() -> None:
+    names = [Spelling("F", 1, 5), Spelling("F", 0, 6), Spelling("F", 0, 5)]
+    notes = [
+        ScoreNote(0, 64, "right", 1, 0, Fraction(k), Fraction(1), name, (k,))
+        for k, name in enumerate(names)
+    ]
+    elements = [Element(note.position, note.position + 1, Fraction(1), (note,)) for note in notes]
+    found = shown_accidentals(0, elements, lambda start: int(start == 1))
+    assert [(id(element), 0) in found for element in elements] == [True, True, False]

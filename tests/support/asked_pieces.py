@@ -15,6 +15,7 @@ lament  A minor, C minor from 1:04 on and again A minor from 1:36 on; one bar is
 from __future__ import annotations
 
 import numpy as np
+from steady_beats import steady_grid
 
 from amt.analysis.pitch import PITCH_CLASSES
 from amt.answers.piece import Piece
@@ -64,12 +65,14 @@ def song() -> Piece:
     velocity[(notes.pitch == 79) & (notes.onset == 23.0)] = 110
     velocity[notes.onset == 30.0] = 30
     pedal = pedal_from_presses(np.array([[start, start + 1.5] for start in (0.0, 2.0, 4.0, 6.0)]))
-    return Piece(Notes(notes.onset, notes.offset, notes.pitch, velocity, pedal), 32.0, "song")
+    notes = Notes(notes.onset, notes.offset, notes.pitch, velocity, pedal)
+    return Piece(notes, 32.0, "song", find_grid=lambda _: steady_grid(32.0, 0.5))
 
 
 def lament() -> Piece:
     """The piece `lament` of above."""
-    return Piece(_notes(LAMENT, bar_seconds=4.0, beats=4, velocities=(30, 38)), 128.0, "lament")
+    notes = _notes(LAMENT, bar_seconds=4.0, beats=4, velocities=(30, 38))
+    return Piece(notes, 128.0, "lament", find_grid=lambda _: steady_grid(128.0, 1.0))
 
 
 def _notes(

@@ -11,6 +11,19 @@ from amt.notes import Notes
 FEWEST = 4
 
 
+def steady_grid(
+    stop: float,
+    period: float = 0.5,
+    first: float = 0.0,
+    metre: tuple[int, int] = (4, 4),
+    certainty: float = 1.0,
+) -> MetricalGrid:
+    """A beat each `period` seconds from `first`, a downbeat, to before `stop`."""
+    span = MetreSpan(0, *metre)
+    beats = np.arange(first, stop - 1e-6, period)
+    return MetricalGrid(beats, np.arange(len(beats)) % span.beats == 0, (span,), certainty)
+
+
 def steady_beats(
     monkeypatch: pytest.MonkeyPatch, period: float = 0.5, certainty: float = 1.0
 ) -> None:
@@ -19,8 +32,6 @@ def steady_beats(
     def grid(notes: Notes, weights: str = "asap") -> MetricalGrid | None:
         if len(notes) < FEWEST:
             return None
-        beats = period * np.arange(int(notes.end / period) + 2)
-        first = np.arange(len(beats)) % 4 == 0
-        return MetricalGrid(beats, first, (MetreSpan(0, 4, 4),), certainty)
+        return steady_grid(notes.end + 2 * period, period, certainty=certainty)
 
     monkeypatch.setattr("amt.score.notated.estimate_grid", grid)

@@ -4,7 +4,7 @@ import { byId, element, minus, percent, plural, svgElement } from "./elements.js
 import { className, piece } from "./piece.js";
 
 const UNITS = {
-  tempo: "beats per minute", onset_rate: "onsets per second", rms: "of full scale", zero_crossing_rate: "per sample",
+  onset_rate: "onsets per second", rms: "of full scale", zero_crossing_rate: "per sample",
   centroid: "Hz", bandwidth: "Hz", contrast: "dB", mel: "dB", chroma: "of the maximum",
 };
 

@@ -12,13 +12,20 @@ export function showFacts() {
   byId("notice").hidden = !piece.notice;
 }
 
+// The sign of a note as long as a beat, by its length in quarter notes.
+const BEATS = { 0.5: "♪", 0.75: "♪.", 1: "♩", 1.5: "♩.", 2: "half note", 3: "dotted half note" };
+const variation = ({ slow, fast }) =>
+  (Math.round(slow) === Math.round(fast) ? "steady" : `mostly ${Math.round(slow)} to ${Math.round(fast)}`);
+const changes = ({ changes: all }) => (all.length > 1 ? `, ${plural(all.length - 1, "change")}` : "");
+const doubt = (tempo) => (tempo?.certain ? "" : ", uncertain");
+
 // [name, value, remark]
 function factsOf({ seconds, analysis }) {
   const { key, tempo, metre, range: reach, dynamics, pedalling, density } = analysis;
   const facts = [["Length", clockText(Math.round(seconds)), ""]];
   if (key) facts.push(["Key", typeset(key.name), `${percent(Math.max(key.correlation, 0))} match`]);
-  if (tempo) facts.push(["Tempo", `♩ = ${Math.round(tempo.bpm)}`, Math.round(tempo.slow) === Math.round(tempo.fast) ? "steady" : `mostly ${Math.round(tempo.slow)} to ${Math.round(tempo.fast)}`]);
-  if (metre) facts.push(["Metre", metre.signature, "estimated from accents"]);
+  if (tempo) facts.push(["Tempo", `${BEATS[tempo.beat] ?? "beat"} = ${Math.round(tempo.bpm)}`, `${variation(tempo)}${doubt(tempo)}`]);
+  if (metre) facts.push(["Metre", metre.signature, `${plural(metre.downbeats.length, "bar")}${changes(metre)}${doubt(tempo)}`]);
   if (density) facts.push(["Notes", String(analysis.notes), `${density.notes_per_second.toFixed(1)} per second`]);
   if (reach) {
     facts.push(["Most common", typeset(reach.most_common.name), plural(reach.most_common_count, "note")]);

@@ -51,17 +51,55 @@ def test_a_pickup_ends_the_first_bar() -> None:
     assert quarter_at(found, 2.0) == pytest.approx(3.0)
 
 
-def test_a_short_lead_in_has_a_bar_of_its_own() -> None:
-    found = tempo_map_of(steady(0.5, 9), 0.5, 4.0)
+@pytest.mark.parametrize(
+    ("first", "pickup", "quarter"),
+    [(0.1, 0, 4), (0.5, 0, 4), (2.8, 0, 4), (3.0, 0, 8), (0.1, 1, 3), (1.3, 1, 3), (2.3, 3, 5)],
+)
+def test_the_lead_in_completes_bars_of_the_metre(first: float, pickup: int, quarter: int) -> None:
+    found = tempo_map_of(steady(first, 13, pickup=pickup), first, 6.0)
+    assert signatures(found) == [(0.0, "4/4")]
+    assert quarter_at(found, first) == pytest.approx(quarter)
+    assert quarter_at(found, first + 0.5) == pytest.approx(quarter + 1)
+
+
+def test_a_lead_in_of_half_a_bar_of_6_8() -> None:
+    found = tempo_map_of(steady(0.3, 9, (6, 8), pickup=1), 0.3, 4.0)
+    assert signatures(found) == [(0.0, "6/8")]
+    assert quarter_at(found, 0.3) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("first", [0.0, 0.02, 0.07])
+def test_the_first_beat_begins_with_the_file_if_there_is_hardly_a_lead_in(first: float) -> None:
+    found = tempo_map_of(steady(first, 9), first, 4.0)
+    assert signatures(found) == [(0.0, "4/4")]
+    assert quarter_at(found, first) <= 1 / 8
+    assert quarter_at(found, first + 0.5) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("first", [0.0, 0.02])
+def test_a_pickup_that_begins_with_the_file_is_a_bar_of_its_own(first: float) -> None:
+    found = tempo_map_of(steady(first, 10, pickup=1), first, 4.0)
     assert signatures(found) == [(0.0, "1/4"), (1.0, "4/4")]
-    found = tempo_map_of(steady(0.07, 9), 0.07, 4.0)
-    assert signatures(found) == [(0.0, "1/32"), (0.125, "4/4")]
+    assert quarter_at(found, first + 0.5) == pytest.approx(1.0)
 
 
-def test_music_that_begins_at_0_has_no_lead_in() -> None:
-    assert signatures(tempo_map_of(steady(0.0, 9), 0.0, 4.0)) == [(0.0, "4/4")]
-    with_pickup = tempo_map_of(steady(0.0, 10, pickup=1), 0.0, 4.0)
-    assert signatures(with_pickup) == [(0.0, "1/4"), (1.0, "4/4")]
+@pytest.mark.parametrize(("first", "start"), [(0.3, 0.25), (0.504, 0.495), (1.9, 1.8)])
+def test_a_note_a_little_before_the_first_beat_begins_it(first: float, start: float) -> None:
+    found = tempo_map_of(steady(first, 9), start, 4.0)
+    assert signatures(found) == [(0.0, "4/4")]
+    assert quarter_at(found, start) == pytest.approx(4.0)
+    assert quarter_at(found, first + 0.5) == pytest.approx(5.0)
+
+
+def test_the_first_note_may_differ_from_the_beat_by_rounding() -> None:
+    found = tempo_map_of(steady(0.5, 9), 0.5 - 1e-12, 4.0)
+    assert quarter_at(found, 0.5) == pytest.approx(4.0)
+
+
+def test_notes_long_before_the_first_beat_have_the_beat_before_it() -> None:
+    found = tempo_map_of(steady(0.3, 9), 0.05, 4.0)
+    assert signatures(found) == [(0.0, "1/4"), (1.0, "4/4")]
+    assert quarter_at(found, 0.3) == pytest.approx(1.0)
 
 
 def test_notes_before_the_first_beat_get_beats() -> None:
@@ -152,8 +190,48 @@ def test_downbeats_are_where_a_sequencer_begins_bars(case: tuple[MetricalGrid, N
             for (start, stop), one in zip(pairwise(edges), found.signatures, strict=True)
         ]
     )
-    downbeats = grid.beats[grid.downbeats & (grid.beats > 0)]
+    # The first beat may begin a bit earlier, with the first note or with the file.
+    first = float(grid.beats[grid.beats > 0][1])
+    downbeats = grid.beats[grid.downbeats & (grid.beats >= first)]
     at = np.interp(downbeats, found.seconds, found.quarters)
     assert np.abs(at[:, None] - bars).min(1).max(initial=0.0) < 1e-6
     starts = np.array(edges[1:-1])
+    assert edges[0] == 0
     assert all(np.abs(bars - start).min() < 1e-6 for start in starts)
+
+
+def bar_and_beat(data: bytes) -> list[tuple[int, float]]:
+    """Of each note-on the bar, from 1, and the beat in it, from 1, as a sequencer shows them."""
+    file = mido.MidiFile(file=io.BytesIO(data))
+    tick, bar, bar_tick, bar_ticks = 0, 1, 0, 4 * file.ticks_per_beat
+    found = []
+    for message in file.tracks[0]:
+        tick += message.time
+        while tick >= bar_tick + bar_ticks:
+            bar, bar_tick = bar + 1, bar_tick + bar_ticks
+        if message.type == "time_signature":
+            assert tick == bar_tick
+            bar_ticks = 4 * file.ticks_per_beat * message.numerator // message.denominator
+        if message.type == "note_on" and message.velocity:
+            found.append((bar, round(1 + (tick - bar_tick) / file.ticks_per_beat, 2)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "pickup", "bars"),
+    [
+        (1.3, 1, [(1, 3), (2, 1), (2, 2), (2, 3), (3, 1)]),
+        (0.1, 2, [(1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]),
+        (0.0, 1, [(1, 1), (2, 1), (2, 2), (2, 3), (3, 1)]),
+        (0.9, 0, [(2, 1), (2, 2), (2, 3), (3, 1), (3, 2)]),
+    ],
+)
+def test_a_pickup_in_the_file_ends_a_bar(
+    first: float, pickup: int, bars: list[tuple[int, float]]
+) -> None:
+    grid = steady(first, 8, (3, 4), pickup)
+    notes = Notes(grid.beats[:5], grid.beats[:5] + 0.2, np.arange(60, 65), np.full(5, 70))
+    data = midi_bytes(notes, tempo_map=tempo_map_of(grid, first, notes.end))
+    assert bar_and_beat(data) == bars
+    np.testing.assert_allclose(onsets_by_mido(data), notes.onset, atol=6e-4)
+    np.testing.assert_allclose(parse_midi(data)[0].onset, notes.onset, atol=6e-4)

@@ -9,6 +9,7 @@ import pytest
 from generated_pieces import melody, piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steady_beats import steady_grid
 
 from amt.analysis.pitch import pitch_class_seconds, pitch_name
 from amt.analysis.symbolic.note_analysis import analyse_notes
@@ -18,11 +19,15 @@ from amt.notes import SOFT, SUSTAIN, Notes, Pedal
 
 
 def test_results_are_plain_types() -> None:
-    found = analyse_notes(piece(1, bars=24))
+    notes = piece(1, bars=24)
+    found = analyse_notes(notes, steady_grid(notes.end, 0.6, 1.0))
     plain = json.loads(json.dumps(asdict(found), allow_nan=False))
     assert plain["key"]["name"] == "C major"
-    assert plain["tempo"]["bpm"] == pytest.approx(100, rel=0.02)
+    assert plain["tempo"]["bpm"] == pytest.approx(100)
+    assert plain["beats"][:3] == pytest.approx([1, 1.6, 2.2])
     assert plain["metre"]["signature"] == "4/4"
+    assert plain["metre"]["changes"] == [{"bar": 1, "time": 1.0, "signature": "4/4"}]
+    assert plain["chords"]
     assert [section["label"] for section in plain["sections"]] == ["A"]
     assert sum(plain["pitch_classes"].values()) == pytest.approx(1)
     assert plain["pitch_classes"]["C"] > plain["pitch_classes"]["C#"] == 0
@@ -30,7 +35,7 @@ def test_results_are_plain_types() -> None:
 
 
 def test_results_without_notes_are_empty() -> None:
-    plain = asdict(analyse_notes(Notes.empty()))
+    plain = asdict(analyse_notes(Notes.empty(), None))
     assert plain.pop("notes") == 0 and plain.pop("seconds") == 0
     assert len(plain.pop("spelling")) == 12
     assert all(value in (None, [], {}) for value in plain.values())
@@ -43,19 +48,22 @@ notes_tables = st.lists(
 
 
 @settings(deadline=None, max_examples=60)
-@given(notes_tables)
-def test_any_note_table_is_analysed(columns: np.ndarray) -> None:
+@given(notes_tables, st.booleans())
+def test_any_note_table_is_analysed(columns: np.ndarray, has_beats: bool) -> None:
     onset, seconds, pitch, velocity = columns
-    found = analyse_notes(Notes(onset, onset + seconds, pitch, velocity))
+    grid = steady_grid(25.0, 0.7, 3.0) if has_beats else None
+    found = analyse_notes(Notes(onset, onset + seconds, pitch, velocity), grid)
     assert found.notes == len(onset)
+    assert (found.metre is None) != has_beats
     json.dumps(asdict(found), allow_nan=False)
 
 
 def test_a_long_piece_is_analysed_quickly() -> None:
     notes = piece(3, bars=500)
-    analyse_notes(notes)
+    grid = steady_grid(notes.end, 0.6, 1.0)
+    analyse_notes(notes, grid)
     start = time.process_time()
-    analyse_notes(notes)
+    analyse_notes(notes, grid)
     assert notes.end > 1200
     # An idle machine needs a fifth of it.
     assert time.process_time() - start < 2
@@ -78,7 +86,7 @@ def test_density_and_dynamics() -> None:
     assert density.notes_per_second == 1
     assert (density.most_in_a_second, density.most_polyphony) == (3, 3)
     assert density.mean_polyphony == pytest.approx(4 / 2.5)
-    dynamics = analyse_notes(notes).dynamics
+    dynamics = analyse_notes(notes, None).dynamics
     assert dynamics is not None and dynamics.mean == 60 and dynamics.soft < 60 < dynamics.loud
 
 
