@@ -30,10 +30,9 @@ class Beats:
         name = f"beats-{recording.revision}.json"
         with self._one:
             try:
-                data = self.files.recordings.read(recording, name)
-            except StorageError:
-                data = self.files.make(recording, name, self._find)
-        return _read(data)
+                return _read(self.files.recordings.read(recording, name))
+            except (StorageError, ValueError):  # Not there yet, or damaged: made anew.
+                return _read(self.files.make(recording, name, self._find))
 
     def _find(self, recording: Recording) -> bytes:
         notes, _ = self.files.recordings.read_notes(recording)

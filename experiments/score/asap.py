@@ -105,6 +105,20 @@ def performances(root: Path, split: str | None = None) -> list[Performance]:
     return [one for one in found if split in (None, one.split)]
 
 
+def first_performances(
+    root: Path, split: str | None = None, folder: Path | None = None
+) -> list[Performance]:
+    """The first performance of each composition; those with a transcription in `folder`."""
+    first = {one.composition: one for one in reversed(performances(root, split))}
+    chosen = list(first.values())[::-1]
+    return [one for one in chosen if folder is None or (folder / one.file_name).is_file()]
+
+
+def notes_file(one: Performance, folder: Path | None, original: bool) -> Path:
+    """The MIDI of a performance; or, if not `original`, its transcription in `folder`."""
+    return one.midi if folder is None or original else folder / one.file_name
+
+
 @cache
 def asap_splits(root: Path) -> dict[str, str]:
     """The split of each composition (its folder below `root`): of a work all have the same."""

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import mir_eval
 import numpy as np
-from asap import SPLITS
+from asap import SPLITS, first_performances
 from asap_truth import Aligned, align
-from muster_scores import first_performances
 from score_scores import scores
 
 from amt.analysis.symbolic.metrical import estimate_grid

@@ -8,9 +8,10 @@ Systems: "tracked" (tracked_beats.py: no network), the names of bundled
 networks, or files of weights. Of each performance the MIDI is read, or, from the folder that
 transcribe_asap.py wrote, the transcription of its beginning. Scores are of mir_eval (F1 within
 70 ms; CMLt, AMLt), means over the performances of a composition, then over compositions. All beats
-count; in brackets without the first five seconds, as mir_eval recommends. metre: the first time
-signature; bar: only its beats in a bar and their division (2/4 = 2/2). key: the key signature (C
-major = A minor) at the start, and its share of right seconds over the piece.
+count; in brackets without the first five seconds, as mir_eval recommends. tempo: within 8 %; or a
+half, double, third or triple of it. metre: the first time signature; bar: only its beats in a bar
+and their division (2/4 = 2/2). key: the key signature (C major = A minor) at the start, and its
+share of right seconds over the piece.
 """
 
 from __future__ import annotations
@@ -23,17 +24,29 @@ from pathlib import Path
 
 import mir_eval
 import numpy as np
-from asap import SPLITS, Annotations, Performance, performances, read_annotations
+from asap import (
+    SPLITS,
+    Annotations,
+    Performance,
+    first_performances,
+    notes_file,
+    performances,
+    read_annotations,
+)
 from tqdm import tqdm
 from tracked_beats import estimate_metre, track_beats
 
 from amt.analysis.symbolic.grid import MetreSpan
 from amt.analysis.symbolic.key import estimate_key
 from amt.analysis.symbolic.metrical import estimate_grid
+from amt.analysis.symbolic.tempo import TEMPO_BEATS
 from amt.io.midi import read_midi
 from amt.notes import Notes
 
 TRACKED = "tracked"
+# A tempo within 8 %, and its half, double, third and triple, as powers of two.
+NEAR_TEMPO = float(np.log2(1.08))
+MULTIPLES = np.log2([1, 2, 1 / 2, 3, 1 / 3])
 
 
 @dataclass(frozen=True)
@@ -62,9 +75,8 @@ def main() -> None:
     add("--pieces", action="store_true", help="print a row for each composition")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Of mir_eval, for pieces without beats.
-    chosen = performances(options.asap, options.split)
-    if options.one:
-        chosen = list({one.composition: one for one in reversed(chosen)}.values())[::-1]
+    choose = first_performances if options.one else performances
+    chosen = choose(options.asap, options.split)
     if options.transcribed:
         chosen = [one for one in chosen if (options.transcribed / one.file_name).is_file()]
     for system in options.systems:
@@ -75,8 +87,7 @@ def print_scores(system: str, chosen: list[Performance], options: argparse.Names
     """One row for each composition, if asked for, and the mean row."""
     rows: dict[str, list[dict[str, float]]] = {}
     for one in tqdm(chosen, desc=system, leave=False):
-        read_it = options.transcribed and not options.original
-        path = options.transcribed / one.file_name if read_it else one.midi
+        path = notes_file(one, options.transcribed, options.original)
         seconds = options.seconds or np.inf
         notes = read_midi(path).crop(0.0, seconds)
         found, truth = estimate(system, notes), read_annotations(one.annotations)
@@ -130,11 +141,23 @@ def scores(found: Estimate, truth: Annotations, seconds: float) -> dict[str, flo
         "(5 s) ": trimmed(downbeats, found.downbeats),
         "CMLt": correct[1],
         "AMLt": correct[3],
+        "tempo": float(abs(octaves(beats, found.beats)) <= NEAR_TEMPO),
+        "or multiple": float(np.abs(octaves(beats, found.beats) - MULTIPLES).min() <= NEAR_TEMPO),
         "metre": float(found.metre == metre),
         "bar": float(bar_kind(found.metre) == bar_kind(metre)),
         "key": float(found.key(beats[0]) == 7 * truth.key_at(beats[0]) % 12),
         "over time": float(np.mean([found.key(t) == 7 * truth.key_at(t) % 12 for t in times])),
     }
+
+
+def octaves(reference: np.ndarray, found: np.ndarray) -> float:
+    """How much faster the found beats are, as a power of two: medians of TEMPO_BEATS beats."""
+    if min(len(reference), len(found)) <= TEMPO_BEATS:
+        return np.inf
+    periods = [
+        np.median(times[TEMPO_BEATS:] - times[:-TEMPO_BEATS]) for times in (reference, found)
+    ]
+    return float(np.log2(periods[0] / periods[1]))
 
 
 def trimmed(reference: np.ndarray, found: np.ndarray) -> float:

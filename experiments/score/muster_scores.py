@@ -25,7 +25,7 @@ import mido
 import music21
 import numpy as np
 import partitura
-from asap import SPLITS, Performance, performances
+from asap import SPLITS, first_performances, notes_file
 from asap_truth import Aligned, Truth, align
 from muster import Muster, WrittenNotes, muster
 
@@ -65,8 +65,7 @@ def main() -> None:
         one = align(performance)
         if one is None:
             continue
-        read_it = options.transcribed and not options.original
-        path = options.transcribed / performance.file_name if read_it else performance.midi
+        path = notes_file(performance, options.transcribed, options.original)
         notes = read_midi(path).crop(0.0, options.seconds)
         for name, found in piece_rates(one, notes, options.systems, options.seconds).items():
             rates[name].append(found)
@@ -74,13 +73,6 @@ def main() -> None:
                 print(performance.composition, text(name, [found]), sep="\t", flush=True)
     for name, found in rates.items():
         print(text(f"{name} ({len(found)})", found))
-
-
-def first_performances(root: Path, split: str, folder: Path | None) -> list[Performance]:
-    """The first performance of each composition of a split; those with a file in `folder`."""
-    first = {one.composition: one for one in reversed(performances(root, split))}
-    chosen = list(first.values())[::-1]
-    return [one for one in chosen if folder is None or (folder / one.file_name).is_file()]
 
 
 def text(name: str, rates: list[Muster]) -> str:

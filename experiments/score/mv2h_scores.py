@@ -15,9 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from asap import SPLITS, read_annotations
+from asap import SPLITS, first_performances, notes_file, read_annotations
 from asap_truth import Aligned, align
-from muster_scores import first_performances, seconds_at
+from muster_scores import seconds_at
 from mv2h import Key, Mv2h, TimedScore, mv2h
 
 from amt.analysis.symbolic.grid import MetricalGrid
@@ -47,8 +47,7 @@ def main() -> None:
         one = align(performance)
         if one is None:
             continue
-        read_it = options.transcribed and not options.original
-        path = options.transcribed / performance.file_name if read_it else performance.midi
+        path = notes_file(performance, options.transcribed, options.original)
         notes = read_midi(path).crop(0.0, options.seconds)
         wanted = true_score(one, options.seconds, options.hands)
         for beats in options.beats:

@@ -20,7 +20,7 @@ import mir_eval
 import numpy as np
 import torch
 import torch.nn.functional as F
-from asap import Annotations, performances, read_annotations
+from asap import Annotations, first_performances, read_annotations
 from beat_material import UNKNOWN, Crop, Works, asap_takes, batch, invented_takes
 from torch import Tensor
 
@@ -176,8 +176,8 @@ def save(
 
 def validation_pieces(root: Path) -> list[Piece]:
     """One performance of each validation composition, and its annotations."""
-    first = {one.composition: one for one in reversed(performances(root, "validation"))}
-    return [(read_midi(one.midi), read_annotations(one.annotations)) for one in first.values()]
+    first = first_performances(root, "validation")
+    return [(read_midi(one.midi), read_annotations(one.annotations)) for one in first]
 
 
 def validate(network: BeatNetwork, pieces: Sequence[Piece]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import mir_eval
 import numpy as np
-from asap import Annotations, performances, read_annotations
+from asap import Annotations, first_performances, performances, read_annotations
 
 from amt.analysis.symbolic.bar_posteriors import with_bars
 from amt.analysis.symbolic.beat_decoding import WITH_BARS, DecodingSettings, decode_beats
@@ -77,11 +77,8 @@ def pieces(
 ) -> list[Piece]:
     """The validation performances: one of each composition, or all; posteriors of a pass."""
     network, bars = load_beat_network(weights), load_bar_network(weights)
-    chosen = performances(asap, "validation")
-    if not every:
-        chosen = list({one.composition: one for one in reversed(chosen)}.values())
     result = []
-    for one in chosen:
+    for one in (performances if every else first_performances)(asap, "validation"):
         notes = read_midi(one.midi)
         notes = notes.crop(0.0, seconds)
         lead = LEAD_SECONDS - float(notes.onset[0])

@@ -109,6 +109,20 @@ def test_stored_beats_are_the_same(
         assert (found.metres, found.certainty) == (grid.metres, grid.certainty)
 
 
+def test_damaged_beats_are_found_anew(
+    core: Core, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = find_beats_by(monkeypatch, lambda *_: steady_grid(9.0))
+    lake, name = core.recordings.lake, f"{recording.folder}/beats-7.json"
+    lake.write(name, b'{"beats": [1.0, ')
+    try:
+        assert Beats(core.scores.files).grid(recording) is not None
+        assert Beats(core.scores.files).grid(recording) is not None
+        assert len(asked) == 1
+    finally:
+        lake.delete(name)
+
+
 def test_the_model_without_non_commercial_data_has_such_beats(
     core: Core, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:

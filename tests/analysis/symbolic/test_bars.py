@@ -11,6 +11,7 @@ from steady_beats import steady_grid
 
 from amt.analysis.symbolic.bars import MetreChange, covering, has_pickup, main_metre, metre_of
 from amt.analysis.symbolic.grid import MetreSpan, MetricalGrid
+from amt.notes import Notes
 from amt.score.make import make_score
 
 NOTES = melody([60] * 33)  # One in half a second, up to 16.5 s.
@@ -66,6 +67,16 @@ def test_bars_reach_over_all_notes() -> None:
     found = metre_of(NOTES, few)
     assert found.downbeats == (0, 2, 4, 6, 8, 10, 12, 14, 16)
     assert len(covering(few, NOTES).beats) == 36
+
+
+@pytest.mark.parametrize(("last", "bars"), [(0.0, 4), (0.6, 4), (0.75, 5)])
+def test_no_bar_is_added_after_the_beat_of_the_last_note(last: float, bars: int) -> None:
+    beats = 1 + 0.5 * np.arange(8)
+    grid = MetricalGrid(beats, np.arange(8) % 2 == 0, (MetreSpan(0, 2, 2),))
+    onset = np.append(beats, beats[-1] + 0.5 * last)
+    pitch = 60 + np.arange(9)
+    notes = Notes(onset, onset + 0.2, pitch, np.full(9, 64))
+    assert len(covering(grid, notes).bar_starts()) == len(make_score(notes, grid).bars) == bars
 
 
 @settings(deadline=None, max_examples=25)
