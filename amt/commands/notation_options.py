@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SLOWEST, FASTEST = 10.0, 500.0
 
 
-def add_notation_options(parser: argparse.ArgumentParser, usual: str = "120") -> None:
+def add_notation_options(parser: argparse.ArgumentParser, usual: str) -> None:
     """Add --tempo, --quantize and --beats. usual: what --tempo is without --quantize."""
     from amt.analysis.symbolic.metrical import WEIGHTS
 
@@ -33,8 +33,9 @@ def add_notation_options(parser: argparse.ArgumentParser, usual: str = "120") ->
     add(
         "--beats",
         choices=WEIGHTS,
-        help="network that finds beats: asap, trained on performances (non-commercial, "
-        "CC BY-NC-SA), or open, on invented pieces alone (default: open with --model open, or else "
+        help="how beats and hands are found: asap, by networks trained on performances "
+        "(non-commercial, CC BY-NC-SA), or open, without them: a network for beats trained on "
+        "invented pieces, a pitch that divides the hands (default: open with --model open, or else "
         "asap)",
     )
 
@@ -53,7 +54,7 @@ def tempo_or_map(text: str) -> float | Literal["map"]:
     return tempo
 
 
-def chosen_notation(arguments: argparse.Namespace, usual: Literal["map"] | None = None) -> Notation:
+def chosen_notation(arguments: argparse.Namespace, usual: Literal["map", "certain"]) -> Notation:
     """How notes are written, by the options. Raises ValueError where they exclude each other.
 
     usual: the tempo where none is given and notes are not moved.

@@ -88,7 +88,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
         metavar="FOLDER",
         help="sampled piano for wav (default: built-in)",
     )
-    add_notation_options(parser)
+    add_notation_options(parser, usual="map where beats are certain, or else 120")
     add_engine_options(parser)
     _add_archive_options(parser)
     parser.set_defaults(run=_run)
@@ -147,8 +147,8 @@ def _notation(arguments: argparse.Namespace) -> Notation | None:
     """How notes are written where beats matter; None if nothing that is asked for needs beats."""
     from amt.inference.writers import SCORES
 
-    notation = chosen_notation(arguments)
-    needed = notation.tempo or notation.quantize or set(arguments.format) & set(SCORES)
+    notation = chosen_notation(arguments, usual="certain")
+    needed = notation.quantize or set(arguments.format) & {"mid", *SCORES}
     return notation if needed else None
 
 

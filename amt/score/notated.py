@@ -30,28 +30,33 @@ NO_BEATS = (
     "no beats were found, which sheet music and straight notes need: there are too few notes, or "
     "no regular pulse"
 )
+NO_NOTES = "there are no notes, of which sheet music or straight notes could be made"
 
 
 class NoBeatsError(ValueError):
     """A piece has no beats that can be found; the message is one line."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__(NO_BEATS if len(notes) else NO_NOTES)
 
 
 @dataclass(frozen=True)
 class Notation:
     """How notes are written where beats matter.
 
-    tempo: of MIDI files: quarter notes a minute; "map": it follows the beats; None: 120, or that of
-    the piece if quantized. quantize: notes are moved to the beats, at one steady tempo. weights: of
-    the network that finds beats, see `amt.analysis.symbolic.metrical`.
+    tempo: of MIDI files: quarter notes a minute; "map": it follows the beats; "certain": so if they
+    are certain, or else 120; None: 120, or that of the piece if quantized. quantize: notes are moved to the beats, at one steady tempo. weights: of
+    the network that finds beats, see `amt.analysis.symbolic.metrical`; hands are found with
+    the same licence (`amt.score.hands`).
     """
 
-    tempo: float | Literal["map"] | None = None
+    tempo: float | Literal["map", "certain"] | None = None
     quantize: bool = False
     weights: str = DEFAULT_WEIGHTS
 
     @staticmethod
     def beside(model: str) -> Notation:
-        """For notes of a pretrained model, with the network for beats that goes with it."""
+        """For notes of a pretrained model, with the weights for beats and hands that go with it."""
         return Notation(weights=weights_beside(model))
 
     def of(self, notes: Notes, title: str = "") -> NotatedPiece:
@@ -75,7 +80,7 @@ class NotatedPiece:
     @cached_property
     def score(self) -> Score:
         """Raises NoBeatsError."""
-        return make_score(self.notes, self._beats(), self.title)
+        return make_score(self.notes, self._beats(), self.title, self.notation.weights)
 
     @cached_property
     def musicxml(self) -> bytes:
@@ -137,10 +142,12 @@ class NotatedPiece:
         asked = self.notation.tempo
         if self.notation.quantize:
             return self._straight(self.notes)[1], self.doubt
-        if asked != "map":
+        if not isinstance(asked, str):
             return TempoMap.steady(asked) if asked else None, ""
         if self.grid is None:
             return None, "no beats were found: 120 a minute"
+        if asked == "certain" and self.doubt:
+            return None, f"{self.doubt}: 120 a minute"
         try:
             found = tempo_map_of(self.grid, float(self.notes.onset.min()), self.notes.end)
         except MidiError:
@@ -150,9 +157,10 @@ class NotatedPiece:
     def _straight(self, notes: Notes) -> tuple[Notes, TempoMap]:
         """Notes moved to the beats."""
         bpm = self.notation.tempo
-        return straight(notes, self._beats(), bpm if isinstance(bpm, float) else None)
+        steady = bpm if isinstance(bpm, float) else None
+        return straight(notes, self._beats(), steady, self.notation.weights)
 
     def _beats(self) -> MetricalGrid:
         if self.grid is None:
-            raise NoBeatsError(NO_BEATS)
+            raise NoBeatsError(self.notes)
         return self.grid

@@ -21,6 +21,8 @@ import numpy as np
 from amt.analysis.symbolic.grid import MetreSpan, MetricalGrid
 
 SPLITS = ("train", "validation", "test")
+# Weights for beats like those of the bundled "asap", but trained on the training split alone.
+HELD_OUT = Path(__file__).parents[1] / "weights" / "held_out_beats.safetensors"
 # The splits of a composer's compositions, in an order without meaning: of ten, seven are for
 # training, one for validation, two for the test; the first is always for training.
 PATTERN = ("train", "test", "train", "train", "validation", "train", "test", *["train"] * 3)
@@ -117,6 +119,13 @@ def first_performances(
 def notes_file(one: Performance, folder: Path | None, original: bool) -> Path:
     """The MIDI of a performance; or, if not `original`, its transcription in `folder`."""
     return one.midi if folder is None or original else folder / one.file_name
+
+
+def beat_weights(name: str) -> str | Path:
+    """What a command line calls so: `held_out`, a bundled network, or a file of weights."""
+    if name == "held_out":
+        return HELD_OUT
+    return Path(name) if Path(name).suffix else name
 
 
 @cache

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import mir_eval
 import numpy as np
-from asap import SPLITS, first_performances
+from asap import SPLITS, beat_weights, first_performances
 from asap_truth import Aligned, align
 from score_scores import scores
 
@@ -37,7 +37,7 @@ def main() -> None:
     add("transcribed", type=Path, help="folder of transcriptions, of transcribe_asap.py")
     add("--split", choices=SPLITS, default="test")
     add("--seconds", type=float, default=np.inf, help="only the beginning of each performance")
-    add("--beats", nargs="+", default=["true", "asap"], help="true, asap, open")
+    add("--beats", nargs="+", default=["true", "held_out"], help="true, held_out, open")
     add("--limit", type=int, help="only so many compositions")
     options = parser.parse_args()
     columns: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -51,7 +51,9 @@ def main() -> None:
         heard = read_midi(options.transcribed / performance.file_name).crop(0.0, options.seconds)
         for source, notes in (("MIDI", performed), ("audio", transcribed(performed, heard))):
             for beats in options.beats:
-                grid = one.grid if beats == "true" else estimate_grid(notes.notes, beats)
+                grid = (
+                    one.grid if beats == "true" else estimate_grid(notes.notes, beat_weights(beats))
+                )
                 if grid is None:
                     print(performance.composition, source, beats, "no beats found", sep="\t")
                     continue

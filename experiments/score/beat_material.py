@@ -70,11 +70,11 @@ def take_from(notes: Notes, annotations: Annotations, exact: bool = False) -> Ta
     )
 
 
-def asap_takes(root: Path) -> Works:
-    """Performances and scores of the training split of ASAP, one pair of lists for each work."""
+def asap_takes(root: Path, splits: Sequence[str]) -> Works:
+    """Performances and scores of splits of ASAP, one pair of lists for each work."""
     found: dict[str, tuple[list[Take], list[Take]]] = {}
     scores = set()
-    for one in performances(root, "train"):
+    for one in (one for split in splits for one in performances(root, split)):
         played, written = found.setdefault(one.work, ([], []))
         played.append(take_from(_read(one.midi), read_annotations(one.annotations)))
         if one.score not in scores:

@@ -1,10 +1,11 @@
 """Accuracy of beats, downbeats, metre and key signature, on compositions of ASAP.
 
-python experiments/score/beat_scores.py ASAP --systems tracked asap open
+python experiments/score/beat_scores.py ASAP --systems tracked held_out open
 python experiments/score/beat_scores.py ASAP --split validation --systems RUN/averaged.safetensors
 python experiments/score/beat_scores.py ASAP --transcribed FOLDER --seconds 90
 
-Systems: "tracked" (tracked_beats.py: no network), the names of bundled
+Systems: "tracked" (tracked_beats.py: no network), "held_out" (as the bundled "asap", but these
+splits are not in its training), the names of bundled
 networks, or files of weights. Of each performance the MIDI is read, or, from the folder that
 transcribe_asap.py wrote, the transcription of its beginning. Scores are of mir_eval (F1 within
 70 ms; CMLt, AMLt), means over the performances of a composition, then over compositions. All beats
@@ -28,6 +29,7 @@ from asap import (
     SPLITS,
     Annotations,
     Performance,
+    beat_weights,
     first_performances,
     notes_file,
     performances,
@@ -67,7 +69,7 @@ def main() -> None:
     add = parser.add_argument
     add("asap", type=Path, help="folder of ASAP")
     add("--split", choices=SPLITS, default="test")
-    add("--systems", nargs="+", default=[TRACKED, "asap", "open"])
+    add("--systems", nargs="+", default=[TRACKED, "held_out", "open"])
     add("--transcribed", type=Path, help="folder of transcriptions, of transcribe_asap.py")
     add("--original", action="store_true", help="the MIDI of those in that folder, to compare")
     add("--seconds", type=float, help="only the beginning of each performance")
@@ -113,7 +115,7 @@ def estimate(system: str, notes: Notes) -> Estimate:
         beats = track_beats(notes)
         metre, downbeats = estimate_metre(notes, beats)
         return Estimate(beats, downbeats, metre, _one_key(notes))
-    grid = estimate_grid(notes, Path(system) if Path(system).suffix else system)
+    grid = estimate_grid(notes, beat_weights(system))
     if grid is None:
         return Estimate(np.zeros(0), np.zeros(0), "", _one_key(notes))
     downbeats = grid.beats[grid.downbeats]

@@ -5,7 +5,7 @@ python experiments/score/muster_scores.py ASAP --transcribed FOLDER --seconds 90
 
 A system is a way of notation and the beats it gets, NOTATION:BEATS. Notations: amt; music21
 (its MIDI reader: onsets and values to the nearest quarter or third of a quarter note); partitura
-(its MIDI reader, rounding to sixteenths). Beats: those of the bundled networks asap or open, true
+(its MIDI reader, rounding to sixteenths). Beats: those of the networks held_out or open, true
 (annotated), or none: 120 a minute. music21 and partitura get the MIDI file with these beats as its
 tempo map. One performance of each composition, or, from the folder that transcribe_asap.py wrote,
 its transcription. Definition and alignment: muster.py. The error of the staff is not in the mean;
@@ -25,7 +25,7 @@ import mido
 import music21
 import numpy as np
 import partitura
-from asap import SPLITS, first_performances, notes_file
+from asap import SPLITS, beat_weights, first_performances, notes_file
 from asap_truth import Aligned, Truth, align
 from muster import Muster, WrittenNotes, muster
 
@@ -38,8 +38,8 @@ from amt.notes import Notes
 from amt.score.make import make_score
 from amt.score.score import RIGHT, Score
 
-SYSTEMS = ["amt:true", "amt:asap", "music21:true", "music21:asap", "music21:none"]
-SYSTEMS += ["partitura:true", "partitura:asap", "partitura:none"]
+SYSTEMS = ["amt:true", "amt:held_out", "music21:true", "music21:held_out", "music21:none"]
+SYSTEMS += ["partitura:true", "partitura:held_out", "partitura:none"]
 COLUMNS = ["pitch", "missing", "extra", "onset", "offset", "mean", "staff"]
 # Onset and value in quarter notes, and pitch.
 Row = tuple[float, float, int]
@@ -93,7 +93,7 @@ def piece_rates(
     for name in systems:
         notation, beats = name.split(":")
         if beats not in grids and beats != "none":
-            grids[beats] = estimate_grid(notes, beats)
+            grids[beats] = estimate_grid(notes, beat_weights(beats))
         grid = grids.get(beats)
         if grid is None and beats != "none":
             continue

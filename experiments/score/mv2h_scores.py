@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from asap import SPLITS, first_performances, notes_file, read_annotations
+from asap import SPLITS, beat_weights, first_performances, notes_file, read_annotations
 from asap_truth import Aligned, align
 from muster_scores import seconds_at
 from mv2h import Key, Mv2h, TimedScore, mv2h
@@ -33,7 +33,7 @@ def main() -> None:
     add = parser.add_argument
     add("asap", type=Path, help="folder of ASAP")
     add("--split", choices=SPLITS, default="test")
-    add("--beats", nargs="+", default=["true", "asap"], help="true, asap, open")
+    add("--beats", nargs="+", default=["true", "held_out"], help="true, held_out, open")
     add("--transcribed", type=Path, help="folder of transcriptions, of transcribe_asap.py")
     add("--original", action="store_true", help="the MIDI of those in that folder, to compare")
     add("--seconds", type=float, default=np.inf, help="only the beginning of each performance")
@@ -51,7 +51,7 @@ def main() -> None:
         notes = read_midi(path).crop(0.0, options.seconds)
         wanted = true_score(one, options.seconds, options.hands)
         for beats in options.beats:
-            grid = one.grid if beats == "true" else estimate_grid(notes, beats)
+            grid = one.grid if beats == "true" else estimate_grid(notes, beat_weights(beats))
             if grid is not None:
                 ours = our_score(make_score(notes, grid), grid, options.hands)
                 found[beats].append(mv2h(wanted, ours))

@@ -18,7 +18,13 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from asap import Performance, grid_from_annotations, performances, read_annotations
+from asap import (
+    Performance,
+    beat_weights,
+    grid_from_annotations,
+    performances,
+    read_annotations,
+)
 
 from amt.analysis.symbolic.grid import MetricalGrid
 from amt.analysis.symbolic.metrical import estimate_grid
@@ -40,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("asap", type=Path, help="folder of ASAP")
     parser.add_argument("--split", default="validation")
-    parser.add_argument("--beats", choices=("asap", "open"), help="estimate the grid")
+    parser.add_argument("--beats", choices=("held_out", "open"), help="estimate the grid")
     parser.add_argument("--limit", type=int, help="only so many compositions")
     arguments = parser.parse_args()
     chosen: dict[str, Performance] = {}
@@ -65,7 +71,7 @@ def grid_of(one: Performance, notes: Notes, weights: str | None) -> MetricalGrid
     """The annotated grid of a performance, or the one that is estimated."""
     if weights is None:
         return grid_from_annotations(read_annotations(one.annotations))
-    return estimate_grid(notes, weights)
+    return estimate_grid(notes, beat_weights(weights))
 
 
 def read_score(path: Path) -> Element:

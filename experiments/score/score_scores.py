@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import partitura
+from asap import beat_weights
 from asap_truth import Aligned, aligned_performances
 
 from amt.analysis.symbolic.grid import MetricalGrid
@@ -68,7 +69,7 @@ def main() -> None:
     )
     parser.add_argument("asap", type=Path, help="folder of ASAP")
     parser.add_argument("--split", default="validation")
-    parser.add_argument("--beats", choices=("asap", "open"), help="estimate the grid")
+    parser.add_argument("--beats", choices=("held_out", "open"), help="estimate the grid")
     parser.add_argument("--limit", type=int, help="only so many compositions")
     arguments = parser.parse_args()
     columns: dict[str, list[float]] = defaultdict(list)
@@ -97,7 +98,7 @@ def estimated(one: Aligned, weights: str) -> MetricalGrid | None:
     """The grid that is estimated from the notes."""
     from amt.analysis.symbolic.metrical import estimate_grid
 
-    return estimate_grid(one.notes, weights)
+    return estimate_grid(one.notes, beat_weights(weights))
 
 
 def scores(one: Aligned, grid: MetricalGrid, score: Score) -> Iterator[tuple[str, float]]:

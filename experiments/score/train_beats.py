@@ -1,6 +1,6 @@
-"""Train the beat network on ASAP's training compositions, on invented pieces, or on both.
+"""Train the beat network on compositions of ASAP, on invented pieces, or on both.
 
-python experiments/score/train_beats.py ASAP RUN --steps 4000 --threads 2
+python experiments/score/train_beats.py ASAP RUN --material both --steps 2000
 python experiments/score/train_beats.py ASAP RUN --material invented --steps 4000
 
 Started again it goes on where RUN/last.pt ends: the same batches, as if it had never stopped. Every
@@ -20,7 +20,7 @@ import mir_eval
 import numpy as np
 import torch
 import torch.nn.functional as F
-from asap import Annotations, first_performances, read_annotations
+from asap import SPLITS, Annotations, first_performances, read_annotations
 from beat_material import UNKNOWN, Crop, Works, asap_takes, batch, invented_takes
 from torch import Tensor
 
@@ -55,6 +55,7 @@ def training_parser(about: str) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("asap", type=Path, help="folder of ASAP")
     add("run", type=Path, help="folder for checkpoints")
+    add("--splits", nargs="+", choices=SPLITS, default=["train"], help="of ASAP, to train on")
     add("--material", choices=("asap", "invented", "both"), default="asap")
     add("--pieces", type=int, default=1000, help="invented pieces")
     add("--steps", type=int, default=4000)
@@ -97,12 +98,12 @@ def train(options: argparse.Namespace, pieces: Sequence[Piece], stop: int | None
 def material(options: argparse.Namespace) -> list[Works]:
     """What each batch is drawn from, in turn: of "both", three quarters are of ASAP."""
     if options.material == "asap":
-        return [asap_takes(options.asap)]
+        return [asap_takes(options.asap, options.splits)]
     invented = invented_takes(options.pieces, options.seed)
     return (
         [invented]
         if options.material == "invented"
-        else [*[asap_takes(options.asap)] * 3, invented]
+        else [*[asap_takes(options.asap, options.splits)] * 3, invented]
     )
 
 

@@ -1,7 +1,7 @@
 """Choose the decoder's settings on ASAP's validation compositions, and show its certainty.
 
-python experiments/score/tune_decoder.py ASAP --weights asap --seconds 90
-python experiments/score/tune_decoder.py ASAP --weights asap --certainty
+python experiments/score/tune_decoder.py ASAP --weights held_out --seconds 90
+python experiments/score/tune_decoder.py ASAP --weights held_out --certainty
 
 One performance of each composition. Setting after setting, each value of SEARCH is tried and the
 best one kept, by the sum of F1 of beats and of downbeats and half the share of bars with as many
@@ -18,7 +18,13 @@ from pathlib import Path
 
 import mir_eval
 import numpy as np
-from asap import Annotations, first_performances, performances, read_annotations
+from asap import (
+    Annotations,
+    beat_weights,
+    first_performances,
+    performances,
+    read_annotations,
+)
 
 from amt.analysis.symbolic.bar_posteriors import with_bars
 from amt.analysis.symbolic.beat_decoding import WITH_BARS, DecodingSettings, decode_beats
@@ -58,13 +64,13 @@ class Piece:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("asap", type=Path, help="folder of ASAP")
-    parser.add_argument("--weights", default="asap", help="asap, open or a file")
+    parser.add_argument("--weights", default="held_out", help="held_out, open or a file")
     parser.add_argument("--seconds", type=float, default=np.inf, help="the beginning of each")
     parser.add_argument("--passes", type=int, choices=(1, 2), default=2, help="which pass to tune")
     parser.add_argument("--certainty", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Of mir_eval, for pieces without beats.
-    known = Path(options.weights) if Path(options.weights).suffix else options.weights
+    known = beat_weights(options.weights)
     found = pieces(options.asap, known, options.seconds, options.passes, options.certainty)
     if options.certainty:
         show_certainty(found)

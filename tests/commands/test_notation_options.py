@@ -10,16 +10,14 @@ from amt.score.notated import Notation
 
 def chosen(*words: str, model: str | None = "base") -> Notation:
     parser = argparse.ArgumentParser()
-    add_notation_options(parser)
-    return chosen_notation(argparse.Namespace(model=model, **vars(parser.parse_args(words))))
+    add_notation_options(parser, usual="map")
+    options = argparse.Namespace(model=model, **vars(parser.parse_args(words)))
+    return chosen_notation(options, usual="map")
 
 
 def test_what_is_chosen_by_default() -> None:
-    assert chosen() == Notation(None, False, "asap")
-    arguments = argparse.Namespace(tempo=None, quantize=False, beats=None)
-    assert chosen_notation(arguments, "map").tempo == "map"
-    arguments.quantize = True
-    assert chosen_notation(arguments, "map").tempo is None
+    assert chosen() == Notation("map", False, "asap")
+    assert chosen("--quantize") == Notation(None, True, "asap")
 
 
 @pytest.mark.parametrize(("text", "tempo"), [("map", "map"), ("120", 120.0), ("62.5", 62.5)])

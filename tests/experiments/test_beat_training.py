@@ -74,7 +74,7 @@ def test_the_true_grid_has_the_pickup_and_the_metres(asap: Path) -> None:
 
 def test_targets_of_a_crop_fit_its_notes(asap: Path) -> None:
     """Every beat has a note: they are in the same frame, within the jitter of onsets."""
-    works = asap_takes(asap)
+    works = asap_takes(asap, ["train"])
     rng = np.random.default_rng(0)
     for _ in range(20):
         played, written = works[rng.integers(len(works))]
@@ -115,6 +115,7 @@ def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_pat
         options = argparse.Namespace(
             asap=asap,
             run=tmp_path / folder / "run",
+            splits=["train"],
             material="asap",
             steps=2,
             batch=1,

@@ -28,6 +28,14 @@ def test_uncertain_beats_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "beats uncertain" in found.remark and found.tempo_map is not None
 
 
+@pytest.mark.parametrize("certainty", [0.0, 1.0])
+def test_certain_beats_make_a_tempo_map(monkeypatch: pytest.MonkeyPatch, certainty: float) -> None:
+    steady_beats(monkeypatch, certainty=certainty)
+    found = Notation("certain").of(NOTES)
+    assert (found.tempo_map is not None) == (certainty == 1)
+    assert found.remark == ("" if certainty else "beats uncertain: 120 a minute")
+
+
 def test_a_tempo_needs_no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amt.score.notated.estimate_grid", lambda *_: pytest.fail("not needed"))
     found = Notation(96.0).of(NOTES)
@@ -52,7 +60,7 @@ def test_without_beats_there_is_no_score(monkeypatch: pytest.MonkeyPatch) -> Non
         lambda: silence.content("musicxml"),
         lambda: Notation(quantize=True).of(Notes.empty()).written(Notes.empty()),
     ):
-        with pytest.raises(NoBeatsError, match="no beats were found"):
+        with pytest.raises(NoBeatsError, match="there are no notes"):
             act()
 
 

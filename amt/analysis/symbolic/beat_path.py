@@ -23,13 +23,15 @@ SHORTEST, LONGEST = 0.13, 3.5
 class PathCosts:
     """What the path pays, in nats.
 
-    tempo: for each unit of the logarithm of the ratio of two periods, up to `jump` in all, beyond
-    which the music has stopped or has another tempo. change: for another bar length. irregular: for
+    tempo, square: for each unit of the logarithm of the ratio of two periods, and of its square, up
+    to `jump` in all, beyond which the music has stopped or has another tempo: rubato is cheap,
+    twice the tempo is not. change: for another bar length. irregular: for
     a bar that ends early. pickup: for a start in the middle of a bar.
     """
 
-    tempo: float = 2.0
-    jump: float = 6.0
+    tempo: float = 1.0
+    square: float = 20.0
+    jump: float = 10.0
     change: float = 4.0
     irregular: float = 4.0
     pickup: float = 1.0
@@ -107,7 +109,8 @@ class _Search:
         row = self.reach + number
         before = slice(row - 1, row - 1 - self.reach if row > self.reach else None, -1)
         score, log_period = self.score[before], self.log_period[before]
-        change = np.abs(log_period - self.log_period[row, :-1, None]) * self.costs.tempo
+        change = np.abs(log_period - self.log_period[row, :-1, None])
+        change *= self.costs.tempo + self.costs.square * change
         change = np.minimum(change, self.costs.jump)
         change[:, -1] = 0
         reached = score - change[:, :, None]
