@@ -19,7 +19,7 @@ from amt.app.recordings import Recording
 from amt.score.json_score import score_json
 from amt.score.make import make_score
 from amt.score.musicxml import musicxml_bytes
-from amt.score.notated import NO_BEATS, NoBeatsError
+from amt.score.notated import NoBeatsError, Notation
 from amt.score.render_apart import render_apart
 
 
@@ -69,10 +69,11 @@ class Scores:
 
     def _make_score(self, recording: Recording) -> bytes:
         grid = self.beats.grid(recording)
-        if grid is None:
-            raise NoBeatsError(NO_BEATS)
         notes, _ = self.files.recordings.read_notes(recording)
-        score = make_score(notes, grid, title(recording))
+        if grid is None:
+            raise NoBeatsError(notes)
+        weights = Notation.beside(recording.model.get("name", "")).weights
+        score = make_score(notes, grid, title(recording), weights)
         found = {"musicxml": musicxml_bytes(score).decode(), "document": score_json(score)}
         return json.dumps(found, separators=(",", ":"), allow_nan=False).encode()
 

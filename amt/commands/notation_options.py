@@ -28,7 +28,8 @@ def add_notation_options(parser: argparse.ArgumentParser, usual: str) -> None:
     add(
         "--quantize",
         action="store_true",
-        help="MIDI files with straight notes on the grid of the beats, at one steady tempo",
+        help="MIDI files with straight notes on the grid of the beats, at one steady tempo; of "
+        "amt transcribe tables, piano rolls and audio, too",
     )
     add(
         "--beats",

@@ -90,9 +90,8 @@ def score_job(transcriber: Transcriber | None, notation: Notation) -> JobFunctio
         piece = notation.of(notes, readable_name(source).replace("_", " "))
         with progress_bar(f"{label}: writing the score"):
             summary = piece.summary
-            contents = {target: _content(piece, target) for target in targets}
-        for target, data in contents.items():
-            write_bytes(target, data)
+            for target in sorted(targets, key=_is_drawn):
+                write_bytes(target, _content(piece, target))
         return f"{summary} in {time.perf_counter() - begin:.1f} s"
 
     return run
@@ -110,6 +109,11 @@ def _read(transcriber: Transcriber | None, source: Path, label: str) -> Notes:
         return read_notes(source)
     with progress_bar(f"{label}: reading") as bar:
         return transcriber.transcribe(source, bar_progress(bar, label), ends="key")
+
+
+def _is_drawn(target: Path) -> bool:
+    """Pages come last: what Verovio cannot draw may end the process."""
+    return target.suffix in (".pdf", ".svg")
 
 
 def _content(piece: NotatedPiece, target: Path) -> bytes:

@@ -14,7 +14,7 @@ MARKS = ("pp", "p", "mp", "mf", "f", "ff")
 # Velocity in the middle of each mark, as notation programs play them.
 LEVELS = np.array([33.0, 49.0, 62.0, 76.0, 92.0, 110.0])
 # A change of one mark must bring as much as a difference of so many velocities in one bar.
-CHANGE, SCALE = 3.0, 12.0
+CHANGE, SCALE = 1.5, 12.0
 # The level of a bar is that of its louder notes: this part of them is below.
 PART = 0.7
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amt.notes import Notes
-from amt.score.hands import CHORD_SECONDS, chords
+from amt.score.chords import CHORD_SECONDS, chords
 
 # A trill: two pitches at most so many semitones apart in turn, so many notes or more, at most so
 # many seconds apart.

@@ -10,6 +10,7 @@ import numpy as np
 
 from amt.analysis.symbolic.bars import covering
 from amt.analysis.symbolic.grid import MetricalGrid
+from amt.analysis.symbolic.metrical import DEFAULT_WEIGHTS
 from amt.analysis.symbolic.tempo import tempo_of
 from amt.notes import Notes
 from amt.score.bars import Beats, bars_of, beats_of, first_bars
@@ -28,16 +29,19 @@ from amt.score.voices import Timed, Voiced, voiced
 SHORTEST = Fraction(1, 64)
 
 
-def make_score(notes: Notes, grid: MetricalGrid, title: str = "") -> Score:
+def make_score(
+    notes: Notes, grid: MetricalGrid, title: str = "", weights: str = DEFAULT_WEIGHTS
+) -> Score:
     """The score of performed notes (onset, offset, pitch, velocity, pedal) on a grid.
 
-    Every performed note is in the score, alone or as part of a trill. Deterministic.
+    weights: how hands are found, see `amt.score.hands.right_hand`. Every performed note is in the
+    score, alone or as part of a trill. Deterministic.
     """
     tempo = tempo_of(grid)
     grid = covering(grid, notes)
     bars = bars_of(grid)
     beats = beats_of(bars)
-    placed = placed_hands(notes, grid, right_hand(notes))
+    placed = placed_hands(notes, grid, right_hand(notes, weights))
     bar = _bar_of_each(placed, beats, len(notes))
     fifths, mode = signatures(notes, bar, len(bars))
     bars = [replace(one, fifths=int(own), mode=mode) for one, own in zip(bars, fifths, strict=True)]

@@ -30,6 +30,7 @@ STAFF = {RIGHT: 1, LEFT: 2}
 # Voices of the left hand follow after four of the right, as notation programs number them.
 FIRST_VOICE = {RIGHT: 0, LEFT: 4}
 CLEF_LINES = {"G": 2, "F": 4}
+PEDAL_WORDS = {"simile": "simile", "without": "senza Ped."}
 # The beat of a tempo mark, and how many of it are in a beat: halves are counted in quarters.
 MARKED_BEATS = {
     Fraction(3, 2): ("quarter", True),
@@ -50,11 +51,19 @@ def musicxml_bytes(score: Score) -> bytes:
     add(encoding, "software", f"amt {amt.__version__}")
     for name in ("accidental", "beam"):
         SubElement(encoding, "supports", element=name, type="yes")
-    names = SubElement(SubElement(root, "part-list"), "score-part", id="P1")
-    add(names, "part-name", "Piano").set("print-object", "no")
+    _add_piano(SubElement(SubElement(root, "part-list"), "score-part", id="P1"))
     _add_part(SubElement(root, "part", id="P1"), score)
     ElementTree.indent(root)
     return HEADER + ElementTree.tostring(root, encoding="utf-8") + b"\n"
+
+
+def _add_piano(part: Element) -> None:
+    """Name and instrument of the part; without an instrument MuseScore 3 reports an error."""
+    add(part, "part-name", "Piano").set("print-object", "no")
+    instrument = SubElement(part, "score-instrument", id="P1-I1")
+    add(instrument, "instrument-name", "Piano")
+    add(instrument, "instrument-sound", "keyboard.piano")
+    add(SubElement(part, "midi-instrument", id="P1-I1"), "midi-program", 1)
 
 
 def _add_part(part: Element, score: Score) -> None:
@@ -129,6 +138,10 @@ def _add_directions(measure: Element, score: Score, number: int, divisions: int)
 
 def _add_pedal(measure: Element, mark: PedalMark, divisions: int) -> None:
     """A pedal mark. A change is an end and a start: Verovio 6.4 loses the line at type "change"."""
+    if mark.kind in PEDAL_WORDS:
+        direction = _direction(measure, mark.position * divisions, LEFT)
+        add(direction, "words", PEDAL_WORDS[mark.kind]).set("font-style", "italic")
+        return
     for kind in ("stop", "start") if mark.kind == "change" else (mark.kind,):
         direction = _direction(measure, mark.position * divisions, LEFT)
         SubElement(direction, "pedal", type=kind, line="yes", sign="no")
@@ -194,7 +207,10 @@ class OctaveLines:
 def _add_hands(
     measure: Element, written: WrittenBar, writer: NoteWriter, lines: OctaveLines
 ) -> None:
-    """The voices of both hands, each from the start of the bar."""
+    """The voices of both hands, each from the start of the bar.
+
+    Rests of a second voice are shown between its notes, not before and after them.
+    """
     first = True
     for hand in HANDS:
         voices = {voice: own for (side, voice), own in written.voices.items() if side == hand}
@@ -208,10 +224,12 @@ def _add_hands(
             if not first:
                 writer.add_backup(measure, written.bar.length)
             first = False
+            starts = [element.start for element in own if element.notes]
             for element, beams in zip(own, beams_of(written.bar, own), strict=True):
                 lines.add_stop(measure, hand, written.bar.start + element.start)
                 lines.add_start(measure, hand, written.bar.start + element.start)
-                writer.place(STAFF[hand], FIRST_VOICE[hand] + voice, hidden_rests=voice > 1)
+                outside = not starts or not starts[0] <= element.start < starts[-1]
+                writer.place(STAFF[hand], FIRST_VOICE[hand] + voice, voice > 1 and outside)
                 graces = written.graces.get((hand, voice, element.start), [])
                 writer.add_graces(measure, graces if element.notes else [])
                 writer.add_element(measure, element, beams, shown, written.bar)

@@ -45,9 +45,9 @@ class Notation:
     """How notes are written where beats matter.
 
     tempo: of MIDI files: quarter notes a minute; "map": it follows the beats; "certain": so if they
-    are certain, or else 120; None: 120, or that of the piece if quantized. quantize: notes are moved to the beats, at one steady tempo. weights: of
-    the network that finds beats, see `amt.analysis.symbolic.metrical`; hands are found with
-    the same licence (`amt.score.hands`).
+    are certain, or else 120; None: 120, or that of the piece if quantized. quantize: notes are
+    moved to the beats, at one steady tempo. weights: how beats and hands are found, see
+    `amt.analysis.symbolic.metrical` and `amt.score.hands`.
     """
 
     tempo: float | Literal["map", "certain"] | None = None

@@ -29,8 +29,9 @@ DRIFT = 0.5
 CROWDED, CROWDED_SECONDS = 6.0, 0.05
 # Cost of two chords on one place, and of each tenth of a second between them, three at most.
 COLLISION, COLLISION_TENTH = 1.0, 3.3
-# Probability that a beat has the division of the one before, whatever else is common.
-STAY = 0.3
+# Probability that a beat has the division of the one before, whatever else is common; and if both
+# have the same number of chords, so many at least.
+STAY, STAY_ALIKE, ALIKE_CHORDS = 0.3, 0.9, 3
 # Divisions with a smaller share than this are less often repeated.
 RARE = 0.03
 # Weight of the divisions that the piece has against those that are common, in beats.
@@ -60,10 +61,14 @@ def quantised_hands(
         for position, beat in zip(positions, beats, strict=True)
     ]
     common = _common(compound)
-    paths = [_path(cost, common) for cost in costs]
-    used = [np.isin(np.arange(len(period)), beat) for beat in beats]
+    counts = [np.bincount(beat, minlength=len(period)) for beat in beats]
+    paths = [_path(cost, common, count) for cost, count in zip(costs, counts, strict=True)]
+    used = [count > 0 for count in counts]
     own = _own_shares(paths, used, common)
-    second = [_path(cost + _mismatch(paths, used, hand), own) for hand, cost in enumerate(costs)]
+    second = [
+        _path(cost + _mismatch(paths, used, hand), own, counts[hand])
+        for hand, cost in enumerate(costs)
+    ]
     return [
         _places(position, beat, period, path, compound)
         for position, beat, path in zip(positions, beats, second, strict=True)
@@ -102,11 +107,20 @@ def _mismatch(paths: Sequence[np.ndarray], used: Sequence[np.ndarray], hand: int
     return cost
 
 
-def _path(cost: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Index of the division of each beat (N,), from costs (N, D) and shares of divisions (D,)."""
-    stay = STAY * np.minimum(shares / RARE, 1)
-    change = -np.log((1 - stay)[:, None] * shares + np.diag(stay) + 1e-9)
-    return viterbi_path(-cost, change)
+def _path(cost: np.ndarray, shares: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Index of the division of each beat (N,), from costs (N, D) and shares of divisions (D,).
+
+    count: chords in each beat (N,). Beats in a row that have as many are mostly divided alike.
+    """
+    alike = (count[1:] == count[:-1]) & (count[1:] >= ALIKE_CHORDS)
+    changes = np.stack([_change(shares, stay) for stay in (STAY, STAY_ALIKE)])
+    return viterbi_path(-cost, changes[alike.astype(int)])
+
+
+def _change(shares: np.ndarray, stay: float) -> np.ndarray:
+    """Cost of each division after each other (D, D); stay: probability that it is the same."""
+    same = stay * np.minimum(shares / RARE, 1)
+    return -np.log((1 - same)[:, None] * shares + np.diag(same) + 1e-9)
 
 
 def _costs(

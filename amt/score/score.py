@@ -103,7 +103,10 @@ class Dynamic:
 
 @dataclass(frozen=True)
 class PedalMark:
-    """A mark of the sustain pedal: kind "start", "change" or "stop"."""
+    """A mark of the sustain pedal: kind "start", "change", "stop", "simile" or "without".
+
+    "simile": it is pressed on as before, without marks; "without": no longer.
+    """
 
     bar: int
     position: Fraction

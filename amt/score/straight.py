@@ -9,11 +9,13 @@ import numpy as np
 
 from amt.analysis.symbolic.bars import covering
 from amt.analysis.symbolic.grid import MetricalGrid
+from amt.analysis.symbolic.metrical import DEFAULT_WEIGHTS
 from amt.analysis.symbolic.tempo import tempo_of
 from amt.io.tempo_map import TempoMap, TimeSignature, changes
 from amt.notes import Notes
 from amt.score.bars import bars_of
-from amt.score.hands import chords, right_hand
+from amt.score.chords import chords
+from amt.score.hands import right_hand
 from amt.score.placing import even_position
 from amt.score.quantise import quantised
 from amt.score.score import Bar
@@ -25,16 +27,19 @@ APART = 1 / 12
 SLOWEST = 10.0
 
 
-def straight(notes: Notes, grid: MetricalGrid, bpm: float | None = None) -> tuple[Notes, TempoMap]:
+def straight(
+    notes: Notes, grid: MetricalGrid, bpm: float | None = None, weights: str = DEFAULT_WEIGHTS
+) -> tuple[Notes, TempoMap]:
     """The notes on the grid, and the tempo and time signatures of their MIDI file.
 
     bpm: quarter notes a minute; None: the whole number nearest to the median of the performance.
+    weights: how hands are found, see `amt.score.hands.right_hand`.
     The file begins with the first bar, of which a pickup is the end. The pedal moves with the
     beats. Notes that fall together on a key are kept apart.
     """
     bpm = bpm or steady_tempo(grid)
     grid = covering(grid, notes)
-    place = _apart(notes, _places(notes, grid))
+    place = _apart(notes, _places(notes, grid, right_hand(notes, weights)))
     onset = grid.quarters(place)
     offset = onset + _values(notes, grid, onset)
     pedal = grid.quarters(grid.position(notes.pedal.time))
@@ -58,13 +63,12 @@ def steady_tempo(grid: MetricalGrid) -> float:
     return max(float(np.rint(tempo_of(grid).quarters)), SLOWEST)
 
 
-def _places(notes: Notes, grid: MetricalGrid) -> np.ndarray:
+def _places(notes: Notes, grid: MetricalGrid, right: np.ndarray) -> np.ndarray:
     """Onsets on the grid (N,), in beats; each hand has its own divisions of the beat."""
     position = even_position(grid, notes.onset)
     period = np.diff(grid.beats, append=2 * grid.beats[-1] - grid.beats[-2])
     compound = np.array([Fraction(length).numerator == 3 for length in grid.beat_lengths()])
     place = np.zeros(len(notes))
-    right = right_hand(notes)
     for hand in (right, ~right):
         chord = chords(notes.onset[hand])
         if len(chord):

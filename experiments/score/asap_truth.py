@@ -82,10 +82,13 @@ def aligned_performances(root: Path, split: str) -> Iterator[Aligned]:
             yield aligned
 
 
-def align(performance: Performance) -> Aligned | None:
-    """A performance with its score; None if the score cannot be read or does not agree with it."""
+def align(performance: Performance, truth: Truth | None = None) -> Aligned | None:
+    """A performance with its score; None if the score cannot be read or does not agree with it.
+
+    truth: the score, if it was read for another performance.
+    """
     grid = grid_from_annotations(read_annotations(performance.annotations))
-    truth = read_truth(performance)
+    truth = truth or read_truth(performance)
     if truth is None or len(grid.beats) != len(
         read_annotations(performance.score_annotations).beats
     ):

@@ -1,4 +1,4 @@
-"""Fit the weights of `amt.score.hands` to the staves of ASAP's training split; print them.
+"""Fit the weights of `amt.score.hand_division` to the staves of ASAP's training split; print them.
 
     python experiments/score/hand_weights.py ASAP --minutes 5
 
@@ -24,13 +24,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from amt.analysis.symbolic.viterbi import viterbi_path
-from amt.score import hands
+from amt.score import hand_division
+from amt.score.chords import chords
 
 SEGMENT = 128
 BATCH = 24
 LEARNING_RATE = 0.05
 WEIGHT_DECAY = 1e-4
-DISTANCE = torch.tensor(np.abs(hands.DIVISIONS[:, None] - hands.DIVISIONS)).float()
+DISTANCE = torch.tensor(np.abs(hand_division.DIVISIONS[:, None] - hand_division.DIVISIONS)).float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ def main() -> None:
     print("WEIGHTS", [round(weight, 3) for weight in weights])
     print("MOVE_SEMITONE, MOVE", [round(move, 3) for move in moves])
     validation = list(aligned_performances(arguments.asap, "validation"))
-    shipped = (hands.WEIGHTS, (hands.MOVE_SEMITONE, hands.MOVE))
+    shipped = (hand_division.WEIGHTS, (hand_division.MOVE_SEMITONE, hand_division.MOVE))
     for name, own in (("shipped", shipped), ("fitted", (np.array(weights), moves))):
         shares = [right_share(one, *own) for one in validation]
         print(f"validation, {name}: {np.mean(shares):.4f}")
@@ -67,19 +68,19 @@ def main() -> None:
 
 def right_share(one: Aligned, weights: np.ndarray, moves: Sequence[float]) -> float:
     """The share of the notes of a performance that get their hand with these weights and costs."""
-    chord = hands.chords(one.notes.onset)
-    distance = np.abs(hands.DIVISIONS[:, None] - hands.DIVISIONS)
+    chord = chords(one.notes.onset)
+    distance = np.abs(hand_division.DIVISIONS[:, None] - hand_division.DIVISIONS)
     cost = moves[0] * distance + moves[1] * (distance > 0)
-    path = viterbi_path(hands.features(one.notes, chord) @ weights, cost)
+    path = viterbi_path(hand_division.features(one.notes, chord) @ weights, cost)
     known = one.match >= 0
-    right = one.notes.pitch >= hands.DIVISIONS[path][chord]
+    right = one.notes.pitch >= hand_division.DIVISIONS[path][chord]
     return float(np.mean(right[known] == (one.truth.staff[one.match[known]] == 1)))
 
 
 def segments_of(one: Aligned) -> list[Segment]:
     """The segments of a performance, all of the same number of chords; the rest is not used."""
-    chord = hands.chords(one.notes.onset)
-    features = torch.tensor(hands.features(one.notes, chord)).float()
+    chord = chords(one.notes.onset)
+    features = torch.tensor(hand_division.features(one.notes, chord)).float()
     known = one.match >= 0
     right = one.truth.staff[one.match] == 1
     segments = []
@@ -114,8 +115,8 @@ def batch_loss(batch: list[Segment], weights: Tensor, moves: Tensor) -> Tensor:
     at_or_below = torch.cumsum(marginals(scores, -cost), dim=-1)
     losses = []
     for probabilities, one in zip(at_or_below, batch, strict=True):
-        division = one.pitch - int(hands.DIVISIONS[0])
-        right = probabilities[one.chord, division.clamp(0, len(hands.DIVISIONS) - 1)]
+        division = one.pitch - int(hand_division.DIVISIONS[0])
+        right = probabilities[one.chord, division.clamp(0, len(hand_division.DIVISIONS) - 1)]
         right = torch.where(division < 0, torch.zeros_like(right), right).clamp(1e-4, 1 - 1e-4)
         losses.append(functional.binary_cross_entropy(right, one.right.float()))
     return torch.stack(losses).mean()

@@ -58,6 +58,10 @@ def test_notes_are_heard_found_and_followed(browser: Browser, library: Library) 
         assert not violations(page)
         page.keyboard.press("v")
         expect(page.locator("figure[data-plot=roll]")).to_be_visible()
+        expect(page.locator("#pages .note").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.keyboard.press("v")
+        expect(page.locator("figure[data-plot=roll]")).to_be_visible()
 
 
 def test_on_a_phone_the_notes_are_large(browser: Browser, library: Library) -> None:
@@ -75,3 +79,4 @@ def test_on_a_phone_the_notes_are_large(browser: Browser, library: Library) -> N
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         head = f"document.querySelector('{HEADS}').getBoundingClientRect().height"
         assert page.evaluate(head) > 6
+        assert not violations(page)

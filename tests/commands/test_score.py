@@ -17,6 +17,7 @@ from amt.io.audio import SAMPLE_RATE
 from amt.io.midi import read_midi, write_midi
 from amt.io.note_tables import write_table
 from amt.notes import Notes, extend_sustain
+from amt.score.render import RenderError
 
 NOTES = piece(bars=2, bpm=120, jitter=0)
 
@@ -45,7 +46,7 @@ def test_notes_become_scores(
     assert np.allclose(found.onset, NOTES.onset, atol=1e-3)
     said = capsys.readouterr()
     assert said.out.count("bars, 4/4, C major in ") == 2
-    assert said.err.count("\n") == 2 and "silence.mid: no beats were found" in said.err
+    assert said.err.count("\n") == 2 and "silence.mid: there are no notes" in said.err
 
 
 def test_inputs_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +56,21 @@ def test_inputs_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["score", str(path), "--output", str(tmp_path), "--format", "mid"]) == 1
     assert "choose another folder" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_pages_that_cannot_be_drawn_take_nothing_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise RenderError("not drawn")
+
+    monkeypatch.setattr("amt.score.notated.pdf_bytes", fail)
+    write_midi(tmp_path / "song.mid", NOTES)
+    words = ["score", str(tmp_path / "song.mid"), "--output", str(tmp_path / "out")]
+    assert main([*words, "--format", "pdf,musicxml,json"]) == 1
+    assert "song.mid: not drawn" in capsys.readouterr().err
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["song.json", "song.musicxml"]
 
 
 @pytest.mark.parametrize("command", ["score", "transcribe"])

@@ -12,7 +12,6 @@ from amt.analysis.symbolic.grid import MetreSpan, MetricalGrid
 from amt.notes import Notes, pedal_from_presses
 from amt.score.accidentals import shown_accidentals, signature_alter
 from amt.score.bars import bars_of
-from amt.score.hands import right_hand
 from amt.score.make import make_score
 from amt.score.musicxml import musicxml_bytes
 from amt.score.notation import Element
@@ -36,20 +35,6 @@ def grid(beats: int = 16, numerator: int = 4, first: int = 0) -> MetricalGrid:
     return MetricalGrid(np.arange(beats) / 2, downbeats, (MetreSpan(0, numerator, 4),))
 
 
-def test_hands_of_a_melody_with_broken_chords() -> None:
-    left = [(k / 4, k / 4 + 0.2, (48, 55, 52, 55)[k % 4]) for k in range(32)]
-    right = [(k / 2, k / 2 + 0.4, 72 + k % 5) for k in range(16)]
-    notes = played([*left, *right])
-    assert (right_hand(notes) == (notes.pitch >= 60)).all()
-
-
-def test_hands_that_both_play_high() -> None:
-    left = [(k / 2, k / 2 + 0.4, 65 + k % 3) for k in range(16)]
-    right = [(k / 4, k / 4 + 0.2, 84 + k % 4) for k in range(32)]
-    notes = played([*left, *right])
-    assert (right_hand(notes) == (notes.pitch >= 75)).all()
-
-
 @pytest.mark.parametrize("division", [1, 2, 3, 4, 6])
 def test_divisions_of_a_beat(division: int) -> None:
     rng = np.random.default_rng(0)
@@ -58,6 +43,15 @@ def test_divisions_of_a_beat(division: int) -> None:
     position = np.sort(np.array([float(place) for place in places]) + noise)
     found = quantised(position, np.full(9, 0.6), np.zeros(9, dtype=bool))
     assert found == places
+
+
+def test_beats_with_as_many_chords_are_divided_alike() -> None:
+    """A beat whose four notes hurry is not a triplet among sixteenths."""
+    beats = [[0.0, 0.25, 0.5, 0.75] for _ in range(8)]
+    beats[4] = [0.0, 0.34, 0.625, 0.88]
+    position = np.array([number + at for number, own in enumerate(beats) for at in own])
+    found = quantised(position, np.full(9, 0.6), np.zeros(9, dtype=bool))
+    assert found == [Fraction(k, 4) for k in range(32)]
 
 
 def test_an_early_note_belongs_to_its_beat() -> None:
@@ -192,6 +186,33 @@ def test_pedal_marks() -> None:
     ]
 
 
+def test_a_passage_with_pedal_throughout_is_simile_after_its_first_bars() -> None:
+    rows = [(k / 2, k / 2 + 0.4, 60) for k in range(32)]
+    presses = [(float(k), k + 0.95) for k in range(10)]
+    score = make_score(played(rows, presses), grid(beats=33))
+    found = [(mark.bar, mark.position, mark.kind) for mark in score.pedals]
+    assert found == [
+        (0, 0, "start"),
+        (0, 2, "change"),
+        (1, 0, "change"),
+        (1, 2, "change"),
+        (1, 4, "stop"),
+        (2, 0, "simile"),
+        (5, 0, "without"),
+    ]
+    words = ElementTree.fromstring(musicxml_bytes(score)).iter("words")
+    assert [one.text for one in words] == ["simile", "senza Ped."]
+
+
+def test_the_part_has_its_instrument() -> None:
+    """MuseScore 3 reports an error without."""
+    notes = played([(k / 2, k / 2 + 0.4, 60 + k) for k in range(8)])
+    part = ElementTree.fromstring(musicxml_bytes(make_score(notes, grid()))).find(".//score-part")
+    assert part is not None and part.findtext(".//instrument-sound") == "keyboard.piano"
+    ids = [part.find(name).get("id") for name in ("score-instrument", "midi-instrument")]
+    assert ids[0] == ids[1]
+
+
 def test_bars_after_the_last_note_are_left_out() -> None:
     notes = played([(0.0, 0.4, 60), (0.5, 0.9, 62)])
     score = make_score(notes, grid(beats=13))
@@ -242,3 +263,15 @@ def test_accidentals_hold_on_the_written_line() -> None:
     elements = [Element(note.position, note.position + 1, Fraction(1), (note,)) for note in notes]
     found = shown_accidentals(0, elements, lambda start: int(start == 1))
     assert [(id(element), 0) in found for element in elements] == [True, True, False]
+
+
+def test_rests_of_a_second_voice_are_shown_between_its_notes() -> None:
+    held, moving = [(0.0, 2.0, 84)], [(k + 0.5, k + 0.6, 77) for k in range(2)]
+    bass = [(k / 2, k / 2 + 0.4, 40 + k) for k in range(8)]
+    score = make_score(played([*held, *moving, *bass]), grid(9))
+    shown = [
+        one.get("print-object") != "no"
+        for one in ElementTree.fromstring(musicxml_bytes(score)).iter("note")
+        if one.find("rest") is not None and one.findtext("voice") == "2"
+    ]
+    assert shown == [False, True]

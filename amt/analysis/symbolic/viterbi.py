@@ -14,14 +14,15 @@ import numpy as np
 def viterbi_path(scores: np.ndarray, change: np.ndarray) -> np.ndarray:
     """States (T,) that maximise the sum of `scores` (T, S) minus the costs of their changes.
 
-    change: (S, S), cost of going from one state (row) to another (column). Viterbi (1967); among
-    equal paths the one with the lowest states.
+    change: (S, S), cost of going from one state (row) to another (column), or (T - 1, S, S), at
+    each step. Viterbi (1967); among equal paths the one with the lowest states.
     """
+    changes = np.broadcast_to(change, (max(len(scores) - 1, 0), *change.shape[-2:]))
     previous = np.zeros(scores.shape, dtype=np.int64)
     total = scores[0].copy() if len(scores) else np.zeros(0)
     columns = np.arange(scores.shape[1])
     for step in range(1, len(scores)):
-        reached = total[:, None] - change
+        reached = total[:, None] - changes[step - 1]
         previous[step] = reached.argmax(0)
         total = reached[previous[step], columns] + scores[step]
     path = np.zeros(len(scores), dtype=np.int64)

@@ -18,7 +18,7 @@ const KEY_TEXTS = [
   ["space", "play or pause"], ["← →", "5 seconds back or on"], ["shift ← →", "previous or next section"],
   ["s", "switch between recording and transcription"], ["< >", "slower, faster"],
   ["l", "repeat what is visible"], ["[ ]", "repeat from here, to here"], ["+ −", "zoom"], ["0", "the whole piece"],
-  ["n", "next occurrence of the motif"], ["v", "piano roll or score"], ["a", "ask a question"], ["e", "open or close the editor"],
+  ["n", "next occurrence of the motif"], ["v", "piano roll, score or both"], ["a", "ask a question"], ["e", "open or close the editor"],
   [", .", "editor: previous, next note"], ["← → ↑ ↓", "selected note: earlier, later, higher, lower"],
   ["shift ← →", "selected note: shorter, longer"], ["shift ↑ ↓", "selected note: louder, softer"],
   ["i", "editor: add a note at the position"], ["delete", "delete the selected note"], ["enter", "go to the selected note"],

@@ -1,4 +1,4 @@
-// The view "Score" beside the piano roll: pages that the server draws from the saved notes.
+// The views "Score" and "Both", with the piano roll: pages that the server draws from the saved notes.
 
 import { answer, recordingPath, request, showFault } from "./api.js";
 import { hasChanges } from "./corrections.js";
@@ -13,23 +13,22 @@ const NARROW = 640;
 // Pages are fetched before they can be seen, at this distance in pixels.
 const AHEAD = "1200px";
 
-// id, revision: of the recording whose score is shown or will be; isOpen: whether the view is chosen;
-// layout: of its pages, empty if none are loaded; document: places of the notes; count, made: pages that
+const VIEWS = ["roll", "score", "both"];
+// id, revision: of the recording whose score is shown or will be; view: of VIEWS; layout: of its pages, empty if none are loaded; document: places of the notes; count, made: pages that
 // there are and that are shown.
-const score = { id: "", revision: 0, isOpen: false, layout: "", document: null, count: 1, made: 0 };
+const score = { id: "", revision: 0, view: "roll", layout: "", document: null, count: 1, made: 0 };
 const end = element("div");
 let nearEnd = null;
 let controller = new AbortController();
 
 export function startScore() {
-  byId("view-roll").addEventListener("click", () => setOpen(false));
-  byId("view-score").addEventListener("click", () => setOpen(true));
+  for (const view of VIEWS) byId(`view-${view}`).addEventListener("click", () => setView(view));
   byId("score-words").addEventListener("toggle", showWords);
-  KEYS.v = () => !byId("views").hidden && setOpen(!score.isOpen);
+  KEYS.v = () => !byId("views").hidden && setView(VIEWS[(VIEWS.indexOf(score.view) + 1) % VIEWS.length]);
   startNotes();
   nearEnd = new IntersectionObserver(addWhileNear, { root: byId("pages"), rootMargin: AHEAD });
-  timeline.onMove.push(() => score.isOpen && followScore());
-  addEventListener("resize", () => score.isOpen && score.layout && score.layout !== layout() && load());
+  timeline.onMove.push(() => isOpen() && followScore());
+  addEventListener("resize", () => isOpen() && score.layout && score.layout !== layout() && load());
 }
 
 // Offer the score of a recording; an empty id: of none.
@@ -37,19 +36,21 @@ export function showScore(id, revision) {
   clear();
   Object.assign(score, { id, revision, layout: "" });
   byId("views").hidden = !id;
-  setOpen(score.isOpen);
+  setView(score.view);
 }
 
-function setOpen(isOpen) {
-  const visible = isOpen && Boolean(score.id);
-  score.isOpen = isOpen;
-  byId("view-score").setAttribute("aria-pressed", String(isOpen));
-  byId("view-roll").setAttribute("aria-pressed", String(!isOpen));
-  byId("score").hidden = !visible;
-  document.body.classList.toggle("shows-score", visible);
-  if (visible && score.layout) showState();
-  if (visible && !score.layout) load();
-  else if (!visible) redraw();
+const isOpen = () => score.view !== "roll" && Boolean(score.id);
+
+function setView(chosen) {
+  score.view = chosen;
+  for (const view of VIEWS) {
+    byId(`view-${view}`).setAttribute("aria-pressed", String(view === chosen));
+    document.body.classList.toggle(`shows-${view}`, view === chosen && isOpen());
+  }
+  byId("score").hidden = !isOpen();
+  if (isOpen() && score.layout) showState();
+  if (isOpen() && !score.layout) load();
+  if (chosen !== "score") redraw();
 }
 
 const layout = () => (byId("score").clientWidth < NARROW ? "narrow" : "wide");
