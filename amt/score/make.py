@@ -23,6 +23,7 @@ from amt.score.placing import Placed, placed_hands
 from amt.score.score import HANDS, Bar, Score, ScoreNote, Spelling, Tempo
 from amt.score.signatures import signatures
 from amt.score.spelling import spell
+from amt.score.tempo_marks import tempo_marks
 from amt.score.voices import Timed, Voiced, voiced
 
 # Of a grace note, which has no value: it needs its bar.
@@ -64,6 +65,7 @@ def make_score(
         dynamics=tuple(dynamics_of(written, len(bars))),
         pedals=tuple(pedal_marks(notes, grid, bars, beats_of(bars))),
         tempo=Tempo(tempo.quarters / float(bars[0].beat), bars[0].beat),
+        tempo_marks=tuple(tempo_marks(grid, bars)),
         performed=notes,
         grid=grid,
     )

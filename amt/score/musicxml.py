@@ -125,8 +125,9 @@ def _add_clef(attributes: Element, clef: Clef) -> None:
 
 def _add_directions(measure: Element, score: Score, number: int, divisions: int) -> None:
     """The tempo, and the dynamic and pedal marks of a bar."""
-    if number == 0:
-        _add_tempo(measure, score.tempo)
+    for tempo in score.tempo_marks:
+        if tempo.bar == number:
+            _add_tempo(measure, tempo.tempo)
     for mark in score.dynamics:
         if mark.bar == number:
             kind = _direction(measure, mark.position * divisions, RIGHT)
@@ -158,7 +159,7 @@ def _direction(measure: Element, offset: Fraction, hand: str) -> Element:
 
 
 def _add_tempo(measure: Element, tempo: Tempo) -> None:
-    """The tempo mark above the first bar, in quarters, dotted quarters or eighths."""
+    """The tempo mark above the start of a bar, in quarters, dotted quarters or eighths."""
     direction = SubElement(measure, "direction", placement="above")
     metronome = SubElement(SubElement(direction, "direction-type"), "metronome")
     beat = tempo.beat if tempo.beat in MARKED_BEATS else Fraction(1)

@@ -121,6 +121,14 @@ class Tempo:
     beat: Fraction
 
 
+@dataclass(frozen=True)
+class TempoMark:
+    """A tempo that holds from a bar (from 0) on."""
+
+    bar: int
+    tempo: Tempo
+
+
 @dataclass(frozen=True, eq=False)
 class Score:
     """A piano score with what it was made from: the performed notes and their grid.
@@ -137,6 +145,7 @@ class Score:
     dynamics: tuple[Dynamic, ...]
     pedals: tuple[PedalMark, ...]
     tempo: Tempo
+    tempo_marks: tuple[TempoMark, ...]
     performed: Notes
     grid: MetricalGrid
 

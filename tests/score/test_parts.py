@@ -209,8 +209,8 @@ def test_the_part_has_its_instrument() -> None:
     notes = played([(k / 2, k / 2 + 0.4, 60 + k) for k in range(8)])
     part = ElementTree.fromstring(musicxml_bytes(make_score(notes, grid()))).find(".//score-part")
     assert part is not None and part.findtext(".//instrument-sound") == "keyboard.piano"
-    ids = [part.find(name).get("id") for name in ("score-instrument", "midi-instrument")]
-    assert ids[0] == ids[1]
+    kinds = ("score-instrument", "midi-instrument")
+    assert [one.tag for kind in kinds for one in part.findall(f"{kind}[@id='P1-I1']")] == [*kinds]
 
 
 def test_bars_after_the_last_note_are_left_out() -> None:
