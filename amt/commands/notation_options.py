@@ -36,8 +36,8 @@ def add_notation_options(parser: argparse.ArgumentParser, usual: str) -> None:
         choices=WEIGHTS,
         help="how beats and hands are found: asap, by networks trained on performances "
         "(non-commercial, CC BY-NC-SA), or open, without them: a network for beats trained on "
-        "invented pieces, a pitch that divides the hands (default: open with --model open, or else "
-        "asap)",
+        "invented pieces, a pitch that divides the hands (default: open with --model open and with "
+        "checkpoints, or else asap)",
     )
 
 
@@ -65,6 +65,8 @@ def chosen_notation(arguments: argparse.Namespace, usual: Literal["map", "certai
 
     if arguments.quantize and arguments.tempo == "map":
         raise ValueError("--quantize: has one steady tempo; leave out --tempo map")
-    weights = arguments.beats or weights_beside(getattr(arguments, "model", None))
+    # Nothing is known of the licence of a checkpoint: it is joined by what anyone may use.
+    model = "open" if getattr(arguments, "ckpt", None) else getattr(arguments, "model", None)
+    weights = arguments.beats or weights_beside(model)
     tempo = arguments.tempo or (None if arguments.quantize else usual)
     return Notation(tempo, arguments.quantize, weights)

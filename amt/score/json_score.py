@@ -10,6 +10,8 @@ from amt.score.score import Bar, Score, ScoreNote, key_name
 def score_json(score: Score) -> dict[str, object]:
     """Beats and downbeats in seconds, metres and keys by bar, and the performed notes in order.
 
+    tempo: of the whole piece, beats a minute, the median; tempo_marks: those of the sheet music.
+
     Each note has the id of its sign in MusicXML (a trill's notes share one), its onset and offset
     in seconds, pitch, velocity, hand, voice, name, bar (from 0), position and value as fractions of
     quarter notes ("3/2"; value "0" of a grace note).
@@ -22,6 +24,9 @@ def score_json(score: Score) -> dict[str, object]:
         "metre": bars[1 if bars[0].pickup and len(bars) > 1 else 0].signature,
         "key": score.key,
         "tempo": round(score.tempo.bpm, 2),
+        "tempo_marks": [
+            {"bar": mark.bar, "tempo": round(mark.tempo.bpm, 2)} for mark in score.tempo_marks
+        ],
         "beats": [round(float(time), 4) for time in grid.beats],
         "downbeats": [round(float(time), 4) for time in grid.bars()[0][int(bars[0].pickup) :]],
         "bars": [_bar(bar) for bar in bars],

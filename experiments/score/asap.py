@@ -128,6 +128,11 @@ def beat_weights(name: str) -> str | Path:
     return Path(name) if Path(name).suffix else name
 
 
+def hands_beside(beats: str | None) -> str:
+    """How hands are found beside beats of this name, as `amt score` does."""
+    return "open" if beats == "open" else "asap"
+
+
 @cache
 def asap_splits(root: Path) -> dict[str, str]:
     """The split of each composition (its folder below `root`): of a work all have the same."""

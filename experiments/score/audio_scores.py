@@ -17,7 +17,7 @@ from pathlib import Path
 
 import mir_eval
 import numpy as np
-from asap import SPLITS, beat_weights, first_performances
+from asap import SPLITS, beat_weights, first_performances, hands_beside
 from asap_truth import Aligned, align
 from score_scores import scores
 
@@ -57,7 +57,8 @@ def main() -> None:
                 if grid is None:
                     print(performance.composition, source, beats, "no beats found", sep="\t")
                     continue
-                for name, value in scores(notes, grid, make_score(notes.notes, grid)):
+                score = make_score(notes.notes, grid, weights=hands_beside(beats))
+                for name, value in scores(notes, grid, score):
                     columns[f"{source} {beats}"][name].append(value)
     for system, found in columns.items():
         means = [f"{name} {np.nanmean(values):.3f}" for name, values in found.items()]

@@ -25,7 +25,7 @@ import mido
 import music21
 import numpy as np
 import partitura
-from asap import SPLITS, beat_weights, first_performances, notes_file
+from asap import SPLITS, beat_weights, first_performances, hands_beside, notes_file
 from asap_truth import Aligned, Truth, align
 from muster import Muster, WrittenNotes, muster
 
@@ -97,7 +97,7 @@ def piece_rates(
         grid = grids.get(beats)
         if grid is None and beats != "none":
             continue
-        written = write(notation, notes, grid, one.grid)
+        written = write(notation, notes, grid, one.grid, hands_beside(beats))
         found[name] = muster(wanted, written)
     return found
 
@@ -110,12 +110,12 @@ def reference(truth: Truth, end: float) -> WrittenNotes:
 
 
 def write(
-    notation: str, notes: Notes, grid: MetricalGrid | None, true_grid: MetricalGrid
+    notation: str, notes: Notes, grid: MetricalGrid | None, true_grid: MetricalGrid, hands: str
 ) -> WrittenNotes:
     """The notes of the score that a notation makes of notes and beats (None: 120 a minute)."""
     if notation == "amt":
         assert grid is not None
-        return from_score(make_score(notes, grid), true_grid)
+        return from_score(make_score(notes, grid, weights=hands), true_grid)
     tempo_map = TempoMap.steady(120)
     if grid is not None:
         tempo_map = tempo_map_of(grid, float(notes.onset.min()), notes.end)

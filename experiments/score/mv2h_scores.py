@@ -15,7 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from asap import SPLITS, beat_weights, first_performances, notes_file, read_annotations
+from asap import (
+    SPLITS,
+    beat_weights,
+    first_performances,
+    hands_beside,
+    notes_file,
+    read_annotations,
+)
 from asap_truth import Aligned, align
 from muster_scores import seconds_at
 from mv2h import Key, Mv2h, TimedScore, mv2h
@@ -53,7 +60,9 @@ def main() -> None:
         for beats in options.beats:
             grid = one.grid if beats == "true" else estimate_grid(notes, beat_weights(beats))
             if grid is not None:
-                ours = our_score(make_score(notes, grid), grid, options.hands)
+                ours = our_score(
+                    make_score(notes, grid, weights=hands_beside(beats)), grid, options.hands
+                )
                 found[beats].append(mv2h(wanted, ours))
                 if options.pieces:
                     print(performance.composition, text(beats, found[beats][-1:]), sep="\t")

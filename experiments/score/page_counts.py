@@ -22,6 +22,7 @@ from asap import (
     Performance,
     beat_weights,
     grid_from_annotations,
+    hands_beside,
     performances,
     read_annotations,
 )
@@ -59,7 +60,8 @@ def main() -> None:
         grid = grid_of(one, notes, arguments.beats)
         if grid is None:
             continue
-        ours = counts(ElementTree.fromstring(musicxml_bytes(make_score(notes, grid))))
+        score = make_score(notes, grid, weights=hands_beside(arguments.beats))
+        ours = counts(ElementTree.fromstring(musicxml_bytes(score)))
         rows.append((ours, counts(read_score(one.musicxml))))
         shown = (f"{name} {a:.2f}/{b:.2f}" for name, a, b in zip(NAMES, *rows[-1], strict=True))
         print(one.composition, *shown, sep="\t", flush=True)

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import partitura
-from asap import beat_weights
+from asap import beat_weights, hands_beside
 from asap_truth import Aligned, aligned_performances
 
 from amt.analysis.symbolic.grid import MetricalGrid
@@ -70,8 +70,10 @@ def main() -> None:
     parser.add_argument("asap", type=Path, help="folder of ASAP")
     parser.add_argument("--split", default="validation")
     parser.add_argument("--beats", choices=("held_out", "open"), help="estimate the grid")
+    parser.add_argument("--hands", choices=("asap", "open"), help="how hands are found")
     parser.add_argument("--limit", type=int, help="only so many compositions")
     arguments = parser.parse_args()
+    hands = arguments.hands or hands_beside(arguments.beats)
     columns: dict[str, list[float]] = defaultdict(list)
     for number, one in enumerate(aligned_performances(arguments.asap, arguments.split)):
         if number == arguments.limit:
@@ -81,7 +83,7 @@ def main() -> None:
             print(one.performance.composition, "no beats found", sep="\t")
             continue
         begin = time.process_time()
-        score = make_score(one.notes, grid)
+        score = make_score(one.notes, grid, weights=hands)
         seconds = (time.process_time() - begin) / one.notes.end * 300
         found = dict(scores(one, grid, score)) | dict(others(one)) | {"cpu_s": seconds}
         for name, value in found.items():

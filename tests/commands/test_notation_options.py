@@ -33,6 +33,11 @@ def test_other_tempi_are_refused(text: str) -> None:
         tempo_or_map(text)
 
 
+def test_a_checkpoint_has_open_weights_for_beats() -> None:
+    options = argparse.Namespace(tempo=None, quantize=False, beats=None, model=None, ckpt="x.ckpt")
+    assert chosen_notation(options, usual="certain") == Notation("certain", False, "open")
+
+
 def test_the_open_model_has_open_weights_for_beats() -> None:
     assert chosen(model="open").weights == "open"
     assert chosen("--beats", "asap", model="open").weights == "asap"

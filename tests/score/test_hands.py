@@ -100,7 +100,7 @@ def test_windows_cover_a_piece(network: HandNetwork, count: int) -> None:
     assert found.shape == (count,)
     whole = network(torch.from_numpy(hand_features(notes))[None])[0].detach().numpy()
     # The network forgets: what is far from a note changes nothing.
-    np.testing.assert_allclose(found, whole, atol=0.02)
+    np.testing.assert_allclose(found, whole, atol=1e-4)
 
 
 def test_bundled_weights_have_their_checksum_and_card() -> None:
