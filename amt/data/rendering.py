@@ -16,7 +16,11 @@ from amt.io.audio import AUDIO_SUFFIXES, load
 from amt.io.folders import files_below
 from amt.notes import Notes
 from amt.synth import piano
-from amt.synth.recording_conditions import play_and_record, random_recording_conditions
+from amt.synth.recording_conditions import (
+    play_and_record,
+    random_recording_conditions,
+    vary_instrument,
+)
 from amt.synth.sampler import SampledPiano
 
 BUILTIN = "builtin"
@@ -62,22 +66,26 @@ def room_files(rooms: str | None) -> tuple[Path, ...]:
 
 
 def render_notes(
-    notes: Notes, pianos: Sequence[str], rng: np.random.Generator, rooms: Sequence[Path] = ()
+    notes: Notes,
+    pianos: Sequence[str],
+    rng: np.random.Generator,
+    rooms: Sequence[Path] = (),
+    vary_pianos: bool = False,
 ) -> Recording:
     """Render `notes` with their pedal on a random one of `pianos`; `rng` draws everything random.
 
     rooms: files of impulse responses for sampled pianos; the built-in piano has synthetic rooms.
+    vary_pianos: make another instrument of the samples of a sampled piano.
     """
     name = pianos[int(rng.integers(len(pianos)))]
     if name == BUILTIN:
         return Recording(piano.render(notes, piano.random_instrument(rng), rng), notes)
     responses = [_impulse_response(path) for path in rooms]
-    return Recording(
-        play_and_record(
-            _sampled_piano(name), notes, random_recording_conditions(rng), rng, responses
-        ),
-        notes,
-    )
+    conditions = random_recording_conditions(rng)
+    if vary_pianos:
+        conditions = vary_instrument(conditions)
+    audio = play_and_record(_sampled_piano(name), notes, conditions, rng, responses)
+    return Recording(audio, notes)
 
 
 def rendering_fingerprint(pianos: Sequence[str], rooms: Sequence[Path] = ()) -> str:

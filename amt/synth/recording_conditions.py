@@ -1,4 +1,4 @@
-"""Recording conditions of a sampled piano: tuning, dynamics, microphones, room, level, noise.
+"""Recording conditions of a sampled piano: its strings, dynamics, microphones, room, level, noise.
 
 The samples of a piano were recorded under one condition, to which a model would overfit; so every
 piece is rendered under random ones. None of them delays an onset.
@@ -7,7 +7,7 @@ piece is rendered under random ones. None of them delays an onset.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from amt.synth.room import (
     measured_impulse_response,
     synthetic_impulse_response,
 )
-from amt.synth.sampler import SampledPiano
+from amt.synth.sampler import SampledPiano, Unison
 
 MEASURED_ROOMS = 0.5  # fraction of pieces in a measured room, if there are any
+UNISONS, FASTER_DECAY = 0.4, 0.5  # fractions of pieces
 NOISE_SAMPLES = 1 << 17
 
 
@@ -41,6 +42,14 @@ class RecordingConditions:
     resonance_db: float = -26.0  # sympathetic resonance while the pedal is down
     # Gain over the keyboard, from the position of the microphones: amplitudes of cosines.
     microphone_gain_db: tuple[float, ...] = ()
+    # Another instrument from the same samples: see SampledPiano.render.
+    sample_shift: int = 0
+    unison_cents: float = 0.0  # 0: one string
+    unison_db: float = -6.0
+    decay_db: float = 0.0
+    # Standard deviations, of single keys: an instrument that was not looked after.
+    uneven_cents: float = 0.0
+    uneven_db: float = 0.0
     shelf_db: float = 0.0  # low shelf: gain of the bass
     shelf_hz: float = 150.0
     room_db: float = -14.0  # energy of the reverberation relative to the direct sound
@@ -74,6 +83,20 @@ def random_recording_conditions(rng: np.random.Generator) -> RecordingConditions
     )
 
 
+def vary_instrument(conditions: RecordingConditions) -> RecordingConditions:
+    """Conditions with a random other instrument made of the same samples, given by their seed."""
+    rng = np.random.default_rng([conditions.seed, 10])
+    return replace(
+        conditions,
+        sample_shift=int(np.clip(np.rint(rng.normal(0, 2)), -5, 5)),
+        unison_cents=float(rng.normal(0, 2)) if rng.random() < UNISONS else 0.0,
+        unison_db=float(rng.uniform(-15, 0)),
+        decay_db=float(rng.uniform(0, 8)) if rng.random() < FASTER_DECAY else 0.0,
+        uneven_cents=float(rng.exponential(2)),
+        uneven_db=float(rng.exponential(0.7)),
+    )
+
+
 def play_and_record(
     piano: SampledPiano,
     notes: Notes,
@@ -96,6 +119,9 @@ def play_and_record(
         dynamic_range_db=conditions.dynamic_range_db,
         resonance_db=conditions.resonance_db,
         top_damper=conditions.top_damper,
+        sample_shift=conditions.sample_shift,
+        unison=_unison(conditions),
+        decay_db=conditions.decay_db,
     )
     power = np.dot(audio, audio) / max(len(audio), 1)
     return record(audio, conditions, rooms) if power else audio
@@ -129,16 +155,24 @@ def _key_positions() -> np.ndarray:
     return np.linspace(0, 1, NUM_KEYS)
 
 
+def _unison(conditions: RecordingConditions) -> Unison | None:
+    cents = conditions.unison_cents
+    return Unison(cents, conditions.unison_db) if cents else None
+
+
 def _tuning(conditions: RecordingConditions) -> np.ndarray:
     """Tuning of each key in cents, (88,); octaves are stretched most at both ends."""
-    return conditions.tune_cents + conditions.stretch_cents * (2 * _key_positions() - 1) ** 3
+    stretch = conditions.stretch_cents * (2 * _key_positions() - 1) ** 3
+    uneven = np.random.default_rng([conditions.seed, 8]).normal(0, 1, NUM_KEYS)
+    return conditions.tune_cents + stretch + conditions.uneven_cents * uneven
 
 
 def _key_gains(conditions: RecordingConditions) -> np.ndarray:
-    """Gain of each key in dB from the position of the microphones: (88,)."""
+    """Gain of each key in dB from the position of the microphones and its regulation: (88,)."""
     amplitudes = np.asarray(conditions.microphone_gain_db)
     number = np.arange(1, len(amplitudes) + 1)
-    return np.cos(np.pi * _key_positions()[:, None] * number) @ amplitudes
+    uneven = np.random.default_rng([conditions.seed, 9]).normal(0, conditions.uneven_db, NUM_KEYS)
+    return np.cos(np.pi * _key_positions()[:, None] * number) @ amplitudes + uneven
 
 
 def _room_response(conditions: RecordingConditions, rooms: Sequence[np.ndarray]) -> np.ndarray:

@@ -96,6 +96,9 @@ class SampledPiano:
         dynamic_range_db: float | None = None,
         resonance_db: float | None = None,
         top_damper: int = TOP_DAMPER,
+        sample_shift: int = 0,
+        unison: Unison | None = None,
+        decay_db: float = 0.0,
         seconds: float | None = None,
     ) -> np.ndarray:
         """Render `notes` (offsets are key releases; CC64 in notes.pedal): float32 (S,) at 16 kHz.
@@ -105,28 +108,36 @@ class SampledPiano:
         dB. velocity_curve: exponent on velocity / 127; above 1 is softer. dynamic_range_db: between
         velocities 1 and 127; None, as recorded. resonance_db: level of the sympathetic resonance
         while the pedal is down; None, none. top_damper: the highest MIDI pitch with a damper.
-        seconds: duration; None, a second after the last note has ended. Audio that would clip is
-        scaled down as a whole.
+        sample_shift: each key sounds by the samples of the key so many semitones above, at its own
+        pitch: another timbre. unison: a second string for each key. decay_db: dB a second by which
+        notes fall faster than recorded. seconds: duration; None, a second after the last note has
+        ended. Audio that would clip is scaled down as a whole.
         """
         out = empty_audio(notes, seconds, SAMPLE_RATE)
         if not len(notes) or not len(out):
             return out
         played_velocity = 127 * (VELOCITIES / 127) ** velocity_curve
         played_velocity = np.round(played_velocity).clip(1, 127).astype(np.int64)
-        gains = self._gains_db(dynamic_range_db) + np.reshape(key_gain_db, (-1, 1))
+        gains = self._gains_db(dynamic_range_db)
+        key_gains = np.broadcast_to(key_gain_db, len(KEYS))
+        string = _String(unison, decay_db)
         cents = np.broadcast_to(tune_cents, len(KEYS))
         events = list(note_events(notes, top_damper, len(out), SAMPLE_RATE))
         uneven = rng.normal(0, 0.7, len(events)) if rng else np.zeros(len(events))
         sample_notes = []
         for event, extra in zip(events, uneven, strict=True):
-            index = (event.pitch - MIN_PITCH, played_velocity[event.velocity])
-            region, gain = int(self.choice[index]), float(gains[index] + extra)
+            key = event.pitch - MIN_PITCH
+            sampled = min(max(key + sample_shift, 0), len(KEYS) - 1)
+            index = (sampled, played_velocity[event.velocity])
+            gain = float(gains[index] + key_gains[key] + extra)
+            region = int(self.choice[index])
             sample_notes.append(_SampleNote(region, event, gain))
         sample_notes.sort(key=_SampleNote.group)
         for (region, pitch), group in groupby(sample_notes, key=_SampleNote.group):
             damping_seconds = damper_seconds(release, pitch)
             tune = float(cents[pitch - MIN_PITCH])
-            self._add(out, self.regions[region], self.samples[region], group, tune, damping_seconds)
+            source = self.regions[region], self.samples[region]
+            self._add(out, *source, group, tune, damping_seconds, string)
         if resonance_db is not None:
             strings = Instrument(tune_cents=float(cents.mean()), resonance_db=resonance_db)
             add_resonance(out, notes.pedal, PEDAL_DOWN, strings, SAMPLE_RATE)
@@ -140,6 +151,7 @@ class SampledPiano:
         notes: Iterable[_SampleNote],
         tune_cents: float,
         damping_seconds: float,
+        string: _String,
     ) -> None:
         """Add all notes of one sample on one key; the sample is pitch-shifted once.
 
@@ -152,7 +164,7 @@ class SampledPiano:
         attack = sample.attack / ratio
         needed = attack + max(note.event.damped for note in notes) + tail
         source = sample.audio[: int(needed * ratio) + 64] * np.float32(sample.scale)
-        shifted = soxr.resample(source, SAMPLE_RATE * ratio, SAMPLE_RATE) if ratio != 1 else source
+        shifted = string.sound(source, ratio)
         rate = np.log(1000) / (damping_seconds * SAMPLE_RATE)
         decay = np.exp(-rate * np.arange(tail)).astype(np.float32)
         for note in notes:
@@ -197,6 +209,35 @@ class SampledPiano:
 
 
 @dataclass(frozen=True)
+class Unison:
+    """A second string of each key, out of tune with the first by `cents`, `level_db` below it."""
+
+    cents: float
+    level_db: float
+
+
+@dataclass(frozen=True)
+class _String:
+    """What all keys have in common, beside the samples."""
+
+    unison: Unison | None
+    decay_db: float
+
+    def sound(self, sample: np.ndarray, ratio: float) -> np.ndarray:
+        """A sample (S,) played `ratio` times as fast, with the second string and the decay."""
+        shifted = _played_faster(sample, ratio)
+        if self.unison:
+            second = _played_faster(sample, ratio * 2 ** (self.unison.cents / 1200))
+            count = min(len(shifted), len(second))
+            gain = np.float32(10 ** (self.unison.level_db / 20))
+            shifted = (shifted[:count] + gain * second[:count]) / np.sqrt(1 + gain**2)
+        if self.decay_db:
+            seconds = np.arange(len(shifted), dtype=np.float32) / SAMPLE_RATE
+            shifted = shifted * 10 ** (-self.decay_db / 20 * seconds)
+        return shifted
+
+
+@dataclass(frozen=True)
 class _SampleNote:
     """A note, the index of the region that plays it, and its gain."""
 
@@ -213,6 +254,10 @@ def _level_curve(dynamic_range_db: float | None, velocity: np.ndarray) -> np.nda
     """Level in dB for each velocity, 0 at 127; None is the typical dynamic range."""
     span = TYPICAL_RANGE_DB if dynamic_range_db is None else dynamic_range_db
     return -span * (1 - (velocity / 127) ** 0.8)
+
+
+def _played_faster(audio: np.ndarray, ratio: float) -> np.ndarray:
+    return soxr.resample(audio, SAMPLE_RATE * ratio, SAMPLE_RATE) if ratio != 1 else audio
 
 
 def _read_sample(region: Region) -> Sample:

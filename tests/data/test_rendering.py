@@ -51,6 +51,17 @@ def test_measured_rooms_change_some_pieces_and_no_onsets(piano: str, rooms: str)
     assert 2 < changed < 10
 
 
+def test_varied_pianos_play_the_same_notes_on_another_instrument(piano: str) -> None:
+    notes = scale(1.0)
+    varied, again, plain = (
+        render_notes(notes, [piano], np.random.default_rng(1), vary_pianos=vary).audio
+        for vary in (True, True, False)
+    )
+    np.testing.assert_array_equal(varied, again)
+    count = min(len(varied), len(plain))
+    assert not np.allclose(varied[:count], plain[:count], atol=1e-3)
+
+
 def test_the_fingerprint_depends_on_pianos_and_rooms(piano: str, rooms: str) -> None:
     pianos, files = piano_names([piano, "builtin"]), room_files(rooms)
     without, within = rendering_fingerprint(pianos), rendering_fingerprint(pianos, files)

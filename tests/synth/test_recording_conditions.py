@@ -13,6 +13,7 @@ from amt.synth.recording_conditions import (
     play_and_record,
     random_recording_conditions,
     record,
+    vary_instrument,
 )
 from amt.synth.sampler import SampledPiano
 
@@ -46,6 +47,10 @@ def _db(audio: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(audio.astype(np.float64) ** 2) + 1e-30))
 
 
+def _hertz(audio: np.ndarray) -> float:
+    return float(np.abs(np.fft.rfft(audio, 1 << 18)).argmax() * RATE / (1 << 18))
+
+
 def _play(
     piano: SampledPiano, notes: Notes, conditions: RecordingConditions, **options: object
 ) -> np.ndarray:
@@ -53,8 +58,9 @@ def _play(
 
 
 def test_random_conditions_differ_and_depend_on_the_generator() -> None:
-    drawn = _drawn(20)
-    assert drawn == _drawn(20)
+    assert _drawn(20) == _drawn(20)
+    drawn = [vary_instrument(conditions) for conditions in _drawn(20)]
+    assert drawn == [vary_instrument(conditions) for conditions in _drawn(20)]
     for field in fields(RecordingConditions):
         assert len({asdict(conditions)[field.name] for conditions in drawn}) > 3, field.name
 
@@ -73,7 +79,7 @@ def test_random_conditions_are_within_their_ranges() -> None:
 def test_no_conditions_delay_an_onset(
     piano: SampledPiano, seed: int, onset: float, measured: bool
 ) -> None:
-    conditions = random_recording_conditions(np.random.default_rng(seed))
+    conditions = vary_instrument(random_recording_conditions(np.random.default_rng(seed)))
     late = np.zeros(8000)
     late[[900, 3000, 5000]] = 0.3, 0.5, -0.4  # a reflection louder than the direct sound
     audio = _play(piano, _notes(60, onset=onset), conditions, rooms=[late] * measured)
@@ -119,6 +125,17 @@ def test_stretched_tuning_at_the_ends_of_the_keyboard(piano: SampledPiano) -> No
         spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 1 << 19))
         expected = 440 * 2 ** ((pitch - 69 + cents / 100) / 12) * 261.6 / 261.6256
         assert abs(1200 * np.log2(spectrum.argmax() * RATE / 2**19 / expected)) < 3
+
+
+def test_single_keys_are_uneven(piano: SampledPiano) -> None:
+    one, other = (_play(piano, _notes(pitch), PLAIN) for pitch in (60, 61))
+    uneven = replace(PLAIN, uneven_db=3.0, uneven_cents=20.0)
+    assert _hertz(_play(piano, _notes(60), uneven)) != pytest.approx(_hertz(one), rel=1e-4)
+    both = _play(piano, _notes(60, 61), uneven), _play(piano, _notes(60, 61), PLAIN)
+    first, second = slice(round(0.35 * RATE), round(0.8 * RATE)), slice(round(1.35 * RATE), None)
+    ratios = [_db(audio[first]) - _db(audio[second]) for audio in both]
+    assert abs(ratios[0] - ratios[1]) > 0.5
+    assert _hertz(one) < _hertz(other)
 
 
 def test_the_shelf_changes_the_bass_only() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from amt.io.audio import AudioError, save
 from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes, Pedal
 from amt.synth.performer import perform
-from amt.synth.sampler import SampledPiano, delay, find_attack
+from amt.synth.sampler import SampledPiano, Unison, delay, find_attack
 
 RATE = 16000
 COLUMNS = (
@@ -80,6 +80,11 @@ def _db(audio: np.ndarray) -> float:
 
 def _begins(audio: np.ndarray) -> float:
     return float(np.flatnonzero(np.abs(audio) > 0.1 * np.abs(audio).max())[0] / RATE)
+
+
+def _strongest_hertz(audio: np.ndarray) -> float:
+    spectrum = np.abs(np.fft.rfft(audio, 1 << 18))
+    return float(np.fft.rfftfreq(1 << 18, 1 / RATE)[spectrum.argmax()])
 
 
 @given(
@@ -219,6 +224,38 @@ def test_gain_and_tuning_per_key(piano: SampledPiano) -> None:
         render(60, tune_cents=keys), render(60, tune_cents=np.full(88, 6.0))
     )
     np.testing.assert_array_equal(render(64, tune_cents=keys), render(64))
+
+
+@pytest.mark.parametrize("shift", [-5, 4])
+def test_samples_of_another_key_sound_at_the_pitch_of_the_note(
+    piano: SampledPiano, shift: int
+) -> None:
+    note = _note(0.3, 1.2, pitch=67)
+    plain, shifted = piano.render(note), piano.render(note, sample_shift=shift)
+    assert _strongest_hertz(shifted) == pytest.approx(_hertz(67), rel=2e-3)
+    assert _begins(shifted) == pytest.approx(_begins(plain), abs=1e-3)
+    # From 69 on other samples serve the keys.
+    assert np.allclose(plain, shifted, atol=1e-3) == (shift < 2)
+
+
+def test_a_second_string_beats_with_the_first(piano: SampledPiano) -> None:
+    note = _note(0.1, 2.2, pitch=81)
+    cents = 1200 * np.log2(1 + 1 / _hertz(81))  # one beat a second: silence half a second after
+    audio = piano.render(note, unison=Unison(cents, 0.0))
+    plain = piano.render(note)
+    at = round(0.6 * RATE)
+    near = slice(at - 300, at + 300)
+    assert _db(audio[near]) < _db(plain[near]) - 15
+    again = slice(at + RATE // 2 - 300, at + RATE // 2 + 300)
+    assert _db(audio[again]) == pytest.approx(_db(plain[again]) + 3, abs=1)
+
+
+def test_notes_may_fall_faster_than_recorded(piano: SampledPiano) -> None:
+    note = _note(0.0, 2.2, pitch=57)
+    plain, faster = piano.render(note), piano.render(note, decay_db=10.0)
+    for seconds in (0.5, 1.5):
+        part = slice(round(seconds * RATE), round((seconds + 0.1) * RATE))
+        assert _db(plain[part]) - _db(faster[part]) == pytest.approx(10 * seconds + 0.6, abs=0.3)
 
 
 def test_same_arguments_same_audio(piano: SampledPiano) -> None:

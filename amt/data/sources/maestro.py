@@ -54,8 +54,9 @@ class Maestro:
     after the first `skip` pieces of it; so two sources can share a split. render: render the MIDI
     instead of reading audio, on "builtin", the folder of a sampled piano or a list of these; `seed`
     draws piano and recording conditions of each piece. copies: render each MIDI so many times, each
-    on the next piano under other conditions. rooms: folder of impulse responses, used by half of
-    the pieces on sampled pianos.
+    on the next piano under other conditions. vary_pianos: make another instrument of the samples
+    for each piece. rooms: folder of impulse responses, used by half of the pieces on sampled
+    pianos.
     """
 
     root: str
@@ -65,6 +66,7 @@ class Maestro:
     skip: int = 0
     render: str | Sequence[str] | None = None
     copies: int = 1
+    vary_pianos: bool = False
     rooms: str | None = None
     seed: int = 0
     name: str = "maestro"
@@ -116,22 +118,27 @@ class Maestro:
         pieces = []
         for row, copy in product(rows, range(self.copies)):
             midi = root / row["midi_filename"]
-            load = partial(render_midi, midi, pianos, self.seed, copy, rooms)
+            load = partial(render_midi, midi, pianos, self.seed, copy, rooms, self.vary_pianos)
             fingerprint = f"{files_fingerprint([midi])}:{version}:{self.seed}:{copy}"
+            fingerprint += ":varied" * self.vary_pianos
             name = f"{_name(row)}-copy{copy}" if copy else _name(row)
             pieces.append(Piece(name, _split(row), _composition(row), load, fingerprint))
         return pieces
 
 
 def render_midi(
-    midi: Path, pianos: Sequence[str], seed: int, copy: int = 0, rooms: Sequence[Path] = ()
+    midi: Path,
+    pianos: Sequence[str],
+    seed: int,
+    copy: int = 0,
+    rooms: Sequence[Path] = (),
+    vary_pianos: bool = False,
 ) -> Recording:
     """Render a MIDI file on the piano given by its name and `seed`; each copy on the next piano."""
     first = int(hash_fraction(f"{seed}:{midi.name}") * len(pianos))
     rng = np.random.default_rng([seed, int(hash_fraction(midi.name) * 2**32), copy])
-    return render_notes(
-        read_notes(midi, strict=True), [pianos[(first + copy) % len(pianos)]], rng, rooms
-    )
+    piano = pianos[(first + copy) % len(pianos)]
+    return render_notes(read_notes(midi, strict=True), [piano], rng, rooms, vary_pianos)
 
 
 def _find_table(root: Path, pattern: str, source: str) -> Path:

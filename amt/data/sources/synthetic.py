@@ -27,8 +27,8 @@ class Synthetic:
 
     Each piece has its own seed, made of `seed`, its split and its index, so that adding pieces does
     not change the others. render: "builtin" (a random piano for every piece), the folder of a
-    sampled piano, or a list of these. rooms: folder of impulse responses, used by half of the
-    pieces on sampled pianos.
+    sampled piano, or a list of these. vary_pianos: make another instrument of the samples for each
+    piece. rooms: folder of impulse responses, used by half of the pieces on sampled pianos.
     """
 
     train: int = 60
@@ -37,6 +37,7 @@ class Synthetic:
     seconds: float = 60.0
     seed: int = 0
     render: str | Sequence[str] = BUILTIN
+    vary_pianos: bool = False
     rooms: str | None = None
     name: str = "synthetic"
 
@@ -73,8 +74,10 @@ class Synthetic:
         version: str,
     ) -> Piece:
         name = f"{split}_{index:05d}"
-        load = partial(generate, self.seed, split, index, self.seconds, pianos, rooms)
+        vary = self.vary_pianos
+        load = partial(generate, self.seed, split, index, self.seconds, pianos, rooms, vary)
         fingerprint = f"synthetic:{version}:{self.seed}:{split}:{index}:{self.seconds}"
+        fingerprint += ":varied" * vary
         return Piece(name, split, name, load, fingerprint)
 
 
@@ -85,7 +88,8 @@ def generate(
     seconds: float,
     pianos: Sequence[str],
     rooms: Sequence[Path] = (),
+    vary_pianos: bool = False,
 ) -> Recording:
     """Piece `index` of a split: a random performance, rendered on one of `pianos`."""
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    return render_notes(performer.perform(rng, seconds), pianos, rng, rooms)
+    return render_notes(performer.perform(rng, seconds), pianos, rng, rooms, vary_pianos)

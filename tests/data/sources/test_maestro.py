@@ -104,6 +104,14 @@ def test_copies_are_different_renderings_of_the_same_notes(tmp_path: Path) -> No
             Maestro(root, copies=copies, render=render).pieces()
 
 
+def test_varied_pianos_are_prepared_anew(tmp_path: Path) -> None:
+    root = str(maestro(tmp_path))
+    plain, varied = (
+        Maestro(root, render="builtin", vary_pianos=vary).pieces() for vary in (False, True)
+    )
+    assert not {one.fingerprint for one in plain} & {one.fingerprint for one in varied}
+
+
 def test_copies_use_the_pianos_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = maestro(tmp_path)
     chosen: list[str] = []
