@@ -19,9 +19,8 @@ HELP = (
     "You can ask for the most common note, the most repeated pattern, how many notes or octaves "
     "there are, the highest and lowest note, the key and where it changes, the tempo, the chords, "
     "where a note or a chord comes, the loudest and softest moment, where the pedal is down, the "
-    "sections, the mood, a caption or "
-    'a summary; also of a part, as in "Which chord is at 0:12?" or "How many notes are in the '
-    'first 10 seconds?".'
+    'sections, the mood, a caption or a summary; also of a part, as in "Which chord is at 0:12?", '
+    '"What happens in bar 12?" or "How many notes are in the first 10 seconds?".'
 )
 EXAMPLES = (
     'You can ask, for example, "What key is it in?", "Which chord is at 0:12?" or "Where is it '

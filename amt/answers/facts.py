@@ -11,6 +11,7 @@ from amt.answers.facts_harmony import HARMONY_FACTS
 from amt.answers.facts_loudness import LOUDNESS_FACTS
 from amt.answers.facts_named import NAMED_FACTS
 from amt.answers.facts_notes import NOTE_FACTS
+from amt.answers.facts_passage import PASSAGE_FACTS
 from amt.answers.facts_time import TIME_FACTS
 from amt.answers.piece import Piece
 
@@ -20,6 +21,7 @@ FACTS: tuple[Fact, ...] = (
     *NAMED_FACTS,
     *HARMONY_FACTS,
     *TIME_FACTS,
+    *PASSAGE_FACTS,
     *LOUDNESS_FACTS,
 )
 FACT = {fact.name: fact for fact in FACTS}

@@ -44,7 +44,7 @@ def chord_words(name: str) -> str:
 
 def key(piece: Piece, time: float | None = None) -> Result:
     """The key of the piece, of a part of it, or at a time."""
-    found = _key_of(piece, time)
+    found = piece.key_name(time) if time is not None else key_of(piece)
     if found is None:
         raise NoAnswerError("No clear key was found.")
     tonic, mode = found.split()
@@ -52,9 +52,8 @@ def key(piece: Piece, time: float | None = None) -> Result:
     return result if time is None else result | {"time": time}
 
 
-def _key_of(piece: Piece, time: float | None) -> str | None:
-    if time is not None:
-        return piece.key_name(time)
+def key_of(piece: Piece) -> str | None:
+    """Name of the key of a piece, or of most of a part of it; None if there is no clear key."""
     if piece.whole is None:
         return piece.key_name()
     seconds: dict[str, float] = defaultdict(float)

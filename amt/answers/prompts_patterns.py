@@ -2,8 +2,9 @@
 
 PATTERNS: a fact, and words that ask for it in any order; `a|b` is one or the other. The words are
 those of `prompts_words.MEANINGS`, each standing for all that mean the same. The pattern whose words
-weigh most is chosen, of equal ones the first. @time, @bar, @note and @chord stand for a time, a bar
-and the names of a note and a chord; @only: the question contains nothing else.
+weigh most is chosen, of equal ones the first. @time, @bar, @part, @note and @chord stand for a
+time, a bar, another part and the names of a note and a chord; @only: the question contains nothing
+else.
 """
 
 from __future__ import annotations
@@ -153,6 +154,8 @@ PATTERNS = (
     ("first_note", "what|how first piece|it @only"),
     ("last_note", "what|how final piece|it @only"),
     ("duration", "how long final it @only"),
+    ("passage", "played|describe|summary @bar @only"),
+    ("passage", "what played @part @only"),
     ("summary", "what played @only"),
     ("summary", "what piece|it @only"),
     ("duration", "where final piece|it @only"),

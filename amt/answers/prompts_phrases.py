@@ -151,6 +151,7 @@ PHRASES = {
     "nothing going on": "silence",
     "nothing happens": "silence",
     "no music": "silence",
+    "going on": "happening",
     "stop playing": "silence",
     "stops playing": "silence",
     "dynamic range": "dynamics",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -53,6 +54,18 @@ def tempo_or_map(text: str) -> float | Literal["map"]:
         between = f"{SLOWEST:g} to {FASTEST:g} beats a minute"
         raise argparse.ArgumentTypeError(f"expected map or {between}, got {text!r}")
     return tempo
+
+
+def check_notation_has_effect(arguments: argparse.Namespace, quantized: Collection[str]) -> None:
+    """Raise ValueError for an option of MIDI files where no file that is asked for follows it.
+
+    quantized: formats whose notes --quantize moves; only these and mid can follow --tempo.
+    """
+    with_tempo = quantized if arguments.quantize else ("mid",)
+    for name, formats in (("quantize", quantized), ("tempo", with_tempo)):
+        if getattr(arguments, name) and set(formats).isdisjoint(arguments.format):
+            asked = ",".join(arguments.format)
+            raise ValueError(f"--{name}: has no effect on {asked}; add mid to --format")
 
 
 def chosen_notation(arguments: argparse.Namespace, usual: Literal["map", "certain"]) -> Notation:

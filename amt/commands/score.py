@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amt.commands.notation_options import add_notation_options, chosen_notation
+from amt.commands.notation_options import (
+    add_notation_options,
+    check_notation_has_effect,
+    chosen_notation,
+)
 from amt.commands.options import (
     add_model_options,
     add_output_option,
@@ -66,6 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from amt.page.describe import SUFFIXES, is_recording
     from amt.score.render import check_libraries
 
+    check_notation_has_effect(arguments, quantized=("mid",))
     check_libraries(arguments.format)
     notation = chosen_notation(arguments, usual="map")
     jobs = plan_jobs(arguments.inputs, arguments.output, SUFFIXES)

@@ -32,6 +32,7 @@ def add(commands: Any, words: Sequence[str]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from amt.inference.result_lines import note_count
     from amt.inference.writers import load_player
     from amt.io.audio import SAMPLE_RATE, save
     from amt.io.note_tables import read_notes
@@ -47,6 +48,5 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     audio = load_player(arguments.piano, arguments.seed)(notes)
     save(arguments.audio, audio)
-    count = "1 note" if len(notes) == 1 else f"{len(notes)} notes"
-    print(f"{arguments.audio}: {count}, {len(audio) / SAMPLE_RATE:.1f} s")
+    print(f"{arguments.audio}: {note_count(len(notes))}, {len(audio) / SAMPLE_RATE:.1f} s")
     return 0

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from amt.commands.engine_options import add_engine_options, chosen_cluster
-from amt.commands.notation_options import add_notation_options, chosen_notation
+from amt.commands.notation_options import (
+    add_notation_options,
+    check_notation_has_effect,
+    chosen_notation,
+)
 from amt.commands.options import (
     add_model_options,
     add_output_option,
@@ -119,8 +123,10 @@ def _licences(names: Sequence[str]) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from amt.inference.writers import FORMATS
     from amt.score.render import check_libraries
 
+    check_notation_has_effect(arguments, quantized=FORMATS)
     check_libraries(arguments.format)
     device = "cpu" if arguments.device == "auto" else arguments.device
     cluster = chosen_cluster(arguments, device, others=("workers", "redo"))

@@ -14,6 +14,7 @@ import numpy as np
 from amt.analysis.symbolic.grid import MetricalGrid
 from amt.analysis.symbolic.note_analysis import analyse_notes
 from amt.inference.batch import JobFunction, bar_progress, folder_fault, progress_bar
+from amt.inference.result_lines import note_count
 from amt.inference.transcriber import Transcriber
 from amt.inference.writers import Player, readable_name
 from amt.io.atomic import atomic_write
@@ -135,7 +136,8 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
         for target in targets:
             write_description(target, description, readable_name(source).replace("_", " "))
         seconds = description.document["seconds"]
-        return f"{len(notes)} notes, {seconds:.1f} s in {time.perf_counter() - begin:.1f} s"
+        took = time.perf_counter() - begin
+        return f"{note_count(len(notes))}, {seconds:.1f} s in {took:.1f} s"
 
     return run
 

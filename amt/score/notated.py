@@ -15,6 +15,7 @@ from amt.analysis.symbolic.metrical import (
     estimate_grid,
     weights_beside,
 )
+from amt.inference.result_lines import note_count
 from amt.io.smf import MidiError
 from amt.io.tempo_map import TempoMap
 from amt.notes import Notes
@@ -116,7 +117,8 @@ class NotatedPiece:
         """One line: notes, bars, metre and key, and how certain the beats are."""
         score, count = self.score, len(self.notes)
         bars = [bar for bar in score.bars if not bar.pickup] or score.bars
-        found = f"{count} notes, {len(bars)} bars, {bars[0].signature}, {score.key}"
+        length = "1 bar" if len(bars) == 1 else f"{len(bars)} bars"
+        found = f"{note_count(count)}, {length}, {bars[0].signature}, {score.key}"
         return f"{found} ({self.doubt})" if self.doubt else found
 
     def written(self, notes: Notes) -> Notes:

@@ -26,6 +26,8 @@ HELD_OUT = Path(__file__).parents[1] / "weights" / "held_out_beats.safetensors"
 # The splits of a composer's compositions, in an order without meaning: of ten, seven are for
 # training, one for validation, two for the test; the first is always for training.
 PATTERN = ("train", "test", "train", "train", "validation", "train", "test", *["train"] * 3)
+# Parts for cross-validation.
+FOLDS = 4
 # The same composition with other repeats: 24-1, 24-1_no_repeat, 24-1_no_2_repeat.
 REPEATS = re.compile(r"(_no(_\w+)?)?_(repeat|trio)$")
 
@@ -144,6 +146,17 @@ def asap_splits(root: Path) -> dict[str, str]:
         for number, work in enumerate(sorted(works, key=_digest)):
             split_of_work[work] = PATTERN[number % len(PATTERN)]
     return {folder: split_of_work[work_of(folder)] for folder in folders}
+
+
+def folds_of_works(root: Path) -> dict[str, int]:
+    """The fold of each work, of FOLDS; each fold has as many of a composer and of a split."""
+    splits = asap_splits(root)
+    found: dict[str, int] = {}
+    for split in set(splits.values()):
+        works = {work_of(folder) for folder, name in splits.items() if name == split}
+        ordered = sorted(works, key=lambda work: (work.split("/")[0], _digest(work)))
+        found |= {work: number % FOLDS for number, work in enumerate(ordered)}
+    return found
 
 
 def asap_split(root: Path, composition: str) -> str:

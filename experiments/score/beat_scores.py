@@ -5,14 +5,13 @@ python experiments/score/beat_scores.py ASAP --split validation --systems RUN/av
 python experiments/score/beat_scores.py ASAP --transcribed FOLDER --seconds 90
 
 Systems: "tracked" (tracked_beats.py: no network), "held_out" (as the bundled "asap", but these
-splits are not in its training), the names of bundled
-networks, or files of weights. Of each performance the MIDI is read, or, from the folder that
-transcribe_asap.py wrote, the transcription of its beginning. Scores are of mir_eval (F1 within
-70 ms; CMLt, AMLt), means over the performances of a composition, then over compositions. All beats
-count; in brackets without the first five seconds, as mir_eval recommends. tempo: within 8 %; or a
-half, double, third or triple of it. metre: the first time signature; bar: only its beats in a bar
-and their division (2/4 = 2/2). key: the key signature (C major = A minor) at the start, and its
-share of right seconds over the piece.
+splits are not in its training), the names of bundled networks, or files of weights. Of each
+performance the MIDI is read, or, from the folder that transcribe_asap.py wrote, the transcription
+of its beginning. Scores are of mir_eval (F1 within 70 ms; CMLt, AMLt), means over the performances
+of a composition, then over compositions. All beats count; in brackets without the first five
+seconds, as mir_eval recommends. tempo: within 8 %; or a half, double, third or triple of it. metre:
+the first time signature; bar: only its beats in a bar and their division (2/4 = 2/2). key: the key
+signature (C major = A minor) at the start, and its share of right seconds over the piece.
 """
 
 from __future__ import annotations

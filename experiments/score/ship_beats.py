@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ship_weights import ship
+
 from amt.analysis.symbolic.beat_weights import BEAT_WEIGHTS
-from amt.inference.pretrained import checksum, record_checksum
-from amt.models.checkpoint import WEIGHTS_SUFFIX, read_checkpoint, write_weights
+from amt.models.checkpoint import read_checkpoint
 
 MAX_BYTES = 2e6
 
@@ -21,15 +22,8 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--licence", required=True, help="training data and permitted use")
     options = parser.parse_args()
-    BEAT_WEIGHTS.mkdir(parents=True, exist_ok=True)
-    target = BEAT_WEIGHTS / f"{options.name}{WEIGHTS_SUFFIX}"
-    write_weights(target, read_checkpoint(options.source), options.name, options.licence)
-    size = target.stat().st_size
-    if size > MAX_BYTES:
-        target.unlink()
-        raise SystemExit(f"{target}: deleted; {size} bytes, expected at most {MAX_BYTES:.0f}")
-    record_checksum(target)
-    print(f"{target}: {size / 1e6:.2f} MB, SHA-256 {checksum(target)}")
+    checkpoint = read_checkpoint(options.source)
+    ship(BEAT_WEIGHTS, options.name, checkpoint, options.licence, MAX_BYTES)
 
 
 if __name__ == "__main__":

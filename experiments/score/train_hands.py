@@ -15,22 +15,22 @@ Writes RUN/hands.safetensors.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from asap import asap_splits, performances, work_of
+from asap import FOLDS, folds_of_works, performances
 from asap_truth import Truth, align
+from ship_weights import ship
 from torch import Tensor
 
-from amt.inference.pretrained import checksum, record_checksum
 from amt.models.checkpoint import WEIGHTS_SUFFIX, write_weights
 from amt.notes import Notes
 from amt.score.hand_division import divided
@@ -38,7 +38,6 @@ from amt.score.hand_features import NEIGHBOURS, hand_features
 from amt.score.hand_network import HandNetwork
 from amt.score.hand_posteriors import HAND_WEIGHTS, hand_logits
 
-FOLDS = 4
 CROP, BATCH = 208, 18
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP, CLIP = 3e-3, 0.03, 50, 1.0
 # The weights that are kept are a moving mean, over about so many steps.
@@ -102,10 +101,11 @@ def main() -> None:
     ]
     network = train([one for one in found if one not in held], options)
     options.run.mkdir(parents=True, exist_ok=True)
-    save(options.run / f"hands{WEIGHTS_SUFFIX}", network, options.run.name)
+    checkpoint = checkpoint_of(network)
+    write_weights(options.run / f"hands{WEIGHTS_SUFFIX}", checkpoint, options.run.name, LICENCE)
     report(held, network)
     if options.ship:
-        ship(network)
+        ship(HAND_WEIGHTS, "asap", checkpoint, LICENCE, MAX_BYTES)
 
 
 def compositions(root: Path) -> Iterator[Composition]:
@@ -120,21 +120,6 @@ def compositions(root: Path) -> Iterator[Composition]:
                 played.append(Take(aligned.notes, right, aligned.match >= 0))
         if truth is not None:
             yield Composition(name, one.work, one.split, played, take_from_score(truth))
-
-
-def folds_of_works(root: Path) -> dict[str, int]:
-    """The fold of each work; each fold has as many of a composer and of a split."""
-    splits = asap_splits(root)
-    found = {}
-    for split in set(splits.values()):
-        works = {work_of(folder) for folder, name in splits.items() if name == split}
-        ordered = sorted(works, key=lambda work: (work.split("/")[0], _digest(work)))
-        found |= {work: number % FOLDS for number, work in enumerate(ordered)}
-    return found
-
-
-def _digest(work: str) -> str:
-    return hashlib.sha256(work.encode()).hexdigest()
 
 
 def take_from_score(truth: Truth) -> Take:
@@ -260,22 +245,9 @@ def report(held: Sequence[Composition], network: HandNetwork) -> None:
     print(f"{len(held)} compositions\tnetwork {network_mean:.4f} dividing pitch {divided_mean:.4f}")
 
 
-def save(path: Path, network: HandNetwork, name: str) -> None:
+def checkpoint_of(network: HandNetwork) -> dict[str, Any]:
     settings = {"model": network.settings, "decoder": {}}
-    checkpoint = {"state_dict": network.state_dict(), "hyper_parameters": settings}
-    write_weights(path, checkpoint, name, LICENCE)
-
-
-def ship(network: HandNetwork) -> None:
-    """Write the weights and their checksum into the package; nothing if they are too large."""
-    HAND_WEIGHTS.mkdir(parents=True, exist_ok=True)
-    target = HAND_WEIGHTS / f"asap{WEIGHTS_SUFFIX}"
-    save(target, network, "asap")
-    if target.stat().st_size > MAX_BYTES:
-        target.unlink()
-        raise SystemExit(f"{target}: deleted; expected at most {MAX_BYTES:.0f} bytes")
-    record_checksum(target)
-    print(f"{target}: {target.stat().st_size / 1e3:.0f} kB, SHA-256 {checksum(target)}")
+    return {"state_dict": network.state_dict(), "hyper_parameters": settings}
 
 
 if __name__ == "__main__":

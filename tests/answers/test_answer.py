@@ -201,6 +201,25 @@ def test_changes_of_metre_are_said() -> None:
     )
 
 
+def test_what_happens_in_a_bar() -> None:
+    """Also in one where no note begins, of one note, or whose beats are uncertain."""
+    prompt = "What happens in bar 16?"
+    rest = "there are 4 notes, from F3 to F4. The chord is F major, the key is F major and the"
+    where = "In bar 16 (0:30 to 0:32), "
+    assert answer_offline(prompt, SONG).response == f"{where}{rest} playing is soft."
+    notes = SONG.notes
+    alone = replace(SONG, notes=notes.select(np.delete(np.arange(len(notes)), [-2, -3, -4])))
+    found = answer_offline(prompt, alone).response
+    assert found.startswith(f"{where}there is 1 note: ")
+    silent = replace(SONG, notes=notes.select((notes.onset < 28) | (notes.onset >= 30)))
+    found = answer_offline("What happens in bar 15?", silent).response
+    assert found == "In bar 15 (0:28 to 0:30), no note begins."
+    doubtful = with_grid(replace(steady_grid(32.0), certainty=0.5))
+    assert answer_offline(prompt, doubtful).response.endswith(
+        "The beats are uncertain, so bars may begin elsewhere."
+    )
+
+
 def test_without_beats_there_is_neither_tempo_nor_metre() -> None:
     free = replace(SONG, find_grid=lambda _: None)
     response = answer_offline("Tempo and metre?", free).response

@@ -63,6 +63,8 @@ TRUTHS: list[tuple[Piece, str, dict[str, Any], dict[str, Any]]] = [
     (LAMENT, "chord_times", {"chord": "Gmaj7"}, {"count": 0, "last": []}),
     (SONG, "most_common_chord", {}, {"chord": "F"}),
     (SONG, "most_repeated_pattern", {}, {"count": 6}),
+    (SONG, "passage", {"bar": 10}, {"notes": 7, "chords": ["Gm"], "key": "F major", "bar": 10}),
+    (SONG, "passage", {"start": 2, "stop": 6}, {"notes": 14, "chords": ["Bb", "F"]}),
     (SONG, "mood", {}, {"mood": "Happy"}),
     (LAMENT, "note_count", {}, {"notes": 192}),
     (LAMENT, "key", {}, {"key": "A minor"}),

@@ -71,7 +71,7 @@ def test_the_first_table_is_long_and_asks_for_every_fact_of_the_application() ->
 
 
 def test_every_pattern_names_a_fact_and_known_words() -> None:
-    marks = {"@time", "@bar", "@note", "@chord", "@only"}
+    marks = {"@time", "@bar", "@part", "@note", "@chord", "@only"}
     words = {word for _, pattern in PATTERNS for word in pattern.replace("|", " ").split()}
     assert {fact for fact, _ in PATTERNS} <= set(FACT)
     assert words <= set(MEANING.values()) | marks

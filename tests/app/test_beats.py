@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from amt.io.midi import midi_bytes
 from amt.notes import Notes
 
 Find = Callable[[Notes, str], MetricalGrid | None]
+# The network for hands, which gives logits.
+HANDS_BY_NETWORK = "amt.score.hand_posteriors.hand_logits"
 NOTES = piece(bars=2, bpm=120, jitter=0)
 TABLE = ("onset", "offset", "pitch", "velocity")
 
@@ -132,6 +135,29 @@ def test_the_model_without_non_commercial_data_has_such_beats(
         Beats(core.scores.files).grid(one)
         core.recordings.lake.delete(f"{one.folder}/beats-{100 + number}.json")
     assert asked == ["open", "asap"]
+
+
+def test_the_model_without_non_commercial_data_has_such_hands(
+    client: TestClient, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the dividing pitch; other models have those of the network."""
+    find_beats_by(monkeypatch, lambda *_: steady_grid(8.0))
+    asked: list[str] = []
+    for name, hands in (("open", "amt.score.hands.divided"), ("asap", HANDS_BY_NETWORK)):
+        monkeypatch.setattr(hands, partial(staff_of_all, asked, name))
+    id = corrected(client)
+    one = next(one for one in core.recordings.all() if one.id == id)
+    for model in ("open", "base"):
+        asked.clear()
+        core.scores._make_score(replace(one, model={"name": model, "version": "1"}))
+        assert asked == ["open" if model == "open" else "asap"]
+    client.delete(f"/api/recordings/{id}")
+
+
+def staff_of_all(asked: list[str], name: str, notes: Notes, *_: object) -> np.ndarray:
+    """All notes for the right hand; adds who was asked."""
+    asked.append(name)
+    return np.ones(len(notes), dtype=bool)
 
 
 def test_a_question_about_a_midi_file_has_one_answer(

@@ -110,11 +110,12 @@ def test_describing_gives_a_page_and_json(
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_midi_is_described_without_a_model() -> None:
-    write_midi("read.mid", TUNE)
+def test_midi_is_described_without_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    write_midi("read.mid", TUNE.select(slice(1)))
     words = ["describe", "read.mid", "--ckpt", "missing.ckpt", "--format", "json"]
     assert main(words) == 0
     assert [path.name for path in Path("descriptions").iterdir()] == ["read.json"]
+    assert "read.mid: 1 note, 0.5 s in " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

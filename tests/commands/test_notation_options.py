@@ -1,10 +1,19 @@
 """Options for beats: what they accept, and what they choose."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
-from amt.commands.notation_options import add_notation_options, chosen_notation, tempo_or_map
+from amt.cli import _parser, main
+from amt.commands.notation_options import (
+    add_notation_options,
+    check_notation_has_effect,
+    chosen_notation,
+    tempo_or_map,
+)
+from amt.commands.transcribe import _notation
+from amt.inference.writers import FORMATS
 from amt.score.notated import Notation
 
 
@@ -48,3 +57,54 @@ def test_straight_notes_have_one_tempo() -> None:
     assert chosen("--quantize", "--tempo", "90") == Notation(90.0, True, "asap")
     with pytest.raises(ValueError, match="--quantize: has one steady tempo; leave out --tempo map"):
         chosen("--quantize", "--tempo", "map")
+
+
+@pytest.mark.parametrize(
+    ("words", "tempo"),
+    [
+        ("", "certain"),
+        ("--format tsv,musicxml", "certain"),
+        ("--tempo 120", 120.0),
+        ("--quantize --format tsv", None),
+    ],
+)
+def test_the_tempo_of_transcriptions(words: str, tempo: float | str | None) -> None:
+    found = _notation(transcription(words))
+    assert found is not None and found.tempo == tempo
+
+
+def test_transcriptions_without_beats_need_no_notation() -> None:
+    assert _notation(transcription("--format tsv")) is None
+
+
+def transcription(options: str) -> argparse.Namespace:
+    words = f"transcribe a.wav {options}".split()
+    return _parser(words).parse_args(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("score a.mid --tempo map", "--tempo: has no effect on musicxml,pdf;"),
+        ("score a.mid --quantize --format json", "--quantize: has no effect on json;"),
+        ("transcribe a.wav --tempo 90 --format tsv,pdf", "--tempo: has no effect on tsv,pdf;"),
+        ("transcribe a.wav --quantize --format svg", "--quantize: has no effect on svg;"),
+    ],
+)
+def test_options_without_effect_are_refused(
+    words: str,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 1
+    assert capsys.readouterr().err == f"amt: {reason} add mid to --format\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_straight_notes_at_a_tempo_need_no_midi_file() -> None:
+    options = transcription("--quantize --tempo 90 --format tsv")
+    check_notation_has_effect(options, quantized=FORMATS)
+    assert _notation(options) == Notation(90.0, True, "asap")

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from asap import (
+    FOLDS,
     SPLITS,
     asap_splits,
+    folds_of_works,
     grid_from_annotations,
     performances,
     read_annotations,
@@ -55,6 +57,15 @@ def test_splits_are_by_work_and_every_composer_is_in_train(asap: Path) -> None:
     assert len(performances(asap)) == 2 * len(WORKS)
     by_split = [{one.work for one in performances(asap, split)} for split in SPLITS]
     assert sum(map(len, by_split)) == len({work_of(work) for work in WORKS})
+
+
+def test_folds_are_by_work_and_have_as_many_of_a_split(asap: Path) -> None:
+    folds, splits = folds_of_works(asap), asap_splits(asap)
+    assert set(folds) == {work_of(work) for work in WORKS}
+    for split in SPLITS:
+        works = {work_of(one) for one, name in splits.items() if name == split}
+        counts = np.bincount([folds[work] for work in works], minlength=FOLDS)
+        assert counts.max() - counts.min() <= 1
 
 
 def test_annotations(asap: Path) -> None:

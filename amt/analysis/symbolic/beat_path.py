@@ -25,8 +25,8 @@ class PathCosts:
 
     tempo, square: for each unit of the logarithm of the ratio of two periods, and of its square, up
     to `jump` in all, beyond which the music has stopped or has another tempo: rubato is cheap,
-    twice the tempo is not. change: for another bar length. irregular: for
-    a bar that ends early. pickup: for a start in the middle of a bar.
+    twice the tempo is not. change: for another bar length. irregular: for a bar that ends early.
+    pickup: for a start in the middle of a bar.
     """
 
     tempo: float = 1.0

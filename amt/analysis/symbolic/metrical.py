@@ -10,8 +10,9 @@ import numpy as np
 from amt.analysis.symbolic.grid import MetricalGrid
 from amt.notes import Notes
 
-# Beats of at least this certainty are taken for right: of ASAP's validation performances (minute
-# one) these have a mean F1 of 0.83, all have 0.71 (experiments/score/tune_decoder.py --certainty).
+# Beats of at least this certainty are taken for right: those of the held-out network on ASAP's
+# validation performances (minute one) have a mean F1 of 0.83 then, all have 0.71
+# (experiments/score/tune_decoder.py --certainty).
 SURE = 0.75
 MIN_ONSETS, MAX_SECONDS_AN_ONSET = 8, 8.0
 # The first onset, when the network reads a piece.

@@ -8,14 +8,15 @@ import { addPage, followScore, setNotes, startNotes } from "./score_notes.js";
 import { scoreInWords } from "./score_words.js";
 import { redraw, timeline } from "./timeline.js";
 
+const VIEWS = ["roll", "score", "both"];
 // Narrower pages have larger notes.
 const NARROW = 640;
 // Pages are fetched before they can be seen, at this distance in pixels.
 const AHEAD = "1200px";
 
-const VIEWS = ["roll", "score", "both"];
-// id, revision: of the recording whose score is shown or will be; view: of VIEWS; layout: of its pages, empty if none are loaded; document: places of the notes; count, made: pages that
-// there are and that are shown.
+// id, revision: of the recording whose score is shown or will be; view: of VIEWS; layout: of its
+// pages, empty if none are loaded; document: places of the notes; count, made: pages that there are
+// and that are shown.
 const score = { id: "", revision: 0, view: "roll", layout: "", document: null, count: 1, made: 0 };
 const end = element("div");
 let nearEnd = null;
@@ -50,7 +51,7 @@ function setView(chosen) {
   byId("score").hidden = !isOpen();
   if (isOpen() && score.layout) showState();
   if (isOpen() && !score.layout) load();
-  if (chosen !== "score") redraw();
+  if (!(isOpen() && chosen === "score")) redraw();
 }
 
 const layout = () => (byId("score").clientWidth < NARROW ? "narrow" : "wide");
