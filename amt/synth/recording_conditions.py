@@ -21,7 +21,8 @@ from amt.synth.room import (
     measured_impulse_response,
     synthetic_impulse_response,
 )
-from amt.synth.sampler import SampledPiano, Unison
+from amt.synth.sampled_strings import Unison
+from amt.synth.sampler import SampledPiano
 
 MEASURED_ROOMS = 0.5  # fraction of pieces in a measured room, if there are any
 UNISONS, FASTER_DECAY = 0.4, 0.5  # fractions of pieces

@@ -17,7 +17,6 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from amt.io.audio import SAMPLE_RATE, load
 from amt.notes import MAX_PITCH, MIN_PITCH, PEDAL_DOWN, Notes
@@ -26,6 +25,7 @@ from amt.synth.note_events import NoteEvent, add_at, empty_audio, note_events
 from amt.synth.regions import Region, read_regions
 from amt.synth.resonance import add_resonance
 from amt.synth.room import keep_headroom
+from amt.synth.sampled_strings import SampledStrings, Unison
 from amt.synth.strings import NOTE_RMS_DB, damper_seconds
 
 PRE_ATTACK_SECONDS = 0.05  # kept before the attack of a sample
@@ -120,15 +120,15 @@ class SampledPiano:
         played_velocity = np.round(played_velocity).clip(1, 127).astype(np.int64)
         gains = self._gains_db(dynamic_range_db)
         key_gains = np.broadcast_to(key_gain_db, len(KEYS))
-        string = _String(unison, decay_db)
+        sampled = SampledStrings(unison, decay_db)
         cents = np.broadcast_to(tune_cents, len(KEYS))
         events = list(note_events(notes, top_damper, len(out), SAMPLE_RATE))
         uneven = rng.normal(0, 0.7, len(events)) if rng else np.zeros(len(events))
         sample_notes = []
         for event, extra in zip(events, uneven, strict=True):
             key = event.pitch - MIN_PITCH
-            sampled = min(max(key + sample_shift, 0), len(KEYS) - 1)
-            index = (sampled, played_velocity[event.velocity])
+            source_key = min(max(key + sample_shift, 0), len(KEYS) - 1)
+            index = (source_key, played_velocity[event.velocity])
             gain = float(gains[index] + key_gains[key] + extra)
             region = int(self.choice[index])
             sample_notes.append(_SampleNote(region, event, gain))
@@ -137,7 +137,7 @@ class SampledPiano:
             damping_seconds = damper_seconds(release, pitch)
             tune = float(cents[pitch - MIN_PITCH])
             source = self.regions[region], self.samples[region]
-            self._add(out, *source, group, tune, damping_seconds, string)
+            self._add(out, *source, group, tune, damping_seconds, sampled)
         if resonance_db is not None:
             strings = Instrument(tune_cents=float(cents.mean()), resonance_db=resonance_db)
             add_resonance(out, notes.pedal, PEDAL_DOWN, strings, SAMPLE_RATE)
@@ -151,7 +151,7 @@ class SampledPiano:
         notes: Iterable[_SampleNote],
         tune_cents: float,
         damping_seconds: float,
-        string: _String,
+        strings: SampledStrings,
     ) -> None:
         """Add all notes of one sample on one key; the sample is pitch-shifted once.
 
@@ -164,7 +164,7 @@ class SampledPiano:
         attack = sample.attack / ratio
         needed = attack + max(note.event.damped for note in notes) + tail
         source = sample.audio[: int(needed * ratio) + 64] * np.float32(sample.scale)
-        shifted = string.sound(source, ratio)
+        shifted = strings.sound(source, ratio)
         rate = np.log(1000) / (damping_seconds * SAMPLE_RATE)
         decay = np.exp(-rate * np.arange(tail)).astype(np.float32)
         for note in notes:
@@ -209,35 +209,6 @@ class SampledPiano:
 
 
 @dataclass(frozen=True)
-class Unison:
-    """A second string of each key, out of tune with the first by `cents`, `level_db` below it."""
-
-    cents: float
-    level_db: float
-
-
-@dataclass(frozen=True)
-class _String:
-    """What all keys have in common, beside the samples."""
-
-    unison: Unison | None
-    decay_db: float
-
-    def sound(self, sample: np.ndarray, ratio: float) -> np.ndarray:
-        """A sample (S,) played `ratio` times as fast, with the second string and the decay."""
-        shifted = _played_faster(sample, ratio)
-        if self.unison:
-            second = _played_faster(sample, ratio * 2 ** (self.unison.cents / 1200))
-            count = min(len(shifted), len(second))
-            gain = np.float32(10 ** (self.unison.level_db / 20))
-            shifted = (shifted[:count] + gain * second[:count]) / np.sqrt(1 + gain**2)
-        if self.decay_db:
-            seconds = np.arange(len(shifted), dtype=np.float32) / SAMPLE_RATE
-            shifted = shifted * 10 ** (-self.decay_db / 20 * seconds)
-        return shifted
-
-
-@dataclass(frozen=True)
 class _SampleNote:
     """A note, the index of the region that plays it, and its gain."""
 
@@ -254,10 +225,6 @@ def _level_curve(dynamic_range_db: float | None, velocity: np.ndarray) -> np.nda
     """Level in dB for each velocity, 0 at 127; None is the typical dynamic range."""
     span = TYPICAL_RANGE_DB if dynamic_range_db is None else dynamic_range_db
     return -span * (1 - (velocity / 127) ** 0.8)
-
-
-def _played_faster(audio: np.ndarray, ratio: float) -> np.ndarray:
-    return soxr.resample(audio, SAMPLE_RATE * ratio, SAMPLE_RATE) if ratio != 1 else audio
 
 
 def _read_sample(region: Region) -> Sample:

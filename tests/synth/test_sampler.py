@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from amt.io.audio import AudioError, save
 from amt.notes import MAX_PITCH, MIN_PITCH, SUSTAIN, Notes, Pedal
 from amt.synth.performer import perform
-from amt.synth.sampler import SampledPiano, Unison, delay, find_attack
+from amt.synth.sampled_strings import Unison
+from amt.synth.sampler import SampledPiano, delay, find_attack
 
 RATE = 16000
 COLUMNS = (
