@@ -113,7 +113,7 @@ def _samples(name: str) -> list[Path]:
     return sorted((path if path.is_dir() else path.parent).rglob("*"))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _sampled_piano(folder: str) -> SampledPiano:
     """A sampled piano; cached, since loading decodes all its samples."""
     return SampledPiano.load(folder)
