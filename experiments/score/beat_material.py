@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from asap import Annotations, performances, read_annotations
+from asap import Annotations, folds_of_works, performances, read_annotations
 
 from amt.analysis.symbolic.beat_features import FRAME_RATE, beat_features
 from amt.analysis.symbolic.beat_network import METRES, PERIODS, STRIDE
@@ -27,6 +27,9 @@ PERIOD_BEATS = 4
 UNKNOWN = -1
 # A score is played, with a tempo that changes, this often in place of a performance.
 SCORE_SHARE = 0.2
+# How often the notes on one side of a moving pitch are left out for a while, one hand is moved by
+# an octave, and velocities say little: each makes another piece of one, with the same metre.
+LEFT_OUT_SHARE, OCTAVE_SHARE, FLAT_SHARE = 0.35, 0.3, 0.3
 Crop = dict[str, np.ndarray]
 # Times (N,) to times (N,).
 Warp = Callable[[np.ndarray], np.ndarray]
@@ -70,11 +73,16 @@ def take_from(notes: Notes, annotations: Annotations, exact: bool = False) -> Ta
     )
 
 
-def asap_takes(root: Path, splits: Sequence[str]) -> Works:
-    """Performances and scores of splits of ASAP, one pair of lists for each work."""
+def asap_takes(root: Path, splits: Sequence[str], fold: int | None = None) -> Works:
+    """Performances and scores of splits of ASAP, one pair of lists for each work.
+
+    fold: leave out the works of this fold.
+    """
+    folds = folds_of_works(root) if fold is not None else {}
     found: dict[str, tuple[list[Take], list[Take]]] = {}
     scores = set()
-    for one in (one for split in splits for one in performances(root, split)):
+    chosen = [one for split in splits for one in performances(root, split)]
+    for one in (one for one in chosen if fold is None or folds[one.work] != fold):
         played, written = found.setdefault(one.work, ([], []))
         played.append(take_from(_read(one.midi), read_annotations(one.annotations)))
         if one.score not in scores:
@@ -126,7 +134,7 @@ def crop(rng: np.random.Generator, take: Take) -> Crop:
     beat, downbeat: (T,) 1 in the frame of a beat. known: (T,) where that is known. metre, period:
     (T / STRIDE,) classes or UNKNOWN.
     """
-    scale = 2 ** np.clip(rng.normal(0, 0.2), -0.5, 0.5)
+    scale = 2 ** rng.uniform(-0.5, 0.5)
     source = CROP_SECONDS / scale
     end = take.beats[-1]
     start = rng.uniform(min(-1.0, end - source), max(end - source + 3.0, 0.0))
@@ -134,7 +142,7 @@ def crop(rng: np.random.Generator, take: Take) -> Crop:
     spread = rng.uniform(0.0, 0.15) if take.exact or rng.random() < 0.3 else 0.0
     warp = change_of_tempo(rng, start, source, scale, spread)
     step = int(rng.integers(-6, 7))
-    notes = changed_notes(rng, take, inside, warp, step)
+    notes = other_piece(rng, changed_notes(rng, take, inside, warp, step))
     targets = _targets(replace(take, beats=warp(take.beats)))
     return {"features": beat_features(notes, FRAMES), **targets}
 
@@ -182,6 +190,34 @@ def changed_notes(
     pitch = np.concatenate([pitch[kept], false_pitch])
     velocity = np.clip(np.rint(velocity[rows]), 1, 127)
     return Notes(onset, np.maximum(offset, onset + 0.02), pitch, velocity)
+
+
+def other_piece(rng: np.random.Generator, notes: Notes) -> Notes:
+    """The notes of a crop, changed so that they are another piece with the same metre, often."""
+    pitch, velocity = notes.pitch, notes.velocity
+    kept = np.ones(len(notes), dtype=bool)
+    if not len(notes):
+        return notes
+    if rng.random() < LEFT_OUT_SHARE:
+        begin, length = rng.uniform(-5, CROP_SECONDS - 5), rng.uniform(5, 25)
+        during = (notes.onset >= begin) & (notes.onset < begin + length)
+        kept &= ~(during & _one_side(rng, notes))
+    if rng.random() < OCTAVE_SHARE:
+        pitch = pitch + rng.choice([-12, 12]) * _one_side(rng, notes)
+        kept &= (pitch >= MIN_PITCH) & (pitch <= MAX_PITCH)
+    if rng.random() < FLAT_SHARE:
+        mean = velocity.mean()
+        velocity = np.rint(mean + (velocity - mean) * rng.uniform(0, 0.4))
+    return Notes(notes.onset[kept], notes.offset[kept], pitch[kept], velocity[kept])
+
+
+def _one_side(rng: np.random.Generator, notes: Notes) -> np.ndarray:
+    """Whether each note (N,) lies above a pitch that moves slowly; or all that do not."""
+    knots = np.arange(0, CROP_SECONDS + 1, 4.0)
+    walk = np.cumsum(rng.normal(0, 1.5, len(knots)))
+    divide = np.quantile(notes.pitch, rng.uniform(0.3, 0.7))
+    above = notes.pitch > divide + np.interp(notes.onset, knots, walk - walk.mean())
+    return above ^ (rng.random() < 0.5)
 
 
 def _targets(take: Take) -> Crop:

@@ -2,6 +2,9 @@
 
 python experiments/score/train_beats.py ASAP RUN --material both --steps 2000
 python experiments/score/train_beats.py ASAP RUN --material invented --steps 4000
+python experiments/score/train_beats.py ASAP RUN --material both --device cuda --workers 4
+
+With --fold the works of one of four folds are left out, for cross-validation.
 
 Started again it goes on where RUN/last.pt ends: the same batches, as if it had never stopped. Every
 VALIDATE steps it prints F1 of the most probable frames on ASAP's validation compositions and writes
@@ -20,9 +23,17 @@ import mir_eval
 import numpy as np
 import torch
 import torch.nn.functional as F
-from asap import SPLITS, Annotations, first_performances, read_annotations
-from beat_material import UNKNOWN, Crop, Works, asap_takes, batch, invented_takes
+from asap import (
+    FOLDS,
+    SPLITS,
+    Annotations,
+    first_performances,
+    folds_of_works,
+    read_annotations,
+)
+from beat_material import UNKNOWN, Works, asap_takes, batch, invented_takes
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from amt.analysis.symbolic.beat_network import BeatNetwork
 from amt.analysis.symbolic.beat_posteriors import BeatPosteriors, beat_posteriors
@@ -46,7 +57,7 @@ def main() -> None:
     options = training_parser(__doc__).parse_args()
     torch.set_num_threads(options.threads)
     options.run.mkdir(parents=True, exist_ok=True)
-    train(options, validation_pieces(options.asap))
+    train(options, validation_pieces(options.asap, options.fold))
 
 
 def training_parser(about: str) -> argparse.ArgumentParser:
@@ -63,6 +74,9 @@ def training_parser(about: str) -> argparse.ArgumentParser:
     add("--lr", type=float, default=4e-3)
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=1)
+    add("--device", default="cpu", help="e.g. cuda (default: %(default)s)")
+    add("--workers", type=int, default=0, help="processes that make batches; 0: this one")
+    add("--fold", type=int, choices=range(FOLDS), help="leave out the works of this fold")
     add("--validate", type=int, default=250, help="steps between validations")
     add("--start", type=Path, help="weights to start from (.safetensors)")
     return parser
@@ -71,21 +85,22 @@ def training_parser(about: str) -> argparse.ArgumentParser:
 def train(options: argparse.Namespace, pieces: Sequence[Piece], stop: int | None = None) -> None:
     """All steps that are not done yet, up to `stop`."""
     torch.manual_seed(options.seed)
-    network = BeatNetwork()
+    device = torch.device(options.device)
+    network = BeatNetwork().to(device)
     if options.start:
         network.load_state_dict(read_checkpoint(options.start)["state_dict"])
     optimizer = Muon(network.named_parameters(), lr=options.lr)
     averaged = torch.optim.swa_utils.AveragedModel(network, avg_fn=moving_average)
     done = restore(options.run / "last.pt", network, averaged, optimizer)
-    sources = material(options)
+    steps = range(done, stop or options.steps)
+    batches = Batches(material(options), options.seed, options.batch)
+    loader = DataLoader(batches, None, sampler=steps, num_workers=options.workers)
     began, losses = time.monotonic(), []
-    for step in range(done, stop or options.steps):
-        # Each step has a seed of its own, so that a run that goes on draws what it would have.
-        rng = np.random.default_rng([options.seed, step])
+    for step, crops in zip(steps, loader, strict=True):
         torch.manual_seed(1_000_000 * options.seed + step)
         for group in optimizer.param_groups:
             group["lr"] = options.lr * schedule(step, options.steps)
-        losses.append(update(network, optimizer, batch(rng, sources, options.batch)))
+        losses.append(update(network, optimizer, crops))
         averaged.update_parameters(network)
         if (step + 1) % options.validate == 0 or step + 1 == options.steps:
             save(options.run, network, averaged, optimizer, step + 1)
@@ -95,15 +110,26 @@ def train(options: argparse.Namespace, pieces: Sequence[Piece], stop: int | None
             losses = []
 
 
+class Batches(Dataset):
+    """The batch of each step, which has a seed of its own: a run that goes on draws the same."""
+
+    def __init__(self, sources: Sequence[Works], seed: int, size: int) -> None:
+        self.sources, self.seed, self.size = sources, seed, size
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        crops = batch(np.random.default_rng([self.seed, step]), self.sources, self.size)
+        return {name: torch.from_numpy(column) for name, column in crops.items()}
+
+
 def material(options: argparse.Namespace) -> list[Works]:
     """What each batch is drawn from, in turn: of "both", three quarters are of ASAP."""
     if options.material == "asap":
-        return [asap_takes(options.asap, options.splits)]
+        return [asap_takes(options.asap, options.splits, options.fold)]
     invented = invented_takes(options.pieces, options.seed)
     return (
         [invented]
         if options.material == "invented"
-        else [*[asap_takes(options.asap, options.splits)] * 3, invented]
+        else [*[asap_takes(options.asap, options.splits, options.fold)] * 3, invented]
     )
 
 
@@ -117,9 +143,10 @@ def schedule(step: int, steps: int) -> float:
     return min((step + 1) / WARM_UP, 0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
-def update(network: BeatNetwork, optimizer: Muon, crops: Crop) -> float:
+def update(network: BeatNetwork, optimizer: Muon, crops: dict[str, Tensor]) -> float:
     """One step of training; its loss."""
-    tensors = {name: torch.from_numpy(column) for name, column in crops.items()}
+    device = next(network.parameters()).device
+    tensors = {name: column.to(device, non_blocking=True) for name, column in crops.items()}
     network.train()
     loss = total_loss(network(tensors["features"]), tensors)
     optimizer.zero_grad()
@@ -156,7 +183,7 @@ def restore(path: Path, network: BeatNetwork, averaged: torch.nn.Module, optimiz
     """Load what `save` wrote, if there is anything; the number of steps done."""
     if not path.is_file():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location="cpu")
     network.load_state_dict(state["network"])
     averaged.load_state_dict(state["averaged"])
     optimizer.load_state_dict(state["optimizer"])
@@ -175,10 +202,17 @@ def save(
     write_weights(run / "averaged.safetensors", checkpoint, run.name, "see the card")
 
 
-def validation_pieces(root: Path) -> list[Piece]:
-    """One performance of each validation composition, and its annotations."""
-    first = first_performances(root, "validation")
-    return [(read_midi(one.midi), read_annotations(one.annotations)) for one in first]
+def validation_pieces(root: Path, fold: int | None = None) -> list[Piece]:
+    """One performance of each validation composition, and its annotations.
+
+    fold: instead, of each work of this fold that is in training or validation.
+    """
+    found = first_performances(root, "validation")
+    if fold is not None:
+        folds = folds_of_works(root)
+        found = [*first_performances(root, "train"), *found]
+        found = list({one.work: one for one in found if folds[one.work] == fold}.values())
+    return [(read_midi(one.midi), read_annotations(one.annotations)) for one in found]
 
 
 def validate(network: BeatNetwork, pieces: Sequence[Piece]) -> dict[str, float]:

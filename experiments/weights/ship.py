@@ -3,7 +3,7 @@
 python experiments/weights/ship.py CKPT amt/weights/NAME.safetensors --licence "DATA (LICENCE): USE"
 
 Its checksum is written to SHA256SUMS in the same folder. The posteriors of 30 s of the built-in
-piano must not change by more than 0.01; the largest difference is printed.
+piano must not change by more than 0.02; the largest difference is printed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from amt.inference.transcriber import Transcriber
 from amt.models.checkpoint import read_checkpoint, write_weights
 
 MAX_BYTES = 5e6
-TOLERANCE = 0.01
+TOLERANCE = 0.02
 
 
 def main(source: Path, target: Path, licence: str) -> None:

@@ -18,7 +18,16 @@ from asap import (
     read_annotations,
     work_of,
 )
-from beat_material import FRAMES, UNKNOWN, asap_takes, batch, crop, invented_takes, take_from
+from beat_material import (
+    FRAMES,
+    UNKNOWN,
+    asap_takes,
+    batch,
+    crop,
+    invented_takes,
+    other_piece,
+    take_from,
+)
 from train_beats import event_loss, train, validation_pieces
 
 from amt.analysis.symbolic.beat_features import FRAME_RATE
@@ -83,8 +92,9 @@ def test_the_true_grid_has_the_pickup_and_the_metres(asap: Path) -> None:
     assert not grid.downbeats[0] and grid.certainty == 1.0
 
 
-def test_targets_of_a_crop_fit_its_notes(asap: Path) -> None:
+def test_targets_of_a_crop_fit_its_notes(asap: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every beat has a note: they are in the same frame, within the jitter of onsets."""
+    monkeypatch.setattr("beat_material.other_piece", lambda _, notes: notes)
     works = asap_takes(asap, ["train"])
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -98,6 +108,27 @@ def test_targets_of_a_crop_fit_its_notes(asap: Path) -> None:
         assert set(found["downbeat"].nonzero()[0]) <= set(beats)
         known = {METRES.index("3/4"), METRES.index("6/8"), UNKNOWN}
         assert set(found["metre"].tolist()) <= known
+
+
+def test_other_pieces_keep_their_onsets() -> None:
+    """Notes are left out, moved by octaves or flattened, each often; never moved in time."""
+    notes = invented_takes(1, seed=0)[0][0][0].notes
+    rng, changed = np.random.default_rng(0), {"fewer": 0, "octaves": 0, "flat": 0}
+    for _ in range(60):
+        other = other_piece(rng, notes)
+        kept = np.searchsorted(notes.onset, other.onset)
+        assert (notes.onset[kept] == other.onset).all()
+        assert not len(other) or (other.pitch.min() >= 21 and other.pitch.max() <= 108)
+        changed["fewer"] += len(other) < 0.95 * len(notes)
+        changed["octaves"] += bool(np.abs(other.pitch.mean() - notes.pitch[kept].mean()) > 2)
+        changed["flat"] += other.velocity.std() < 0.5 * notes.velocity.std()
+    assert min(changed.values()) > 5
+
+
+def test_works_of_a_fold_are_left_out(asap: Path) -> None:
+    whole = len(asap_takes(asap, SPLITS))
+    parts = [len(asap_takes(asap, SPLITS, fold)) for fold in range(FOLDS)]
+    assert sum(whole - part for part in parts) == whole and max(parts) < whole
 
 
 def test_one_batch_is_the_same_for_one_seed() -> None:
@@ -122,7 +153,7 @@ def test_early_and_late_beats_cost_nothing() -> None:
 
 
 def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_path: Path) -> None:
-    def run(folder: str, stop: int) -> bytes:
+    def run(folder: str, stop: int, workers: int = 0) -> bytes:
         options = argparse.Namespace(
             asap=asap,
             run=tmp_path / folder / "run",
@@ -132,6 +163,9 @@ def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_pat
             batch=1,
             lr=1e-3,
             seed=0,
+            device="cpu",
+            workers=workers,
+            fold=None,
             validate=1,
             start=None,
         )
@@ -141,7 +175,7 @@ def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_pat
 
     whole = run("whole", 2)
     assert run("parts", 1) != whole
-    assert run("parts", 2) == whole
+    assert run("parts", 2, workers=1) == whole
 
 
 def test_scores_become_exact_takes(asap: Path) -> None:

@@ -33,9 +33,22 @@ class BeatNetwork(nn.Module):
     softmax, constant within STRIDE frames.
     """
 
-    def __init__(self, width: int = 40, dim: int = 96, blocks: int = 6, heads: int = 3) -> None:
+    def __init__(
+        self,
+        width: int = 40,
+        dim: int = 96,
+        blocks: int = 6,
+        heads: int = 3,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
-        self.settings = {"width": width, "dim": dim, "blocks": blocks, "heads": heads}
+        self.settings = {
+            "width": width,
+            "dim": dim,
+            "blocks": blocks,
+            "heads": heads,
+            "dropout": dropout,
+        }
         self.read = nn.Linear(CHANNELS, width)
         self.fine = Residual(width, kernel=5)
         self.down1 = nn.Conv1d(width, width, 4, stride=2, padding=1)
@@ -43,7 +56,8 @@ class BeatNetwork(nn.Module):
         self.down2 = nn.Conv1d(width, dim, 4, stride=2, padding=1)
         # Every second block attends.
         self.blocks = nn.ModuleList(
-            Block(dim, dilation=2**number, heads=number % 2 * heads) for number in range(blocks)
+            Block(dim, dilation=2**number, heads=number % 2 * heads, dropout=dropout)
+            for number in range(blocks)
         )
         self.norm = nn.LayerNorm(dim)
         self.up1 = nn.ConvTranspose1d(dim, width, 2, stride=2)
@@ -87,13 +101,15 @@ class Residual(nn.Module):
 class Block(nn.Module):
     """A gated convolution over time; attention, and the mean over time: all added, (B, T, D)."""
 
-    def __init__(self, dim: int, dilation: int, heads: int, dropout: float = 0.1) -> None:
+    def __init__(self, dim: int, dilation: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.before = nn.LayerNorm(dim)
         self.gated = nn.Conv1d(dim, 2 * dim, 3, padding=dilation, dilation=dilation)
         self.out = nn.Linear(dim, dim)
         self.dropout = nn.Dropout(dropout)
         self.attention = Attention(dim, heads) if heads else None
+        # Without normalisation the mean grows from block to block until nothing else is left.
+        self.context_norm = nn.LayerNorm(dim)
         self.context = nn.Linear(dim, dim)
         nn.init.zeros_(self.context.weight)
 
@@ -102,7 +118,7 @@ class Block(nn.Module):
         x = x + self.dropout(self.out(gated.transpose(1, 2)))
         if self.attention is not None:
             x = x + self.dropout(self.attention(x))
-        return x + self.context(x.mean(1, keepdim=True))
+        return x + self.context(self.context_norm(x).mean(1, keepdim=True))
 
 
 class Attention(nn.Module):

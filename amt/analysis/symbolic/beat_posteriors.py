@@ -60,8 +60,10 @@ def _by_windows(features: np.ndarray, network: BeatNetwork) -> dict[str, np.ndar
     starts = range(0, max(len(features) - WINDOW, 0) + 1, HOP)
     windows = np.stack([features[start : start + WINDOW] for start in starts])
     batches = torch.from_numpy(windows).split(WINDOWS_AT_ONCE)
-    found = [network(batch) for batch in batches]
-    return {name: _joined(torch.cat([one[name] for one in found]).numpy()) for name in found[0]}
+    device = next(network.parameters()).device
+    found = [network(batch.to(device)) for batch in batches]
+    joined = {name: torch.cat([one[name] for one in found]).cpu() for name in found[0]}
+    return {name: _joined(frames.numpy()) for name, frames in joined.items()}
 
 
 def _joined(windows: np.ndarray) -> np.ndarray:
