@@ -14,6 +14,8 @@ from amt.notes import Notes
 # validation performances (minute one) have a mean F1 of 0.93 then, all have 0.66
 # (experiments/score/tune_decoder.py --certainty).
 SURE = 0.75
+# The network "open" is surer than it is right: at no certainty is the mean F1 of its beats higher.
+OPEN_CERTAINTY = 0.66
 MIN_ONSETS, MAX_SECONDS_AN_ONSET = 8, 8.0
 # The first onset, when the network reads a piece.
 LEAD_SECONDS = 1.0
@@ -34,7 +36,8 @@ def estimate_grid(notes: Notes, weights: str | Path = DEFAULT_WEIGHTS) -> Metric
     """Beats, downbeats and metres of a performance; None if there are too few notes or no beat.
 
     weights: "asap", trained on performances with annotated beats (CC BY-NC-SA 4.0), or "open",
-    trained on invented pieces alone; or a file. Raises CheckpointError for others.
+    trained on invented pieces alone, whose beats are never certain; or a file. Raises
+    CheckpointError for others.
     """
     if not has_enough_onsets(notes):
         return None
@@ -54,7 +57,8 @@ def estimate_grid(notes: Notes, weights: str | Path = DEFAULT_WEIGHTS) -> Metric
     # A second network knows what is a bar of these beats, and whether they are of the right level.
     posteriors = with_bars(posteriors, notes, first.beats, load_bar_network(weights))
     grid = decode_beats(posteriors, notes, WITH_BARS) or first
-    return replace(grid, beats=grid.beats - moved)
+    certainty = min(grid.certainty, OPEN_CERTAINTY) if weights == "open" else grid.certainty
+    return replace(grid, beats=grid.beats - moved, certainty=certainty)
 
 
 def has_enough_onsets(notes: Notes) -> bool:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from generated_pieces import piece
 
-from amt.analysis.symbolic.metrical import WEIGHTS, estimate_grid, has_enough_onsets, weights_beside
+from amt.analysis.symbolic.metrical import (
+    SURE,
+    WEIGHTS,
+    estimate_grid,
+    has_enough_onsets,
+    weights_beside,
+)
 from amt.notes import Notes
 
 
@@ -34,6 +40,13 @@ def test_beats_of_a_generated_piece(weights: str) -> None:
     true = 1 + np.arange(64) * 0.6
     # Each beat found is a beat or lies half-way between two.
     assert np.mean(np.abs(grid.beats[:, None] - np.append(true, true + 0.3)).min(1) < 0.05) > 0.9
+
+
+def test_beats_of_the_open_network_are_never_certain() -> None:
+    clear = piece(bpm=100)
+    known, opened = estimate_grid(clear, "asap"), estimate_grid(clear, "open")
+    assert known is not None and known.certainty >= SURE
+    assert opened is not None and opened.certainty < SURE
 
 
 def test_beats_move_with_the_notes() -> None:
