@@ -43,7 +43,7 @@ def test_beats_of_a_generated_piece(weights: str) -> None:
 
 
 def test_beats_of_the_open_network_are_never_certain() -> None:
-    clear = piece(bpm=100)
+    clear = piece(bpm=80)
     known, opened = estimate_grid(clear, "asap"), estimate_grid(clear, "open")
     assert known is not None and known.certainty >= SURE
     assert opened is not None and opened.certainty < SURE
