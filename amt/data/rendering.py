@@ -75,7 +75,8 @@ def render_notes(
     """Render `notes` with their pedal on a random one of `pianos`; `rng` draws everything random.
 
     rooms: files of impulse responses for sampled pianos; the built-in piano has synthetic rooms.
-    vary_pianos: make another instrument of the samples of a sampled piano.
+    vary_pianos: make another instrument of the samples of a sampled piano; every rendering on the
+    built-in piano is another instrument anyway.
     """
     name = pianos[int(rng.integers(len(pianos)))]
     if name == BUILTIN:

@@ -33,9 +33,11 @@ class SampledStrings:
         shifted = _played_faster(sample, ratio)
         if self.unison:
             second = _played_faster(sample, ratio * 2 ** (self.unison.cents / 1200))
-            count = min(len(shifted), len(second))
             gain = np.float32(10 ** (self.unison.level_db / 20))
-            shifted = (shifted[:count] + gain * second[:count]) / np.sqrt(1 + gain**2)
+            both = np.zeros(max(len(shifted), len(second)), dtype=np.float32)
+            both[: len(shifted)] += shifted
+            both[: len(second)] += gain * second
+            shifted = both / np.sqrt(1 + gain**2)
         if self.decay_db:
             seconds = np.arange(len(shifted), dtype=np.float32) / SAMPLE_RATE
             shifted = shifted * 10 ** (-self.decay_db / 20 * seconds)

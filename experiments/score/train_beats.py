@@ -76,7 +76,12 @@ def training_parser(about: str) -> argparse.ArgumentParser:
     add("--threads", type=int, default=1)
     add("--device", default="cpu", help="e.g. cuda (default: %(default)s)")
     add("--workers", type=int, default=0, help="processes that make batches; 0: this one")
-    add("--fold", type=int, choices=range(FOLDS), help="leave out the works of this fold")
+    add(
+        "--fold",
+        type=int,
+        choices=range(FOLDS),
+        help="leave out the works of this fold; in a RUN of its own",
+    )
     add("--validate", type=int, default=250, help="steps between validations")
     add("--start", type=Path, help="weights to start from (.safetensors)")
     return parser

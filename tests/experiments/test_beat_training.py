@@ -129,6 +129,11 @@ def test_works_of_a_fold_are_left_out(asap: Path) -> None:
     whole = len(asap_takes(asap, SPLITS))
     parts = [len(asap_takes(asap, SPLITS, fold)) for fold in range(FOLDS)]
     assert sum(whole - part for part in parts) == whole and max(parts) < whole
+    folds, works = folds_of_works(asap), {one.work for one in performances(asap)}
+    held = {one.work: one.split for one in performances(asap) if folds[one.work] == 0}
+    assert len(asap_takes(asap, SPLITS, 0)) == len(works) - len(held)
+    seen = [split for split in held.values() if split != "test"]
+    assert len(validation_pieces(asap, 0)) == len(seen)
 
 
 def test_one_batch_is_the_same_for_one_seed() -> None:

@@ -128,14 +128,13 @@ def test_stretched_tuning_at_the_ends_of_the_keyboard(piano: SampledPiano) -> No
 
 
 def test_single_keys_are_uneven(piano: SampledPiano) -> None:
-    one, other = (_play(piano, _notes(pitch), PLAIN) for pitch in (60, 61))
+    one = _play(piano, _notes(60), PLAIN)
     uneven = replace(PLAIN, uneven_db=3.0, uneven_cents=20.0)
     assert _hertz(_play(piano, _notes(60), uneven)) != pytest.approx(_hertz(one), rel=1e-4)
     both = _play(piano, _notes(60, 61), uneven), _play(piano, _notes(60, 61), PLAIN)
     first, second = slice(round(0.35 * RATE), round(0.8 * RATE)), slice(round(1.35 * RATE), None)
     ratios = [_db(audio[first]) - _db(audio[second]) for audio in both]
     assert abs(ratios[0] - ratios[1]) > 0.5
-    assert _hertz(one) < _hertz(other)
 
 
 def test_the_shelf_changes_the_bass_only() -> None:

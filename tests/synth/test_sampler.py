@@ -251,6 +251,13 @@ def test_a_second_string_beats_with_the_first(piano: SampledPiano) -> None:
     assert _db(audio[again]) == pytest.approx(_db(plain[again]) + 3, abs=1)
 
 
+@pytest.mark.parametrize("cents", [-5.0, 5.0])
+def test_a_second_string_ends_without_a_click(piano: SampledPiano, cents: float) -> None:
+    audio = piano.render(_note(0.1, 4.0, pitch=57), unison=Unison(cents, 0.0), seconds=4.0)
+    last = int(np.flatnonzero(audio)[-1])
+    assert np.abs(audio[last - 10 : last + 1]).max() < 0.01 * np.abs(audio).max()
+
+
 def test_notes_may_fall_faster_than_recorded(piano: SampledPiano) -> None:
     note = _note(0.0, 2.2, pitch=57)
     plain, faster = piano.render(note), piano.render(note, decay_db=10.0)

@@ -36,8 +36,8 @@ def estimate_grid(notes: Notes, weights: str | Path = DEFAULT_WEIGHTS) -> Metric
     """Beats, downbeats and metres of a performance; None if there are too few notes or no beat.
 
     weights: "asap", trained on performances with annotated beats (CC BY-NC-SA 4.0), or "open",
-    trained on invented pieces alone, whose beats are never certain; or a file. Raises
-    CheckpointError for others.
+    trained on invented pieces alone, whose beats are never certain by that name; or a file.
+    Raises CheckpointError for others.
     """
     if not has_enough_onsets(notes):
         return None
