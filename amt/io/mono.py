@@ -12,6 +12,8 @@ import numpy as np
 
 # Phase is judged over sections of this many seconds.
 SECTION_SECONDS = 5.0
+# The rest of a recording, if it is shorter, says nothing of phases: it is mixed as what was before.
+_MIN_SECONDS = 0.1
 # The energy of a sum of channels, relative to the sum of their energies: 0 if they cancel, 1 if
 # they are independent. A stereo recording is well above 1; below this, half of it is lost.
 MIN_ENERGY = 0.5
@@ -55,9 +57,15 @@ class MonoMix:
     def _mix_section(self, section: list[np.ndarray]) -> Blocks:
         channels = section[0].shape[1]
         mean = np.full(channels, 1 / channels, dtype=np.float32)
-        weights = mean if channels == 1 else _in_phase(_covariance(section), mean)
         last = self._last
-        if weights is not mean:
+        short = sum(len(block) for block in section) < _MIN_SECONDS * self.rate
+        if channels == 1:
+            weights = mean
+        elif short and last is not None:
+            weights = last
+        else:
+            weights = _in_phase(_covariance(section), mean)
+        if not np.array_equal(weights, mean):
             self.cancelled += sum(len(block) for block in section) / self.rate
             # Either polarity will do: the one that is nearer to the section before.
             weights = -weights if last is not None and weights @ last < 0 else weights
