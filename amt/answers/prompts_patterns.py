@@ -156,6 +156,7 @@ PATTERNS = (
     ("duration", "how long final it @only"),
     ("passage", "played|describe|summary @bar @only"),
     ("passage", "what played @part @only"),
+    ("passage", "describe @part @only"),
     ("summary", "what played @only"),
     ("summary", "what piece|it @only"),
     ("duration", "where final piece|it @only"),

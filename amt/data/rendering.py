@@ -89,8 +89,10 @@ def render_notes(
     return Recording(audio, notes)
 
 
-def rendering_fingerprint(pianos: Sequence[str], rooms: Sequence[Path] = ()) -> str:
-    """A string that changes with the code of `amt.synth`, the samples of pianos, and the rooms."""
+def rendering_fingerprint(
+    pianos: Sequence[str], rooms: Sequence[Path] = (), vary_pianos: bool = False
+) -> str:
+    """A string that changes with the code of `amt.synth` and with what `render_notes` is given."""
     digest = hashlib.sha256()
     for module in sorted(resources.files("amt.synth").iterdir(), key=lambda path: path.name):
         if module.name.endswith(".py"):
@@ -98,6 +100,8 @@ def rendering_fingerprint(pianos: Sequence[str], rooms: Sequence[Path] = ()) -> 
     for name in pianos:
         digest.update(f"{Path(name).name}:{files_fingerprint(_samples(name))}".encode())
     digest.update(files_fingerprint(rooms).encode())
+    if vary_pianos and set(pianos) != {BUILTIN}:
+        digest.update(b"varied")
     return digest.hexdigest()[:16]
 
 

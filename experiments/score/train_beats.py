@@ -18,6 +18,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mir_eval
 import numpy as np
@@ -50,6 +51,8 @@ CLASS_WEIGHTS = {"metre": 0.2, "period": 0.1}
 POSITIVE_WEIGHT = 2.0
 WARM_UP, AVERAGING = 100, 0.997
 CLIP = 1.0
+# Options on which the batches of a run depend.
+DRAWN = ("splits", "material", "pieces", "batch", "seed", "fold")
 Piece = tuple[Notes, Annotations]
 
 
@@ -80,7 +83,7 @@ def training_parser(about: str) -> argparse.ArgumentParser:
         "--fold",
         type=int,
         choices=range(FOLDS),
-        help="leave out the works of this fold; in a RUN of its own",
+        help="leave out the works of this fold",
     )
     add("--validate", type=int, default=250, help="steps between validations")
     add("--start", type=Path, help="weights to start from (.safetensors)")
@@ -96,7 +99,8 @@ def train(options: argparse.Namespace, pieces: Sequence[Piece], stop: int | None
         network.load_state_dict(read_checkpoint(options.start)["state_dict"])
     optimizer = Muon(network.named_parameters(), lr=options.lr)
     averaged = torch.optim.swa_utils.AveragedModel(network, avg_fn=moving_average)
-    done = restore(options.run / "last.pt", network, averaged, optimizer)
+    drawn = {name: getattr(options, name) for name in DRAWN}
+    done = restore(options.run / "last.pt", network, averaged, optimizer, drawn)
     steps = range(done, stop or options.steps)
     batches = Batches(material(options), options.seed, options.batch)
     loader = DataLoader(batches, None, sampler=steps, num_workers=options.workers)
@@ -108,7 +112,7 @@ def train(options: argparse.Namespace, pieces: Sequence[Piece], stop: int | None
         losses.append(update(network, optimizer, crops))
         averaged.update_parameters(network)
         if (step + 1) % options.validate == 0 or step + 1 == options.steps:
-            save(options.run, network, averaged, optimizer, step + 1)
+            save(options.run, network, averaged, optimizer, step + 1, drawn)
             row = " ".join(f"{n} {v:.3f}" for n, v in validate(averaged.module, pieces).items())
             loss, minutes = np.mean(losses), (time.monotonic() - began) / 60
             print(f"{step + 1} {minutes:.1f} min loss {loss:.4f} {row}", flush=True)
@@ -184,11 +188,25 @@ def event_loss(logits: Tensor, events: Tensor, known: Tensor) -> Tensor:
     return 10 * (costs * known).sum() / known.sum().clamp(min=1)
 
 
-def restore(path: Path, network: BeatNetwork, averaged: torch.nn.Module, optimizer: Muon) -> int:
-    """Load what `save` wrote, if there is anything; the number of steps done."""
+def restore(
+    path: Path,
+    network: BeatNetwork,
+    averaged: torch.nn.Module,
+    optimizer: Muon,
+    drawn: dict[str, Any],
+) -> int:
+    """Load what `save` wrote, if there is anything; the number of steps done.
+
+    drawn: the options in DRAWN. SystemExit if the run began with others: it would train on works
+    that it is to leave out.
+    """
     if not path.is_file():
         return 0
     state = torch.load(path, weights_only=True, map_location="cpu")
+    for name, value in drawn.items():
+        if state["drawn"][name] != value:
+            began = state["drawn"][name]
+            raise SystemExit(f"{path} began with {name}={began}, not {value}; use another RUN")
     network.load_state_dict(state["network"])
     averaged.load_state_dict(state["averaged"])
     optimizer.load_state_dict(state["optimizer"])
@@ -196,12 +214,21 @@ def restore(path: Path, network: BeatNetwork, averaged: torch.nn.Module, optimiz
 
 
 def save(
-    run: Path, network: BeatNetwork, averaged: torch.nn.Module, optimizer: Muon, step: int
+    run: Path,
+    network: BeatNetwork,
+    averaged: torch.nn.Module,
+    optimizer: Muon,
+    step: int,
+    drawn: dict[str, Any],
 ) -> None:
     """Write last.pt, to go on from, and averaged.safetensors, to use."""
     parts = {"network": network, "averaged": averaged, "optimizer": optimizer}
     with atomic_write(run / "last.pt") as part:
-        torch.save({name: one.state_dict() for name, one in parts.items()} | {"step": step}, part)
+        torch.save(
+            {name: one.state_dict() for name, one in parts.items()}
+            | {"step": step, "drawn": drawn},
+            part,
+        )
     settings = {"model": network.settings, "decoder": {}}
     checkpoint = {"state_dict": averaged.module.state_dict(), "hyper_parameters": settings}
     write_weights(run / "averaged.safetensors", checkpoint, run.name, "see the card")

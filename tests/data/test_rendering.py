@@ -66,6 +66,9 @@ def test_the_fingerprint_depends_on_pianos_and_rooms(piano: str, rooms: str) -> 
     pianos, files = piano_names([piano, "builtin"]), room_files(rooms)
     without, within = rendering_fingerprint(pianos), rendering_fingerprint(pianos, files)
     assert without != within != rendering_fingerprint(["builtin"], files)
+    assert rendering_fingerprint(pianos, files, vary_pianos=True) != within
+    builtin = rendering_fingerprint(["builtin"])
+    assert rendering_fingerprint(["builtin"], vary_pianos=True) == builtin
     files[0].write_bytes(b"another room")
     assert rendering_fingerprint(pianos, files) != within
 

@@ -158,7 +158,7 @@ def test_early_and_late_beats_cost_nothing() -> None:
 
 
 def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_path: Path) -> None:
-    def run(folder: str, stop: int, workers: int = 0) -> bytes:
+    def run(folder: str, stop: int, workers: int = 0, fold: int | None = None) -> bytes:
         options = argparse.Namespace(
             asap=asap,
             run=tmp_path / folder / "run",
@@ -170,7 +170,8 @@ def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_pat
             seed=0,
             device="cpu",
             workers=workers,
-            fold=None,
+            fold=fold,
+            pieces=0,
             validate=1,
             start=None,
         )
@@ -181,6 +182,8 @@ def test_a_training_that_goes_on_ends_as_one_without_a_break(asap: Path, tmp_pat
     whole = run("whole", 2)
     assert run("parts", 1) != whole
     assert run("parts", 2, workers=1) == whole
+    with pytest.raises(SystemExit, match="began with fold=None, not 1; use another RUN"):
+        run("parts", 2, fold=1)
 
 
 def test_scores_become_exact_takes(asap: Path) -> None:

@@ -114,13 +114,12 @@ class Maestro:
         pianos: tuple[str, ...],
         rooms: tuple[Path, ...],
     ) -> list[Piece]:
-        version = rendering_fingerprint(pianos, rooms)
+        version = rendering_fingerprint(pianos, rooms, self.vary_pianos)
         pieces = []
         for row, copy in product(rows, range(self.copies)):
             midi = root / row["midi_filename"]
             load = partial(render_midi, midi, pianos, self.seed, copy, rooms, self.vary_pianos)
             fingerprint = f"{files_fingerprint([midi])}:{version}:{self.seed}:{copy}"
-            fingerprint += ":varied" * self.vary_pianos
             name = f"{_name(row)}-copy{copy}" if copy else _name(row)
             pieces.append(Piece(name, _split(row), _composition(row), load, fingerprint))
         return pieces

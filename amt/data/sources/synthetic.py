@@ -58,7 +58,7 @@ class Synthetic:
                 f"pieces of {self.seconds} s"
             )
         pianos, rooms = piano_names(self.render), room_files(self.rooms)
-        version = rendering_fingerprint(pianos, rooms)
+        version = rendering_fingerprint(pianos, rooms, self.vary_pianos)
         return [
             self._piece(split, index, pianos, rooms, version)
             for split, count in counts.items()
@@ -74,10 +74,10 @@ class Synthetic:
         version: str,
     ) -> Piece:
         name = f"{split}_{index:05d}"
-        vary = self.vary_pianos
-        load = partial(generate, self.seed, split, index, self.seconds, pianos, rooms, vary)
+        load = partial(
+            generate, self.seed, split, index, self.seconds, pianos, rooms, self.vary_pianos
+        )
         fingerprint = f"synthetic:{version}:{self.seed}:{split}:{index}:{self.seconds}"
-        fingerprint += ":varied" * vary
         return Piece(name, split, name, load, fingerprint)
 
 

@@ -105,9 +105,11 @@ def test_copies_are_different_renderings_of_the_same_notes(tmp_path: Path) -> No
 
 
 def test_varied_pianos_are_prepared_anew(tmp_path: Path) -> None:
-    root = str(maestro(tmp_path))
+    root, piano = str(maestro(tmp_path)), tmp_path / "piano"
+    piano.mkdir()
+    (piano / "one.sfz").write_text("<region> sample=a.wav\n")
     plain, varied = (
-        Maestro(root, render="builtin", vary_pianos=vary).pieces() for vary in (False, True)
+        Maestro(root, render=str(piano), vary_pianos=vary).pieces() for vary in (False, True)
     )
     assert not {one.fingerprint for one in plain} & {one.fingerprint for one in varied}
 
