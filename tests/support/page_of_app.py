@@ -89,12 +89,19 @@ def drop(page: Page, *files: str | bytes) -> None:
     page.evaluate(_DROP, [[name, base64.b64encode(content).decode()] for name, content in pairs])
 
 
+# The colours of some buttons pass gradually from one scheme to the other.
+SETTLED = """async () => {
+    await new Promise(requestAnimationFrame);
+    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+}"""
+
+
 def violations(page: Page) -> str:
     """What axe finds wrong with the page as it is, light and dark; empty if it finds nothing."""
     reports = []
     for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)
-        page.evaluate("() => new Promise(requestAnimationFrame)")
+        page.evaluate(SETTLED)
         found = Axe().run(page, options=options)
         reports += [found.generate_report()] if found.violations_count else []
     return "\n".join(reports)
