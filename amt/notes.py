@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -121,6 +122,11 @@ class Notes:
         """All times moved by `seconds`."""
         pedal = replace(self.pedal, time=self.pedal.time + seconds)
         return replace(self, onset=self.onset + seconds, offset=self.offset + seconds, pedal=pedal)
+
+    def retime(self, change: Callable[[np.ndarray], np.ndarray]) -> Notes:
+        """All times, (N,) in seconds, as a function that never falls gives them."""
+        pedal = replace(self.pedal, time=change(self.pedal.time))
+        return replace(self, onset=change(self.onset), offset=change(self.offset), pedal=pedal)
 
     def crop(self, start: float, stop: float) -> Notes:
         """Notes that begin in [start, stop) seconds, cut at `stop`; times are not shifted."""

@@ -115,7 +115,12 @@ class VertexModel:
         self.metrics.audio_seconds.inc(found.seconds)
         self.metrics.transcription_seconds.inc(found.elapsed_seconds)
         return Result(
-            found.notes, found.seconds, found.elapsed_seconds, found.warnings, found.embedding
+            found.notes,
+            found.seconds,
+            found.elapsed_seconds,
+            found.warnings,
+            found.embedding,
+            tuning=found.tuning,
         )
 
     def close(self) -> None:

@@ -37,13 +37,17 @@ class VertexOptions(Protocol):
     @property
     def embedding(self) -> bool: ...
 
+    @property
+    def tuning(self) -> str | float: ...
+
 
 @dataclass(frozen=True, eq=False)
 class VertexTranscription:
     """What an endpoint answered: as `amt.inference.transcriber.Transcription`, and its model.
 
     embedding: None unless asked for, and if the deployed model cannot give one. warnings: what is
-    wrong with the file, one line each. elapsed_seconds: with all retries.
+    wrong with the file, one line each. elapsed_seconds: with all retries. tuning: as of
+    `amt.inference.retuning.tuning_document`, None from images of older versions too.
     """
 
     notes: Notes
@@ -53,6 +57,7 @@ class VertexTranscription:
     embedding: np.ndarray | None
     model_name: str
     model_version: str
+    tuning: Mapping[str, Any] | None = None
 
 
 class VertexTranscriber:
@@ -132,6 +137,7 @@ def _transcription(prediction: Mapping[str, Any], elapsed: float) -> VertexTrans
         np.array(embedding["values"], dtype=np.float32) if embedding else None,
         str(prediction["model"]["name"]),
         str(prediction["model"]["version"]),
+        prediction.get("tuning"),
     )
 
 
@@ -144,4 +150,6 @@ def _body(instance: Mapping[str, Any], options: VertexOptions | None) -> bytes:
         parameters["extend_sustain"] = options.ends == "sound"
         if options.onset_threshold is not None:
             parameters["onset_threshold"] = options.onset_threshold
+        if options.tuning != "auto":  # Which images of older versions do not know.
+            parameters["tuning"] = options.tuning
     return json.dumps({"instances": [instance], "parameters": parameters}).encode("ascii")

@@ -15,6 +15,7 @@ from amt.io.folders import user_path
 
 if TYPE_CHECKING:
     from amt.inference.backends.exported import Backend
+    from amt.inference.retuning import Retuning
     from amt.inference.transcriber import Transcriber
 
 # A folder for results is not given such a name by intent.
@@ -121,6 +122,16 @@ def threshold(text: str) -> float:
     if (value := float(text)) and 0.01 <= value < 1:
         return value
     raise argparse.ArgumentTypeError(f"{text}: expected 0.01 to below 1")
+
+
+def tuning(text: str) -> Retuning:
+    """A `type` for argparse: auto, off or the frequency of A4 in Hz."""
+    from amt.inference.retuning import parse_retuning
+
+    try:
+        return parse_retuning(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def at_least_one(text: str) -> int:

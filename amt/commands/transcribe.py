@@ -27,6 +27,7 @@ from amt.commands.options import (
     local_or_uri,
     make_output_folder,
     threshold,
+    tuning,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,14 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "of the model)",
     )
     option(
+        "--tuning",
+        type=tuning,
+        default="auto",
+        metavar="T",
+        help="auto (default) corrects recordings that are out of tune or run fast or slow, up to "
+        "half a semitone; off does not; a number is the frequency of A4 in Hz, such as 415",
+    )
+    option(
         "--piano",
         type=file_or_folder,
         metavar="FOLDER",
@@ -144,7 +153,7 @@ def _run_here(arguments: argparse.Namespace) -> int:
     player = load_player(arguments.piano)
     make_output_folder(arguments.output)
     jobs = plan_jobs(arguments.inputs, arguments.output)
-    options = Options(arguments.ends, arguments.onset_threshold)
+    options = Options(arguments.ends, arguments.onset_threshold, tuning=arguments.tuning)
     failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options, notation)
     return 1 if failed else 0
 
@@ -173,6 +182,7 @@ def _run_on(cluster: Cluster, arguments: argparse.Namespace, device: str) -> int
         run=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}",
         ends=arguments.ends,
         onset_threshold=arguments.onset_threshold,
+        tuning=arguments.tuning,
         piano=arguments.piano,
         settings=" ".join(options[1:]),
         redo=arguments.redo,

@@ -16,6 +16,7 @@ from amt.io.audio import AUDIO_SUFFIXES
 
 if TYPE_CHECKING:
     from amt.decoding.peaks import Ends
+    from amt.inference.retuning import Retuning
     from amt.inference.transcriber import Transcriber
     from amt.inference.writers import Notation
 
@@ -38,6 +39,7 @@ class Request:
     run: str
     ends: Ends = "sound"
     onset_threshold: float | None = None
+    tuning: Retuning = "auto"
     piano: Path | None = None
     settings: str = ""
     redo: bool = False
@@ -48,8 +50,8 @@ class Request:
 class Outcome:
     """What became of a recording.
 
-    took: seconds. remark: on the tempo of its MIDI file. reason: why it failed. stop: every further
-    recording would fail, too. remarks: what is unusual about the file.
+    took: seconds. remark: on its tuning, and the tempo of its MIDI file. reason: why it failed.
+    stop: every further recording would fail, too. remarks: what is unusual about the file.
     """
 
     job: Job
@@ -78,7 +80,7 @@ class Recordings:
         self.settings = _digest(checkpoint, request)
         self.transcriber = request.load(checkpoint)
         self.player = load_player(request.piano)
-        options = Options(request.ends, request.onset_threshold, threads=1)
+        options = Options(request.ends, request.onset_threshold, threads=1, tuning=request.tuning)
         notation = request.notation
         self.options = options_for(self.transcriber, request.formats, options, notation)
 
@@ -157,6 +159,7 @@ def _digest(checkpoint: Path, request: Request) -> str:
         paths = sorted(path for path in checkpoint.rglob("*") if path.is_file())
     parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     parts += [request.ends, str(request.onset_threshold), request.settings, str(request.notation)]
+    parts.append(str(request.tuning))
     if "wav" in request.formats:
         parts.append(str(request.piano))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

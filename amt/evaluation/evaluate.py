@@ -35,6 +35,8 @@ class TranscriberLike(Protocol):
 
     def posteriors(self, audio: np.ndarray) -> dict[str, Tensor]: ...
 
+    def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]: ...
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -149,12 +151,10 @@ def _score_piece(
     transcriber: TranscriberLike, name: str, audio: np.ndarray, references: References
 ) -> tuple[Row, Details]:
     begin = time.perf_counter()
-    posteriors = transcriber.posteriors(audio)
-    estimate = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
+    estimate, by_key = transcriber.both_ends(audio)
     took = time.perf_counter() - begin
     scores = note_scores(references.sound, estimate)
     if references.key is not None:
-        by_key = transcriber.decoder.decode(posteriors, transcriber.frame_rate, "key")
         scores |= release_scores(references.key, by_key) | pedal_scores(references.key, by_key)
     row: Row = {"name": name, "seconds": len(audio) / SAMPLE_RATE, "took": took, **scores}
     return row, Details.of(references.sound, estimate)

@@ -69,11 +69,10 @@ def worst_excerpt(
 
     front_end: of the transcriber's network, audio (B, S) to spectrograms (B, C, T, F).
     """
-    posteriors = transcriber.posteriors(audio)
-    estimate = transcriber.decoder.decode(posteriors, transcriber.frame_rate)
+    estimate, _ = transcriber.both_ends(audio)
     start, stop = worst_span(reference, estimate, len(audio) / SAMPLE_RATE)
     samples = audio[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)]
-    frames = slice(round(start * transcriber.frame_rate), round(stop * transcriber.frame_rate))
+    posteriors = transcriber.posteriors(samples)
     device = next((buffer.device for buffer in front_end.buffers()), torch.device("cpu"))
     with torch.inference_mode():
         spec = front_end(torch.from_numpy(samples)[None].to(device))[0, 0]
@@ -81,7 +80,7 @@ def worst_excerpt(
         start,
         stop,
         spec.float().T.cpu().numpy(),
-        posteriors["onset"][frames].float().T.cpu().numpy(),
+        posteriors["onset"].float().T.cpu().numpy(),
         samples,
         reference,
         estimate,

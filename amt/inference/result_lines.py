@@ -9,7 +9,7 @@ from amt.inference.writers import endings
 
 
 def result_line(notes: int, seconds: float, took: float, remark: str = "") -> str:
-    """About a recording of `seconds`, transcribed in `took` seconds; remark: on its beats."""
+    """About a recording of `seconds`, transcribed in `took` seconds; remark: on tuning, beats."""
     speed = f"{seconds / took:.0f} x real time"
     line = f"{note_count(notes)}, {seconds:.1f} s in {took:.1f} s ({speed})"
     return f"{line}; {remark}" if remark else line

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,64 +16,30 @@ from amt.decoding.peaks import Decoder, Ends
 from amt.device import pick_precision
 from amt.errors import one_line
 from amt.features.frontends import num_frames
+from amt.features.tuning import estimate_tuning
 from amt.inference.backends.exported import Backend, load_exported
 from amt.inference.backends.pytorch import PosteriorModel, PyTorchModel
-from amt.inference.certainty import Certainty, measure_certainty
+from amt.inference.certainty import measure_certainty
 from amt.inference.embedding import FeatureStatistics
 from amt.inference.note_reporter import NoteReporter, OnNotes
 from amt.inference.optimize import optimize_for_inference
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
+from amt.inference.retuning import UNCHANGED, retune
+from amt.inference.transcription import OnAudio, Options, Progress, Recording, Transcription
 from amt.inference.windows import Window, Windowing, compute_early_window, compute_windows
 from amt.io.audio import MAX_PEAK, OnWarning, load, load_bytes, warn_of_file
 from amt.models.build import incompatible, load_network
 from amt.models.checkpoint import CheckpointError
 from amt.notes import Notes
 
-# Samples (S,) at the transcriber's sample rate, the path of an audio file, or its contents.
-Recording = np.ndarray | Path | str | bytes
-# Called with the seconds transcribed so far and the duration, first with 0 once the audio is read.
-Progress = Callable[[float, float], object]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How one recording is transcribed.
-
-    ends: notes end where they stop sounding; or where their keys are released ("key"), and the
-    notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
-    replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
-    embedding, certainty, keyed: also compute these of `Transcription`. Raises ValueError for other
-    `ends`.
-    """
-
-    ends: Ends = "sound"
-    onset_threshold: float | None = None
-    threads: int | None = None
-    max_seconds: float = math.inf
-    embedding: bool = False
-    certainty: bool = False
-    keyed: bool = False
-
-    def __post_init__(self) -> None:
-        if self.ends not in get_args(Ends):
-            raise ValueError(f"ends={self.ends!r}: expected one of {', '.join(get_args(Ends))}")
-
-
-@dataclass(frozen=True, eq=False)
-class Transcription:
-    """The notes of a recording, and its duration in seconds.
-
-    embedding: if asked for, (2 D,) in float32: mean and standard deviation over time of the
-    network's D features (`amt.inference.embedding`). None if the model cannot give features: a
-    folder that an older version of `amt export` wrote. certainty: if asked for. keyed: if asked
-    for, the notes with ends="key": they end where keys are released, and have the sustain pedal.
-    """
-
-    notes: Notes
-    seconds: float
-    embedding: np.ndarray | None = None
-    certainty: Certainty | None = None
-    keyed: Notes | None = None
+__all__ = [
+    "OnAudio",
+    "Options",
+    "Progress",
+    "Recording",
+    "Transcriber",
+    "Transcription",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +124,7 @@ class Transcriber:
         check: Callable[[], object] | None = None,
         on_warning: OnWarning = warn_of_file,
         on_notes: OnNotes | None = None,
-        on_audio: Callable[[np.ndarray], object] | None = None,
+        on_audio: OnAudio | None = None,
     ) -> Transcription:
         """Transcribe a recording. The Python interface, the commands and the server all use this.
 
@@ -169,21 +134,27 @@ class Transcriber:
         on_notes: called after each window with the new notes, as `NoteReporter` chooses them, and
         the time before which all notes have been reported; with the last call, the duration. The
         result is the same with and without it, and is to be preferred to the notes reported.
-        on_audio: called once with the samples (S,), which it must not change.
+        on_audio: called once with the samples (S,), which it must not change, and their tuning.
         Raises AudioError if the audio cannot be read, TooLongError if it exceeds
         `options.max_seconds`.
         """
         options = options or Options()
         audio = self._samples(recording, options.max_seconds, check, on_warning)
         seconds = len(audio) / self.sample_rate
+        tuning = estimate_tuning(audio, self.sample_rate)
         if on_audio:
-            on_audio(audio)
+            on_audio(audio, tuning)
+        audio, clock = retune(audio, self.sample_rate, tuning, options.tuning)
 
         def report(done: float) -> None:
             if check:
                 check()
             if progress:
-                progress(done, seconds)
+                progress(min(clock.time(done), seconds), seconds)
+
+        def report_notes(notes: Notes, until: float) -> None:
+            assert on_notes
+            on_notes(notes.retime(clock), clock.time(until))
 
         report(0.0)
         decoder = self.decoder
@@ -191,19 +162,33 @@ class Transcriber:
             decoder = replace(decoder, onset_threshold=options.onset_threshold)
         reporter = None
         if on_notes:
-            reporter = NoteReporter(decoder, self.frame_rate, options.ends, on_notes)
+            reporter = NoteReporter(decoder, self.frame_rate, options.ends, report_notes)
         posteriors, embedding = self._compute(audio, options, report, reporter)
+        end = len(audio) / self.sample_rate
         del audio  # Frees 230 MB per hour of audio before decoding needs memory.
         notes = decoder.decode(posteriors, self.frame_rate, options.ends)
         if reporter:
-            reporter.finish(notes, seconds)
-        certainty = None
-        if options.certainty:
-            certainty = measure_certainty(posteriors, self.decoder)
-        keyed = notes if options.keyed else None
-        if options.keyed and options.ends != "key":
-            keyed = decoder.decode(posteriors, self.frame_rate, "key")
-        return Transcription(notes, seconds, embedding, certainty, keyed)
+            reporter.finish(notes, end)
+        keyed = None
+        if options.keyed:
+            # Notes that already end so are not decoded again.
+            same = options.ends == "key"
+            keyed = notes if same else decoder.decode(posteriors, self.frame_rate, "key")
+        return Transcription(
+            notes.retime(clock),
+            seconds,
+            embedding,
+            measure_certainty(posteriors, self.decoder) if options.certainty else None,
+            keyed.retime(clock) if keyed is not None else None,
+            tuning,
+            retuned=clock is not UNCHANGED,
+        )
+
+    def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:
+        """The notes of samples (S,), as `transcribe` gives them with each kind of ends."""
+        found = self.run(audio, Options(keyed=True))
+        assert found.keyed is not None
+        return found.notes, found.keyed
 
     def posteriors(
         self,
@@ -226,8 +211,7 @@ class Transcriber:
         reporter: NoteReporter | None = None,
     ) -> tuple[dict[str, Tensor], np.ndarray | None]:
         """`posteriors`, and the embedding if `options` ask for it."""
-        if audio.ndim != 1:
-            raise ValueError(f"expected samples (S,), got {audio.shape}; mix to mono first")
+        _check_mono(audio)
         frames = max(1, num_frames(len(audio), self.model.hop_length))
         posteriors = {
             name: torch.empty(frames, width, dtype=self.dtype)
@@ -255,6 +239,7 @@ class Transcriber:
         on_warning: OnWarning,
     ) -> np.ndarray:
         if isinstance(recording, np.ndarray):
+            _check_mono(recording)
             if not np.issubdtype(recording.dtype, np.floating):
                 expected = "expected floating-point samples in -1..1"
                 raise ValueError(f"samples of type {recording.dtype}: {expected}")
@@ -277,6 +262,11 @@ class Transcriber:
         yield from compute_windows(
             self.model, audio, frames, self.windowing, workers, options.embedding
         )
+
+
+def _check_mono(audio: np.ndarray) -> None:
+    if audio.ndim != 1:
+        raise ValueError(f"expected samples (S,), got {audio.shape}; mix to mono first")
 
 
 def _load_pytorch(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from amt.inference.arrays import piano_roll_array
+from amt.inference.retuning import tuning_document, tuning_remark
 from amt.io.atomic import atomic_write
 from amt.io.audio import save
 from amt.io.midi import write_midi
@@ -18,7 +20,7 @@ from amt.io.tempo_map import TempoMap
 from amt.notes import Notes
 
 if TYPE_CHECKING:
-    from amt.inference.transcriber import Transcription
+    from amt.inference.transcription import Transcription
 
 # Notes to samples (S,) at amt.io.audio.SAMPLE_RATE.
 Player = Callable[[Notes], np.ndarray]
@@ -76,14 +78,20 @@ def write_all(
 ) -> str:
     """Write a transcription to all paths, as `write` does; scores last, which may be impossible.
 
-    Returns what is to be said of beats: of the tempo of a MIDI file, of a score.
+    Returns what is to be said of it: of a tuning that was corrected, and of beats (of the tempo of
+    a MIDI file, of a score).
     """
+    remark = tuning_remark(result.tuning, result.retuned)
     notated = None
     if notation:
         played = result.notes if result.keyed is None else result.keyed
         notated = notation.of(played, title)
     for path in sorted(paths, key=is_score):
-        write(path, result.notes, result.seconds, player, result.embedding, notated)
+        write(path, result, player, notated)
+    return "; ".join(filter(None, (remark, _beats_remark(paths, notated))))
+
+
+def _beats_remark(paths: Sequence[Path], notated: Notated | None) -> str:
     if notated is None:
         return ""
     has_midi = any(path.suffix == ".mid" for path in paths)
@@ -92,33 +100,30 @@ def write_all(
 
 
 def write(
-    path: Path,
-    notes: Notes,
-    seconds: float,
-    player: Player,
-    embedding: np.ndarray | None = None,
-    notated: Notated | None = None,
+    path: Path, result: Transcription, player: Player, notated: Notated | None = None
 ) -> None:
-    """Write a transcription of `seconds` in the format that the end of the path's name says.
+    """Write a transcription in the format that the end of the path's name says.
 
-    It is one of `endings(FORMATS)`, or of `SCORES`, which need `notated`. embedding: what a path
-    that ends in `EMBEDDING` will hold. The file is written completely or not at all. Raises
-    OSError, MidiError, AudioError, or ValueError for a score that cannot be made.
+    It is one of `endings(FORMATS)`, or of `SCORES`, which need `notated`. The file is written
+    completely or not at all. Raises OSError, MidiError, AudioError, or ValueError for a score that
+    cannot be made.
     """
+    notes = result.notes
     if notated and (moved := notated.written(notes)) is not notes:
-        notes, seconds = moved, max(seconds, moved.end)
+        notes = moved
+        result = replace(result, notes=moved, seconds=max(result.seconds, moved.end))
     if path.suffix == ".mid":
         write_midi(path, notes, tempo_map=notated.tempo_map if notated else None)
     elif is_score(path):
         assert notated is not None
         write_bytes(path, notated.content(path.suffix.removeprefix(".")))
     elif path.name.endswith(PIANO_ROLL):
-        _write_array(path, piano_roll_array(notes, seconds))
+        _write_array(path, piano_roll_array(notes, result.seconds))
     elif path.name.endswith(EMBEDDING):
-        assert embedding is not None
-        _write_array(path, embedding)
+        assert result.embedding is not None
+        _write_array(path, result.embedding)
     else:
-        _WRITERS[path.suffix.removeprefix(".")](path, notes, seconds, player)
+        _WRITERS[path.suffix.removeprefix(".")](path, result, player)
 
 
 def is_score(path: Path) -> bool:
@@ -155,26 +160,28 @@ def load_player(piano: Path | None, seed: int | None = None) -> Player:
     return lambda notes: builtin.render(notes, instrument, rng)
 
 
-def _write_json(path: Path, notes: Notes, seconds: float, _player: Player) -> None:
-    write_json(path, notes, seconds)
+def _write_json(path: Path, result: Transcription, _player: Player) -> None:
+    tuning = tuning_document(result.tuning, result.retuned)
+    write_json(path, result.notes, result.seconds, {"tuning": tuning})
 
 
-def _write_csv(path: Path, notes: Notes, _seconds: float, _player: Player) -> None:
-    write_csv(path, notes)
+def _write_csv(path: Path, result: Transcription, _player: Player) -> None:
+    write_csv(path, result.notes)
 
 
-def _write_tsv(path: Path, notes: Notes, _seconds: float, _player: Player) -> None:
-    write_table(path, notes)
+def _write_tsv(path: Path, result: Transcription, _player: Player) -> None:
+    write_table(path, result.notes)
 
 
-def _write_png(path: Path, notes: Notes, seconds: float, _player: Player) -> None:
+def _write_png(path: Path, result: Transcription, _player: Player) -> None:
     from amt.evaluation.plots import piano_roll_figure, save_figure
 
-    save_figure(piano_roll_figure(notes, seconds, title=readable_name(path)), path)
+    figure = piano_roll_figure(result.notes, result.seconds, title=readable_name(path))
+    save_figure(figure, path)
 
 
-def _write_wav(path: Path, notes: Notes, _seconds: float, player: Player) -> None:
-    save(path, player(notes))
+def _write_wav(path: Path, result: Transcription, player: Player) -> None:
+    save(path, player(result.notes))
 
 
 def readable_name(path: Path) -> str:

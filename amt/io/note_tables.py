@@ -174,21 +174,24 @@ def write_csv(path: Path, notes: Notes) -> None:
         writer.writerows(map(_rounded, _rows(notes, COLUMNS)))
 
 
-def write_json(path: Path, notes: Notes, seconds: float) -> None:
-    """Write `note_document` as JSON, atomically."""
+def write_json(path: Path, notes: Notes, seconds: float, more: Mapping[str, Any]) -> None:
+    """Write `note_document`, and what is to stand before the notes, as JSON, atomically."""
     with atomic_write(path) as temporary:
-        text = json.dumps(note_document(notes, seconds), indent=1) + "\n"
+        text = json.dumps(note_document(notes, seconds, more), indent=1) + "\n"
         temporary.write_text(text, "utf-8")
 
 
-def note_document(notes: Notes, seconds: float) -> dict[str, Any]:
+def note_document(
+    notes: Notes, seconds: float, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Notes and pedal movements as lists of objects, for JSON.
 
-    Keys: seconds, the duration of the recording; notes, objects with onset, offset, pitch,
-    velocity; pedal, objects with time, controller, value. Times in seconds.
+    Keys: seconds, the duration of the recording; those of `more`; notes, objects with onset,
+    offset, pitch, velocity; pedal, objects with time, controller, value. Times in seconds.
     """
     return {
         "seconds": round(seconds, _DECIMALS),
+        **(more or {}),
         "notes": _objects(notes, COLUMNS),
         "pedal": _objects(notes.pedal, PEDAL_COLUMNS),
     }

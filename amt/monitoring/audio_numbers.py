@@ -6,24 +6,18 @@ are made to be compared between recordings; they follow no standard of measureme
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+
+from amt.features.tuning import FRAME, Tuning, power_spectra
 
 SILENCE_DB = -120.0  # in place of minus infinity
-FRAME = 4096  # samples: 0.26 s, and bins of 3.9 Hz, at 16 kHz
 BLOCK = 256  # samples: 16 ms at 16 kHz
 BAND_BINS = 32  # bins of one band: 125 Hz at 16 kHz
-FRAMES_AT_ONCE = 256
 
 NOISE_QUANTILE = 0.1  # of the frames: those in which no note sounds in a band
 BANDWIDTH_DB = 60.0  # below the strongest band
-
-TUNING_HZ = (220.0, 1760.0)  # A3 to A6: partials that are loud and hardly inharmonic
-TUNING_DB = 40.0  # a partial is at most this far below the loudest one of its frame
-A4_HZ = 440.0
 
 DECAY_BLOCKS = 16  # over which a slope is fitted: 256 ms at 16 kHz
 DECAY_QUANTILE = 0.95
@@ -39,8 +33,7 @@ class AudioNumbers:
 
     seconds: duration. level_db, peak_db: RMS and largest sample, in dB of full scale. noise_db: the
     level that remains where each band is softest. bandwidth_hz: upper edge of the highest band of
-    125 Hz within 60 dB of the strongest. tuning_cents: mean deviation of partials from A4 = 440 Hz,
-    in -50..50. tuning_clarity: 1 if all partials deviate alike, 0 if evenly in all directions.
+    125 Hz within 60 dB of the strongest. tuning_cents, tuning_clarity: as in `Tuning`.
     reverberation_s: seconds in which the sound falls by 60 dB where it falls fastest. Dampers stop
     strings within a tenth of a second, so that the room sets its lower limit.
     """
@@ -55,25 +48,23 @@ class AudioNumbers:
     reverberation_s: float | None = None
 
 
-@torch.no_grad()
-def measure_audio(audio: np.ndarray, sample_rate: int) -> AudioNumbers:
-    """The numbers of mono audio (S,), floating-point in about -1..1."""
+def measure_audio(audio: np.ndarray, sample_rate: int, tuning: Tuning | None) -> AudioNumbers:
+    """The numbers of mono audio (S,), floating-point in about -1..1; its tuning is known."""
     seconds = len(audio) / sample_rate
     level = _db(float(np.dot(audio, audio)) / max(len(audio), 1))
     peak = max(float(audio.max(initial=0)), -float(audio.min(initial=0)))
     if level <= SILENCE_DB or len(audio) < 2 * FRAME:
         return AudioNumbers(seconds, level, _db(peak**2))
-    bands, partials = _spectra(torch.from_numpy(audio), sample_rate)
+    bands = _band_powers(audio)
     noise = _db(float(np.quantile(bands, NOISE_QUANTILE, axis=0).sum()))
-    clarity, cents = abs(partials), float(np.angle(partials)) * 50 / np.pi
     return AudioNumbers(
         seconds=seconds,
         level_db=level,
         peak_db=_db(peak**2),
         noise_db=noise,
         bandwidth_hz=_bandwidth(bands.mean(axis=0), sample_rate),
-        tuning_cents=cents if clarity else None,
-        tuning_clarity=clarity if clarity else None,
+        tuning_cents=tuning.cents if tuning else None,
+        tuning_clarity=tuning.clarity if tuning else None,
         reverberation_s=_reverberation(audio, sample_rate),
     )
 
@@ -82,45 +73,10 @@ def _db(power: float) -> float:
     return float(max(10 * np.log10(max(power, _TINY)), SILENCE_DB))
 
 
-def _spectra(audio: torch.Tensor, sample_rate: int) -> tuple[np.ndarray, complex]:
-    """Mean square of each frame in bands of BAND_BINS bins, (N, B); and the mean partial.
-
-    A partial is a complex number of length 1 whose angle is its deviation from the nearest key, a
-    turn for a semitone; the mean is weighted by amplitude.
-    """
-    bands, total, weight = [], 0j, 0.0
-    for power in _power(audio):
-        bands.append(power[:, 1:].unflatten(1, (-1, BAND_BINS)).sum(dim=2).numpy())
-        angle, amplitude = _partials(power.numpy(), sample_rate)
-        total += complex((np.exp(1j * angle) * amplitude).sum())
-        weight += float(amplitude.sum())
-    return np.concatenate(bands), total / weight if weight else 0j
-
-
-def _power(audio: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Power spectra (N, FRAME / 2 + 1) in blocks; all bins of a frame add up to its mean square."""
-    window = torch.hann_window(FRAME)
-    frames = audio[: len(audio) // FRAME * FRAME].float().unflatten(0, (-1, FRAME))
-    for block in frames.split(FRAMES_AT_ONCE):
-        spectrum = torch.fft.rfft(block * window)
-        power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
-        yield power.mul_(2 / (FRAME * float(window.square().sum())))
-
-
-def _partials(power: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Angles and amplitudes (P,) of the partials in power spectra (N, FRAME / 2 + 1).
-
-    The frequency of a peak between bins is that of a parabola through three values in dB.
-    """
-    low, high = (round(hertz * FRAME / sample_rate) for hertz in TUNING_HZ)
-    inside = power[:, low:high]
-    floor = inside.max(axis=1, keepdims=True) * 10 ** (-TUNING_DB / 10)
-    before, after = power[:, low - 1 : high - 1], power[:, low + 1 : high + 1]
-    frame, column = np.nonzero((inside > before) & (inside >= after) & (inside > floor + _TINY))
-    left, peak, right = (np.log(part[frame, column] + _TINY) for part in (before, inside, after))
-    shift = (left - right) / (2 * (left - 2 * peak + right) - _TINY)
-    hertz = (column + low + shift) * (sample_rate / FRAME)
-    return 2 * np.pi * 12 * np.log2(hertz / A4_HZ), np.exp(peak / 2)
+def _band_powers(audio: np.ndarray) -> np.ndarray:
+    """Mean square of each frame in bands of BAND_BINS bins, (N, B)."""
+    parts = [power[:, 1:].reshape(len(power), -1, BAND_BINS) for power in power_spectra(audio)]
+    return np.concatenate([part.sum(axis=2) for part in parts])
 
 
 def _bandwidth(bands: np.ndarray, sample_rate: int) -> float:

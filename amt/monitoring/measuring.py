@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from amt.features.tuning import Tuning
 from amt.inference.transcriber import Options, Recording, Transcriber, Transcription
 from amt.io.audio import OnWarning, warn_of_file
 from amt.monitoring.audio_numbers import AudioNumbers, measure_audio
@@ -36,8 +37,8 @@ def run_and_measure(
         warnings.append(text)
         on_warning(text)
 
-    def measure_samples(samples: np.ndarray) -> None:
-        audio.append(measure_audio(samples, transcriber.sample_rate))
+    def measure_samples(samples: np.ndarray, tuning: Tuning | None) -> None:
+        audio.append(measure_audio(samples, transcriber.sample_rate, tuning))
 
     options = replace(options, certainty=True)
     found = transcriber.run(

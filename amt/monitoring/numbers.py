@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amt.features.tuning import estimate_tuning
 from amt.monitoring.audio_numbers import AudioNumbers, measure_audio
 from amt.notes import MIN_PITCH, NUM_KEYS, Notes
 
@@ -80,7 +81,8 @@ def measure(
     audio: np.ndarray, sample_rate: int, notes: Notes, certainty: Certainty, warnings: int = 0
 ) -> RecordingNumbers:
     """The numbers of a recording: mono samples (S,), and what a model made of them."""
-    return combine(measure_audio(audio, sample_rate), notes, certainty, warnings)
+    measured = measure_audio(audio, sample_rate, estimate_tuning(audio, sample_rate))
+    return combine(measured, notes, certainty, warnings)
 
 
 def combine(

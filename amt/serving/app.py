@@ -27,6 +27,7 @@ from amt.serving.requests import (
     Parameters,
     PredictRequest,
     Threshold,
+    TuningParameter,
     printable,
     read_instance,
     read_request,
@@ -137,9 +138,10 @@ def _add_transcribe_route(app: FastAPI, service: Service) -> None:
         format: Annotated[Literal["json", "midi"], Query()] = "json",
         extend_sustain: Annotated[bool, Query()] = True,
         onset_threshold: Annotated[Threshold | None, Query()] = None,
+        tuning: Annotated[TuningParameter, Query()] = "auto",
     ) -> Response:
         """Transcribe an uploaded audio file; the response is JSON or a MIDI file."""
-        options = Options("sound" if extend_sustain else "key", onset_threshold)
+        options = Options("sound" if extend_sustain else "key", onset_threshold, tuning=tuning)
         service.ready()
         data = await file.read()
         try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from amt.inference.note_reporter import OnNotes
+from amt.inference.retuning import tuning_document
 from amt.inference.transcriber import Options, Progress
 from amt.monitoring.measuring import run_and_measure, run_only
 from amt.monitoring.numbers import RecordingNumbers
@@ -24,7 +27,8 @@ class Result:
     """The notes of a recording, its duration, and the time that the transcription took.
 
     warnings: what is wrong with the file, one line each. embedding: as in `Transcription`. numbers:
-    what is logged of the recording; None where it was not measured.
+    what is logged of the recording; None where it was not measured. tuning: as of
+    `amt.inference.retuning.tuning_document`.
     """
 
     notes: Notes
@@ -33,6 +37,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     embedding: np.ndarray | None = None
     numbers: RecordingNumbers | None = None
+    tuning: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,4 +135,5 @@ class TranscriptionPool:
             tuple(found),
             transcription.embedding,
             numbers,
+            tuning_document(transcription.tuning, transcription.retuned),
         )

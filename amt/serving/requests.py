@@ -12,12 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from amt.cloud.storage import AllowedPrefixes, read_object
 from amt.inference.arrays import DEFAULT_ROLL_RATE
+from amt.inference.retuning import MAX_HZ, MIN_HZ
 from amt.inference.transcriber import Options
 from amt.serving.settings import Settings
 
 Format = Literal["notes", "midi", "piano_roll", "embedding"]
 # Below 0.01 a network finds hundreds of notes a second in noise.
 Threshold = Annotated[float, Field(ge=0.01, lt=1)]
+# As `amt.inference.retuning.Retuning`.
+TuningParameter = Literal["auto", "off"] | Annotated[float, Field(ge=MIN_HZ, le=MAX_HZ)]
 
 _EXPECTED = 'an instance is {"audio": {"b64": ...}}, {"b64": ...} or {"audio_uri": "gs://..."}'
 # Base64 may have line ends (`base64`), the URL-safe alphabet and no padding (JSON libraries).
@@ -60,6 +63,10 @@ _SUSTAIN_HELP = (
     "when the key is released, and the response contains the movements of the sustain pedal"
 )
 _THRESHOLD_HELP = "minimum posterior probability of an onset; default: the threshold of the model"
+_TUNING_HELP = (
+    "auto: correct what is out of tune or runs fast or slow, up to half a semitone; off: do not; "
+    "or the frequency of A4 in Hz"
+)
 _ROLL_RATE_HELP = "frames per second of the piano roll"
 
 
@@ -69,6 +76,7 @@ class Parameters(_Strict):
     format: Annotated[list[Format], Field(min_length=1, max_length=4)] = ["notes"]
     extend_sustain: Annotated[bool, Field(description=_SUSTAIN_HELP)] = True
     onset_threshold: Annotated[Threshold | None, Field(description=_THRESHOLD_HELP)] = None
+    tuning: Annotated[TuningParameter, Field(description=_TUNING_HELP)] = "auto"
     roll_rate: Annotated[float, Field(gt=0, le=100, description=_ROLL_RATE_HELP)] = (
         DEFAULT_ROLL_RATE
     )
@@ -79,6 +87,7 @@ class Parameters(_Strict):
             "sound" if self.extend_sustain else "key",
             self.onset_threshold,
             embedding="embedding" in self.format,
+            tuning=self.tuning,
         )
 
 

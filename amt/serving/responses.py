@@ -24,7 +24,7 @@ def prediction(
 
     rate: frames per second of a piano roll.
     """
-    document: dict[str, Any] = {"duration": round(result.seconds, 4)}
+    document: dict[str, Any] = {"duration": round(result.seconds, 4), "tuning": result.tuning}
     for name in formats:
         document |= _FORMATS[name](result, rate)
     document["summary"] = summary(result.notes, result.seconds)

@@ -77,13 +77,26 @@ class ModelInfo(BaseModel):
     version: str
 
 
+class Tuning(BaseModel):
+    """Deviation from A4 = 440 Hz (or the nearest semitone) in cents, and whether it was corrected.
+
+    course: if it changes, pairs of a time in seconds and the deviation there.
+    """
+
+    cents: float
+    corrected: bool
+    course: list[list[float]] | None = None
+
+
 class Prediction(BaseModel):
     """The transcription of one recording of `duration` seconds, in the requested formats.
 
-    warnings: what is wrong with the file, such as a missing end.
+    tuning: null if the recording has no clear pitch. warnings: what is wrong with the file, such as
+    a missing end.
     """
 
     duration: float
+    tuning: Tuning | None = None
     notes: list[Note] | None = None
     pedal: list[PedalEvent] | None = None
     midi: EncodedFile | None = None

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from amt.features.tuning import estimate_tuning
 from amt.inference.certainty import measure_certainty
 from amt.inference.transcriber import Options, Transcriber
 from amt.io.audio import load
@@ -62,7 +63,8 @@ def _report(name: str, path: Path, transcriber: Transcriber) -> None:
 
 
 def _numbers(transcriber: Transcriber, audio: np.ndarray) -> None:
-    measure_audio(audio, transcriber.sample_rate)
+    rate = transcriber.sample_rate
+    measure_audio(audio, rate, estimate_tuning(audio, rate))
     frames = round(len(audio) / transcriber.sample_rate * transcriber.frame_rate)
     posteriors = torch.rand(frames, NUM_KEYS).pow(20).half()  # A tenth of them above 0.1.
     measure_certainty({"onset": posteriors, "frame": posteriors}, transcriber.decoder)

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from amt.inference.transcription import Transcription
 from amt.inference.writers import FORMATS, endings, load_player, write
 from amt.io.audio import save
 from amt.io.midi import read_midi
@@ -26,6 +27,9 @@ NOTES = Notes(
 )
 
 
+RESULT = Transcription(NOTES, 2.0)
+
+
 def beeps(notes: Notes) -> np.ndarray:
     return np.full(1600 * len(notes), 0.5, dtype=np.float32)
 
@@ -34,13 +38,13 @@ def beeps(notes: Notes) -> np.ndarray:
 @pytest.mark.parametrize("notes", [NOTES, Notes.empty()], ids=["notes", "silence"])
 def test_every_format_takes_every_table(ending: str, notes: Notes, tmp_path: Path) -> None:
     path = tmp_path / "new" / f"piece{ending}"
-    write(path, notes, 2.0, beeps, np.ones(4, dtype=np.float32))
+    write(path, Transcription(notes, 2.0, np.ones(4, dtype=np.float32)), beeps)
     assert path.stat().st_size
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_midi_holds_notes_and_pedal(tmp_path: Path) -> None:
-    write(tmp_path / "a.mid", NOTES, 2.0, beeps)
+    write(tmp_path / "a.mid", RESULT, beeps)
     found = read_midi(tmp_path / "a.mid")
     assert found.pitch.tolist() == [72, 60] and found.velocity.tolist() == [100, 64]
     assert np.allclose(found.onset, [0.25, 0.5], atol=1e-3)
@@ -48,9 +52,10 @@ def test_midi_holds_notes_and_pedal(tmp_path: Path) -> None:
 
 
 def test_json_has_plain_names(tmp_path: Path) -> None:
-    write(tmp_path / "a.json", NOTES, 2.0, beeps)
+    write(tmp_path / "a.json", RESULT, beeps)
     assert json.loads((tmp_path / "a.json").read_text()) == {
         "seconds": 2.0,
+        "tuning": None,
         "notes": [
             {"onset": 0.25, "offset": 0.75, "pitch": 72, "velocity": 100},
             {"onset": 0.5, "offset": 1.0, "pitch": 60, "velocity": 64},
@@ -63,21 +68,21 @@ def test_json_has_plain_names(tmp_path: Path) -> None:
 
 
 def test_tables(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", NOTES, 2.0, beeps)
+    write(tmp_path / "a.csv", RESULT, beeps)
     with (tmp_path / "a.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
             ["onset", "offset", "pitch", "velocity"],
             ["0.25", "0.75", "72", "100"],
             ["0.5", "1.0", "60", "64"],
         ]
-    write(tmp_path / "a.tsv", NOTES, 2.0, beeps)
+    write(tmp_path / "a.tsv", RESULT, beeps)
     assert read_table(tmp_path / "a.tsv").onset.tolist() == [0.25, 0.5]
 
 
 def test_png_and_wav(tmp_path: Path) -> None:
-    write(tmp_path / "a.png", NOTES, 2.0, beeps)
+    write(tmp_path / "a.png", RESULT, beeps)
     assert Image.open(tmp_path / "a.png").format == "PNG"
-    write(tmp_path / "a.wav", NOTES, 2.0, beeps)
+    write(tmp_path / "a.wav", RESULT, beeps)
     audio, rate = soundfile.read(tmp_path / "a.wav")
     assert rate == 16000 and len(audio) == 3200
 
@@ -86,7 +91,7 @@ def test_arrays_are_npy_files_without_pickles(tmp_path: Path) -> None:
     embedding = np.array([0.25, 1.0], dtype=np.float32)
     assert endings(["mid", "npy"]) == [".mid", "_piano_roll.npy", "_embedding.npy"]
     for ending in endings(["npy"]):
-        write(tmp_path / f"a.b{ending}", NOTES, 2.0, beeps, embedding)
+        write(tmp_path / f"a.b{ending}", Transcription(NOTES, 2.0, embedding), beeps)
     roll = np.load(tmp_path / "a.b_piano_roll.npy", allow_pickle=False)
     assert roll.dtype == np.uint8 and roll.shape == (100, 88)
     assert roll[12:38, 51].all() and set(np.unique(roll)) == {0, 64, 100}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from amt.features.tuning import estimate_tuning
 from amt.io.audio import SAMPLE_RATE
 from amt.monitoring.audio_numbers import SILENCE_DB, AudioNumbers, measure_audio
 from amt.synth.room import convolve
@@ -34,7 +35,7 @@ def clicks(seconds: float = SECONDS) -> np.ndarray:
 
 
 def measure(audio: np.ndarray) -> AudioNumbers:
-    return measure_audio(audio, SAMPLE_RATE)
+    return measure_audio(audio, SAMPLE_RATE, estimate_tuning(audio, SAMPLE_RATE))
 
 
 def test_level_and_peak_of_a_sine() -> None:

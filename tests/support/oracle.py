@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import torch
 
 from amt.data.targets import make_pedal_targets, make_targets
-from amt.decoding.peaks import Decoder
+from amt.decoding.peaks import Decoder, Ends
 from amt.io.audio import SAMPLE_RATE
 from amt.notes import Notes, Pedal, extend_sustain, sustain_presses
 
@@ -52,6 +54,11 @@ class Oracle:
     def posteriors(self, audio: np.ndarray) -> dict[str, torch.Tensor]:
         self.samples.append(len(audio))
         return ideal_posteriors(self.notes, len(audio) / SAMPLE_RATE)
+
+    def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:
+        posteriors = self.posteriors(audio)
+        sound, key = (self.decoder.decode(posteriors, FRAME_RATE, ends) for ends in get_args(Ends))
+        return sound, key
 
 
 def silence(seconds: float) -> np.ndarray:
