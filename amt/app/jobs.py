@@ -19,6 +19,7 @@ from amt.app.model import Model
 from amt.app.recordings import AUDIO, EMBEDDING, ChangedError, Recording, Recordings
 from amt.cloud.lake import StorageError
 from amt.cloud.vertex_endpoint import VertexError
+from amt.inference.retuning import tuning_remark
 from amt.inference.transcriber import Options
 from amt.io.audio import AudioError
 from amt.io.note_tables import note_document
@@ -199,13 +200,15 @@ def _store(recordings: Recordings, recording: Recording, result: Result, model: 
     if result.embedding is not None:
         recordings.write(recording, EMBEDDING, array_bytes(result.embedding))
     key = estimate_key(result.notes)
+    tuning = tuning_remark(result.tuning)
+    remarks = [*result.warnings, *([f"tuning: {tuning}"] if tuning else [])]
     done = replace(
         recording,
         status="done",
         seconds=round(result.seconds, 4),
         note_count=len(result.notes),
         key=key.name if key else None,
-        warnings=tuple(printable(text) for text in result.warnings),
+        warnings=tuple(map(printable, remarks)),
         model=model.identity(),
     )
     try:

@@ -35,8 +35,8 @@ class Tuning:
     """Deviation from A4 = 440 Hz (or from another semitone: the nearest one).
 
     cents: mean over the recording, in -50..50. clarity: 1 if all partials deviate alike, 0 if
-    evenly in all directions. times (N,), in seconds, and curve (N,), in cents: where the deviation
-    changes, how; of equal length, and empty if it does not.
+    evenly in all directions. times (N,), in seconds, and curve (N,), in cents: how the deviation
+    changes; empty if it does not, or if most of the recording has no clear pitch.
     """
 
     cents: float
@@ -51,8 +51,8 @@ class Tuning:
 
     @property
     def is_clear(self) -> bool:
-        """Whether there is a pitch to speak of."""
-        return self.clarity >= MIN_CLARITY
+        """Whether there is a pitch to speak of. One that drifts has less clarity as a whole."""
+        return self.drifts or self.clarity >= MIN_CLARITY
 
 
 def estimate_tuning(audio: np.ndarray, sample_rate: int) -> Tuning | None:
@@ -115,7 +115,8 @@ def _course(
     known = (weights > BLOCK_SHARE * weights.max()) & (abs(sums) > MIN_CLARITY * weights)
     # A drift by more than half a semitone goes on in its direction.
     curve = np.unwrap(np.angle(sums[known])) * 50 / np.pi
-    if not len(curve) or np.ptp(curve) < DRIFT_CENTS:
+    most = weights[known].sum() > weights.sum() / 2
+    if not most or np.ptp(curve) < DRIFT_CENTS:
         return np.zeros(0), np.zeros(0)
     curve -= 100 * np.round(np.average(curve, weights=weights[known]) / 100)
     ends = np.append(starts[1:], len(vectors))

@@ -6,8 +6,10 @@ piano is, is made to run faster; note times are corrected afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import soxr
@@ -59,23 +61,24 @@ def tuning_document(tuning: Tuning | None, retuned: bool) -> dict[str, Any] | No
     return document | ({"course": course} if course else {})
 
 
-def tuning_remark(tuning: Tuning | None, retuned: bool) -> str:
-    """What is to be said of a recording that was resampled; else empty."""
-    if not retuned or tuning is None or not tuning.is_clear:
+def tuning_remark(document: Mapping[str, Any] | None) -> str:
+    """What is to be said of a recording that was corrected, given its `tuning_document`."""
+    if document is None or not document["corrected"]:
         return ""
-    if tuning.drifts:
-        low, high = tuning.curve.min(), tuning.curve.max()
-        return f"its pitch drifts from {low:+.0f} to {high:+.0f} cents, corrected"
-    return f"{abs(tuning.cents):.0f} cents {'sharp' if tuning.cents > 0 else 'flat'}, corrected"
+    cents = [cents for _, cents in document.get("course") or ()]
+    if cents:
+        return f"pitch drifts from {min(cents):+.0f} to {max(cents):+.0f} cents, corrected"
+    found = document["cents"]
+    return f"{abs(found):.0f} cents {'sharp' if found > 0 else 'flat'}, corrected"
 
 
 def parse_retuning(text: str) -> Retuning:
     """What a command is told, "auto", "off" or Hz as a number. Raises ValueError."""
-    if text == "auto" or text == "off":
-        return text
-    hertz = float(text)
-    check_retuning(hertz)
-    return hertz
+    retuning: Any = text
+    with suppress(ValueError):
+        retuning = float(text)
+    check_retuning(retuning)
+    return cast(Retuning, retuning)
 
 
 def check_retuning(retuning: Retuning) -> None:
@@ -98,7 +101,7 @@ def retune(
     if not len(audio) or not len(cents):
         return audio, UNCHANGED
     if len(cents) > 1:
-        return _follow(audio, sample_rate, times, cents)
+        return follow_curve(audio, sample_rate, times, cents)
     ratio = 2 ** (cents[0] / 1200)
     resampled = soxr.resample(
         audio.astype(np.float32, copy=False), sample_rate, sample_rate * ratio
@@ -119,10 +122,10 @@ def _deviation(tuning: Tuning | None, retuning: Retuning) -> tuple[np.ndarray, n
     return np.zeros(0), np.zeros(0)
 
 
-def _follow(
+def follow_curve(
     audio: np.ndarray, sample_rate: int, times: np.ndarray, cents: np.ndarray
 ) -> tuple[np.ndarray, Clock]:
-    """Audio resampled by a ratio that changes, linear between `times`."""
+    """Audio (S,) lowered by `cents` (N,), linear between `times` (N,) in seconds, and its clock."""
     edges = np.append(np.arange(0, len(audio), round(STEP_SECONDS * sample_rate)), len(audio))
     ratios = 2 ** (np.interp((edges[1:] + edges[:-1]) / 2 / sample_rate, times, cents) / 1200)
     # Constructed with the largest ratio of input to output that will be used.
@@ -131,6 +134,6 @@ def _follow(
     for start, end, ratio in zip(edges[:-1], edges[1:], ratios, strict=True):
         stream.set_io_ratio(sample_rate, sample_rate * ratio)
         block = audio[start:end].astype(np.float32, copy=False)
-        parts.append(stream.resample_chunk(block, last=end == len(audio)))
+        parts.append(stream.resample_chunk(block, last=bool(end == len(audio))))
     resampled = np.append(0, np.cumsum(np.diff(edges) * ratios))
     return np.concatenate(parts), Clock(resampled / sample_rate, edges / sample_rate)

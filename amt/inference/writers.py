@@ -81,7 +81,7 @@ def write_all(
     Returns what is to be said of it: of a tuning that was corrected, and of beats (of the tempo of
     a MIDI file, of a score).
     """
-    remark = tuning_remark(result.tuning, result.retuned)
+    remark = tuning_remark(tuning_document(result.tuning, result.retuned))
     notated = None
     if notation:
         played = result.notes if result.keyed is None else result.keyed

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -146,8 +146,7 @@ def write_condition(
 
 def scaled(notes: Notes, factor: float) -> Notes:
     """All times multiplied."""
-    pedal = replace(notes.pedal, time=notes.pedal.time * factor)
-    return replace(notes, onset=notes.onset * factor, offset=notes.offset * factor, pedal=pedal)
+    return notes.retime(lambda times: times * factor)
 
 
 def write_mp3(path: Path, samples: np.ndarray, rate: int, kbits: int) -> None:

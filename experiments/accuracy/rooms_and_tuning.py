@@ -4,8 +4,10 @@ python experiments/accuracy/left_out.py MAESTRO PIANO FOLDER --limit 10 --second
 python experiments/accuracy/rooms_and_tuning.py FOLDER --models base open --rooms A.flac --cents 40
 
 Each recording of FOLDER (audio with MIDI or note tables of the same stem) is put into each room,
-with its reverberation so many dB above the direct sound (--levels), and is played back so many
-cents too fast. Scores as those of evaluate.py: note F1, in brackets with offsets; means by piece.
+with its reverberation so many dB above the direct sound (--levels); is played back at a speed that
+makes it so many cents sharp, measured from A4 = 440 Hz (--cents); and at one that drifts, from as
+many cents flat to as many sharp (--drift). Scores as those of evaluate.py: note F1, in brackets
+with offsets; means by piece.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from conditions import Scene, detuned, scaled
 from amt.data.pieces import SourceError
 from amt.data.sources.folder import Folder
 from amt.evaluation.evaluate import evaluate
+from amt.features.tuning import estimate_tuning
 from amt.inference.pretrained import find_checkpoint
+from amt.inference.retuning import follow_curve
 from amt.inference.transcriber import Transcriber
 from amt.io.audio import SAMPLE_RATE, AudioError, load
 from amt.io.impulse_responses import DIRECT_SECONDS, direct_sound
@@ -58,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rooms", type=Path, nargs="*", default=[], help="impulse responses")
     add("--levels", type=float, nargs="*", default=[-6.0, 8.0], help="dB (default: -6, 8)")
     add("--cents", type=float, nargs="*", default=[])
+    add("--drift", type=float, nargs="*", default=[], help="cents, at the end")
     add("--seconds", type=float, default=30.0, help="of each recording (default: %(default)g)")
     return parser
 
@@ -80,7 +85,9 @@ def room_changes(options: argparse.Namespace) -> dict[str, Callable[[Recording],
 
 
 def tuning_changes(options: argparse.Namespace) -> dict[str, Callable[[Recording], Recording]]:
-    return {f"{cents:+g} cents": partial(out_of_tune, cents) for cents in options.cents}
+    constant = {f"{cents:+g} cents": partial(out_of_tune, cents) for cents in options.cents}
+    drifts = {f"{-c:+g} to {c:+g} cents": partial(drifting, c) for c in options.drift}
+    return constant | drifts
 
 
 def room_response(measured: np.ndarray, level_db: float) -> np.ndarray:
@@ -105,11 +112,20 @@ def in_room(response: np.ndarray, recording: Recording) -> Recording:
 
 
 def out_of_tune(cents: float, recording: Recording) -> Recording:
-    """The recording played back faster, with its notes."""
+    """The recording played back at a speed that makes it so many cents sharp, with its notes."""
     name, audio, notes = recording
-    condition = detuned(cents)
+    own = estimate_tuning(audio, SAMPLE_RATE)
+    condition = detuned(cents - (own.cents if own else 0.0))
     changed = condition.change(audio[:, None], SAMPLE_RATE, Scene())[:, 0]
     return name, changed.astype(np.float32), scaled(notes, 1 / condition.speed)
+
+
+def drifting(cents: float, recording: Recording) -> Recording:
+    """The recording played back faster and faster, with its notes."""
+    name, audio, notes = recording
+    ends = np.array([0, len(audio) / SAMPLE_RATE])
+    changed, clock = follow_curve(audio, SAMPLE_RATE, ends, np.array([cents, -cents]))
+    return name, changed, notes.retime(lambda t: np.interp(t, clock.recorded, clock.resampled))
 
 
 def score(model: Transcriber, recordings: Iterator[Recording], label: str) -> str:

@@ -208,6 +208,22 @@ def test_the_threshold_of_onsets(checkpoint: str, capsys: pytest.CaptureFixture[
             main(["transcribe", "a.wav", "--onset-threshold", wrong])
 
 
+def test_the_tuning(checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tone 40 cents sharp is corrected and said to be so, unless it is to be left as it is."""
+    turns = np.arange(6 * 16000) * 440 * 2 ** (40 / 1200) / 16000
+    save("a.wav", (0.3 * np.sin(2 * np.pi * turns)).astype(np.float32))
+    words = ["transcribe", "a.wav", "--ckpt", checkpoint, "--format", "json", "--tuning"]
+    for tuning, corrected in (("auto", True), ("off", False), ("450.3", True)):
+        assert main([*words, tuning]) == 0
+        assert ("; 40 cents sharp, corrected" in capsys.readouterr().out) == corrected
+        document = json.loads(Path("transcriptions/a.json").read_text())
+        assert document["tuning"] == {"cents": pytest.approx(40, abs=1), "corrected": corrected}
+    for wrong in ("on", "nan", "44100"):
+        with pytest.raises(SystemExit):
+            main([*words, wrong])
+        assert "the frequency of A4, 294 to 660 Hz" in capsys.readouterr().err
+
+
 def test_without_pretrained_models_the_error_says_how_to_train_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rooms_and_tuning import in_room, main, out_of_tune, room_response
+from rooms_and_tuning import drifting, in_room, main, out_of_tune, room_response
 from small_recordings import scale, tone
 
 from amt.io.audio import SAMPLE_RATE, AudioError, save
 from amt.io.midi import write_midi
+from amt.notes import Notes
 
 
 def echo(delay: int = 4000) -> np.ndarray:
@@ -41,7 +42,19 @@ def test_out_of_tune_is_higher_and_sooner() -> None:
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 1 << 18))
     ratio = 2 ** (40 / 1200)
     assert spectrum.argmax() * SAMPLE_RATE / (1 << 18) == pytest.approx(440 * ratio, rel=1e-3)
-    np.testing.assert_allclose(moved.onset * ratio, notes.onset)
+    np.testing.assert_allclose(moved.onset * ratio, notes.onset, rtol=1e-3)
+
+
+def test_a_drift_moves_notes_with_their_sounds() -> None:
+    clicks = np.zeros(40 * SAMPLE_RATE, dtype=np.float32)
+    onset = np.arange(1, 40, 3.0)
+    clicks[(onset * SAMPLE_RATE).astype(int)] = 1
+    notes = Notes(onset, onset + 0.1, np.full(13, 60), np.full(13, 60))
+    _, audio, moved = drifting(40.0, ("a", clicks, notes))
+    for time in moved.onset:
+        near = audio[round((time - 0.01) * SAMPLE_RATE) : round((time + 0.01) * SAMPLE_RATE)]
+        assert abs(int(near.argmax()) - 160) < 16
+    assert np.all(np.diff(np.diff(moved.onset)) < 0)
 
 
 def test_the_table_has_a_row_for_each_change(
@@ -51,8 +64,8 @@ def test_the_table_has_a_row_for_each_change(
     write_midi(tmp_path / "songs" / "a.mid", scale(2.0))
     save(tmp_path / "room.wav", echo())
     words = [str(tmp_path / "songs"), "--models", "fast", "--rooms", str(tmp_path / "room.wav")]
-    main([*words, "--levels", "0", "--cents", "-30", "--seconds", "3"])
+    main([*words, "--levels", "0", "--cents", "-30", "--drift", "20", "--seconds", "3"])
     rows = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines() if line]
-    assert rows[2:] == ["as it is", "room, +0 dB", "-30 cents"]
+    assert rows[2:] == ["as it is", "room, +0 dB", "-30 cents", "-20 to +20 cents"]
     with pytest.raises(SystemExit, match="nowhere"):
         main([str(tmp_path / "nowhere")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from fastapi.testclient import TestClient
 from served import clip, encoded
 
 from amt.inference.transcriber import Options, Transcriber
-from amt.io.audio import load_bytes
+from amt.io.audio import SAMPLE_RATE, load_bytes
 from amt.io.midi import read_midi
 from amt.notes import Notes
 from amt.serving.model import Model
@@ -103,6 +105,22 @@ def test_a_higher_threshold_gives_fewer_notes(client: TestClient) -> None:
     data = encoded(clip(2.0))
     (many,), (few,) = predict(client, data), predict(client, data, onset_threshold=0.6)
     assert few["summary"]["note_count"] < many["summary"]["note_count"]
+
+
+def test_the_tuning(client: TestClient) -> None:
+    turns = np.arange(6 * SAMPLE_RATE) * 440 * 2 ** (-30 / 1200) / SAMPLE_RATE
+    file = io.BytesIO()
+    soundfile.write(file, 0.3 * np.sin(2 * np.pi * turns), SAMPLE_RATE, format="WAV")
+    data = encoded(file.getvalue())
+    for tuning, corrected in (("auto", True), ("off", False), (432.4, True)):
+        (answer,) = predict(client, data, tuning=tuning)
+        assert answer["tuning"] == {"cents": pytest.approx(-30, abs=1), "corrected": corrected}
+    response = client.post("/transcribe?tuning=off", files={"file": file.getvalue()})
+    assert response.json()["tuning"]["corrected"] is False
+    for wrong in ("on", 44100, -1):
+        body = {"instances": [data], "parameters": {"tuning": wrong}}
+        response = client.post("/predict", json=body)
+        assert response.status_code == 400 and "tuning" in response.json()["error"]
 
 
 def base64_of(data: bytes) -> str:
