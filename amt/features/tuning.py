@@ -111,7 +111,7 @@ def _course(
     starts = np.arange(0, len(vectors), round(BLOCK_SECONDS * sample_rate / FRAME))
     sums, weights = (np.add.reduceat(values, starts) for values in (vectors, amplitudes))
     # A mean over three blocks, in which the louder one counts for more.
-    sums, weights = (np.convolve(values, [0.5, 1, 0.5], "same") for values in (sums, weights))
+    sums, weights = (np.convolve(values, [0.5, 1, 0.5])[1:-1] for values in (sums, weights))
     known = (weights > BLOCK_SHARE * weights.max()) & (abs(sums) > MIN_CLARITY * weights)
     # A drift by more than half a semitone goes on in its direction.
     curve = np.unwrap(np.angle(sums[known])) * 50 / np.pi

@@ -1,7 +1,7 @@
 """Simulated recording conditions: each changes the audio of an excerpt, and its notes if needed.
 
-Only detuning changes onsets: it changes the speed, and note times are scaled with it. At 50 cents a
-pitch is as close to the next key as to its own, so that half of that loss is not a mistake.
+Only detuning changes onsets: it changes the speed, and note times are scaled with it. By 45 cents at
+most, since beyond 50 a pitch is closer to the next key than to its own.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ CONDITIONS = {
     "mp3 32 kbit/s": Condition(clean, kbits=32),
     "25 cents sharp": detuned(25),
     "25 cents flat": detuned(-25),
-    "50 cents sharp": detuned(50),
-    "50 cents flat": detuned(-50),
+    "45 cents sharp": detuned(45),
+    "45 cents flat": detuned(-45),
     "reverberant": Condition(reverberant),
     "300-3400 Hz": Condition(band_limited),
     "clipped by 12 dB": Condition(clipped(12)),

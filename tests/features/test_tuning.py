@@ -48,6 +48,14 @@ def test_a_drift_is_followed_across_half_a_semitone(first: float, last: float) -
     np.testing.assert_allclose(found.curve, truth, atol=abs(last - first) / 15)
 
 
+@pytest.mark.parametrize("seconds", [3.0, 14.0, 20.0, 31.0, 46.0])
+def test_short_recordings_that_drift(seconds: float) -> None:
+    """Of one block there is a mean only; of more, a course."""
+    found = estimate(chord(np.linspace(-30, 45, round(seconds * SAMPLE_RATE)), seconds))
+    assert found.drifts == (seconds > 15) and len(found.times) == len(found.curve)
+    assert np.all(np.diff(found.curve) > 0) and abs(found.cents - 7.5) < 4
+
+
 def test_a_drift_that_a_silence_interrupts_goes_on_after_it() -> None:
     audio = chord(np.linspace(-20, 20, 90 * SAMPLE_RATE), 90.0)
     audio[30 * SAMPLE_RATE : 61 * SAMPLE_RATE] = 0
