@@ -55,6 +55,7 @@ MAX_TOP_LEVEL_FILES = 8
 # scripts at the top level.
 KEPT_APART = {
     "lightning": {
+        "amt.training.freezing",
         "amt.data.datamodule",
         "amt.training.averaging",
         "amt.training.copies",

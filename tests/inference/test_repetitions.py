@@ -1,4 +1,4 @@
-"""Trills and tremolos of the built-in piano are transcribed about as well as they were measured."""
+"""Trills, tremolos and repeated notes of the built-in piano are transcribed as well as measured."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from amt.synth import piano
 RATES = (6, 10, 12)
 SECONDS = 2.0
 MARGIN = 0.03
-# The lowest keys of the figures, and what is struck in turn above them.
+# The lowest keys of the figures, and the semitones above them that are struck in turn.
 LOWEST = (45, 57, 69)
 TRILL, TREMOLO, REPETITION = (0, 2), (0, 7), (0,)
 
 
-def alternating(intervals: tuple[int, ...], rate: float) -> Notes:
+def struck_in_turn(intervals: tuple[int, ...], rate: float) -> Notes:
     """Figures of `SECONDS`, one after another, `rate` strikes a second."""
     rng = np.random.default_rng(0)
     count = round(rate * SECONDS)
@@ -35,21 +35,20 @@ def alternating(intervals: tuple[int, ...], rate: float) -> Notes:
 @pytest.mark.parametrize(
     ("name", "intervals", "measured"),
     [
-        ("base", TRILL, (0, 0, 0)),
-        ("base", TREMOLO, (0, 0, 0)),
-        ("fast", TRILL, (0, 0, 0)),
-        ("fast", TREMOLO, (0, 0, 0)),
-        ("base", REPETITION, (0, 0, 0)),
-        ("fast", REPETITION, (0, 0, 0)),
+        ("base", TRILL, (1.0, 1.0, 1.0)),
+        ("base", TREMOLO, (1.0, 1.0, 1.0)),
+        ("base", REPETITION, (0.986, 0.795, 0.808)),
+        ("fast", TRILL, (1.0, 1.0, 1.0)),
+        ("fast", TREMOLO, (1.0, 0.992, 0.993)),
+        ("fast", REPETITION, (0.828, 0.822, 0.754)),
     ],
 )
-def test_quick_alternation(
+def test_quickly_struck_keys_are_found_as_often_as_measured(
     name: str, intervals: tuple[int, ...], measured: tuple[float, ...]
 ) -> None:
     transcriber = Transcriber.from_pretrained(name)
     for rate, score in zip(RATES, measured, strict=True):
-        played = alternating(intervals, rate)
+        played = struck_in_turn(intervals, rate)
         sound = piano.render(played, piano.Instrument(), np.random.default_rng(0))
         f1 = note_f1(played, transcriber.transcribe(sound))
-        print(name, intervals, rate, f1)
         assert f1 >= score - MARGIN, f"{rate} a second: {f1:.3f}"
