@@ -81,6 +81,7 @@ Waveform of a piano recording to posteriors of its notes, exported by amt {versi
 - Last output of model.onnx: `features` (B, T, {features}), of which an embedding is made
 - Frame t is centred at sample {hop_length} t, and T = ceil(S / {hop_length}); column k is the MIDI
   pitch 21 + k
+- Audio more than 30 cents from A4 = 440 Hz: resample it first (`amt.Transcriber` does)
 - Largest difference from the posteriors of the checkpoint: {parity}
 {sums}
 

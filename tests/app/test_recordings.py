@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from fastapi.testclient import TestClient
 from served import clip
 from served_app import SECRETS, app_client, status, transcribed, upload, wait_for
 
 from amt.app.recordings import AUDIO, Recordings
 from amt.cloud.lake import open_lake
+from amt.io.audio import SAMPLE_RATE
 from amt.io.midi import read_midi
 from amt.page.describe import describe
 
@@ -29,6 +31,15 @@ def test_an_upload_is_transcribed_and_described(client: TestClient, done: str) -
     assert len(description["sounding_until"]) == document["note_count"]
     assert description["images"]["waveform"]["rows"] == 2
     assert description["origin"] == "transcribed by amt, model small"
+
+
+def test_a_recording_out_of_tune_is_corrected_and_said_to_be_so(client: TestClient) -> None:
+    turns = np.arange(6 * SAMPLE_RATE) * 440 * 2 ** (40 / 1200) / SAMPLE_RATE
+    file = io.BytesIO()
+    soundfile.write(file, 0.3 * np.sin(2 * np.pi * turns), SAMPLE_RATE, format="WAV")
+    found = transcribed(client, upload(client, file.getvalue(), "sharp.wav"))
+    assert found["status"] == "done"
+    assert found["warnings"] == ["tuning: 40 cents sharp, corrected"]
 
 
 def test_a_description_has_the_keys_of_amt_describe(client: TestClient, done: str) -> None:
