@@ -92,8 +92,9 @@ def add(commands: Any, words: Sequence[str]) -> None:
         type=tuning,
         default="auto",
         metavar="T",
-        help="auto (default) corrects recordings that are out of tune or run fast or slow, up to "
-        "half a semitone; off does not; a number is the frequency of A4 in Hz, such as 415",
+        help="auto (default) corrects recordings that are out of tune, run fast or slow, or drift, "
+        "up to half a semitone; off does not; a number is the frequency of A4 in Hz, such as 415, "
+        "which is taken out in place of what is heard",
     )
     option(
         "--piano",

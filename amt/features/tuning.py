@@ -22,10 +22,11 @@ PARTIALS_DB = 40.0  # a partial is at most this far below the loudest one of its
 
 BLOCK_SECONDS = 15.0
 # Blocks with less amplitude than this share of the loudest, or less clear, follow their neighbours.
-BLOCK_SHARE = 0.02
+BLOCK_SHARE = 0.1
 MIN_CLARITY = 0.25  # noise has less than 0.2, pianos from 0.33 upwards
-# Blocks of recordings of pianos that do not drift differ by up to 4 cents.
-DRIFT_CENTS = 8.0
+# Blocks of recordings of real pianos that do not drift differ by up to 4 cents; a passage in the
+# bass only may seem 15 flatter than one in the middle, as inharmonic strings are tuned.
+DRIFT_CENTS = 20.0
 
 _TINY = 1e-12
 
@@ -111,7 +112,7 @@ def _course(
     starts = np.arange(0, len(vectors), round(BLOCK_SECONDS * sample_rate / FRAME))
     sums, weights = (np.add.reduceat(values, starts) for values in (vectors, amplitudes))
     # A mean over three blocks, in which the louder one counts for more.
-    sums, weights = (np.convolve(values, [0.5, 1, 0.5])[1:-1] for values in (sums, weights))
+    sums, weights = (np.convolve(values, [0.25, 1, 0.25])[1:-1] for values in (sums, weights))
     known = (weights > BLOCK_SHARE * weights.max()) & (abs(sums) > MIN_CLARITY * weights)
     # A drift by more than half a semitone goes on in its direction.
     curve = np.unwrap(np.angle(sums[known])) * 50 / np.pi
@@ -120,7 +121,20 @@ def _course(
         return np.zeros(0), np.zeros(0)
     curve -= 100 * np.round(np.average(curve, weights=weights[known]) / 100)
     ends = np.append(starts[1:], len(vectors))
-    return (starts + ends)[known] / 2 * FRAME / sample_rate, curve
+    times = (starts + ends)[known] / 2
+    return _extended(times, curve, len(vectors), FRAME / sample_rate)
+
+
+def _extended(
+    times: np.ndarray, curve: np.ndarray, end: int, seconds: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A course from the beginning to the end of a recording: first and last slope go on there.
+
+    times, end: in frames of so many `seconds`.
+    """
+    first, last = np.diff(curve)[[0, -1]] / np.diff(times)[[0, -1]]
+    start, stop = curve[0] - first * times[0], curve[-1] + last * (end - times[-1])
+    return np.r_[0, times, end] * seconds, np.r_[start, curve, stop]
 
 
 def _cents(vector: complex) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -21,8 +22,9 @@ Retuning = Literal["auto", "off"] | float
 # By a fifth up or down: 415 Hz and 392 Hz are pitches of historical instruments.
 MIN_HZ, MAX_HZ = 294.0, 660.0
 
-# With less the models lose nothing.
-LEAST_CENTS = 12.0
+# With less the models lose nothing, and a passage in the bass only may seem as flat.
+LEAST_CENTS = 15.0
+LEAST_GIVEN = 1.0
 # The speed of a tape that drifts is constant for so long.
 STEP_SECONDS = 1.0
 
@@ -48,16 +50,22 @@ class Clock:
 UNCHANGED = Clock(np.zeros(1), np.zeros(1))
 
 
-def tuning_document(tuning: Tuning | None, retuned: bool) -> dict[str, Any] | None:
-    """The tuning of a recording for JSON; None if it has no clear pitch.
+def tuning_document(
+    tuning: Tuning | None, retuned: bool, a4: float | None = None
+) -> dict[str, Any] | None:
+    """The tuning of a recording for JSON; None if it has no clear pitch, and none was given.
 
     cents: deviation from A4 = 440 Hz, or from another semitone if that is nearer. corrected:
-    whether it was taken out. course: if it changes, pairs of a time in seconds and its cents.
+    whether it was taken out. course: if it changes, pairs of a time in seconds and its cents. a4:
+    the frequency of A4 that was given; it was taken for that, whatever `cents` are.
     """
-    if tuning is None or not tuning.is_clear:
+    clear = tuning if tuning and tuning.is_clear else None
+    if a4 is not None:
+        return {"cents": round(clear.cents, 1) if clear else None, "corrected": retuned, "a4": a4}
+    if clear is None:
         return None
-    course = [[round(t, 1), round(c, 1)] for t, c in zip(tuning.times, tuning.curve, strict=True)]
-    document = {"cents": round(tuning.cents, 1), "corrected": retuned}
+    document: dict[str, Any] = {"cents": round(clear.cents, 1), "corrected": retuned}
+    course = np.stack([clear.times, clear.curve], axis=1).round(1).tolist()
     return document | ({"course": course} if course else {})
 
 
@@ -65,6 +73,8 @@ def tuning_remark(document: Mapping[str, Any] | None) -> str:
     """What is to be said of a recording that was corrected, given its `tuning_document`."""
     if document is None or not document["corrected"]:
         return ""
+    if "a4" in document:
+        return f"taken as A4 = {document['a4']:g} Hz"
     cents = [cents for _, cents in document.get("course") or ()]
     if cents:
         return f"pitch drifts from {min(cents):+.0f} to {max(cents):+.0f} cents, corrected"
@@ -77,16 +87,18 @@ def parse_retuning(text: str) -> Retuning:
     retuning: Any = text
     with suppress(ValueError):
         retuning = float(text)
-    check_retuning(retuning)
-    return cast(Retuning, retuning)
+    return check_retuning(retuning)
 
 
-def check_retuning(retuning: Retuning) -> None:
-    """Raise ValueError if it is neither a word nor a frequency that `retune` knows."""
-    words = ("auto", "off")
-    if not (retuning in words if isinstance(retuning, str) else MIN_HZ <= retuning <= MAX_HZ):
-        expected = f"{', '.join(words)}, or the frequency of A4, {MIN_HZ:g} to {MAX_HZ:g} Hz"
-        raise ValueError(f"tuning={retuning!r}: expected {expected}")
+def check_retuning(retuning: Any) -> Retuning:
+    """`retuning` if it is a word or a frequency that `retune` knows. Raises ValueError."""
+    if isinstance(retuning, str):
+        if retuning in ("auto", "off"):
+            return cast(Retuning, retuning)
+    elif isinstance(retuning, Real) and MIN_HZ <= float(retuning) <= MAX_HZ:
+        return float(retuning)
+    expected = f"auto, off, or the frequency of A4, {MIN_HZ:g} to {MAX_HZ:g} Hz"
+    raise ValueError(f"tuning={retuning!r}: expected {expected}")
 
 
 def retune(
@@ -94,8 +106,8 @@ def retune(
 ) -> tuple[np.ndarray, Clock]:
     """Audio (S,) at A4 = 440 Hz, and its clock; as it is, and UNCHANGED, if that is near enough.
 
-    auto: take out a `tuning` that is clear and matters. A frequency of A4: take it out, by more
-    than half a semitone too.
+    auto: take out a `tuning` that is clear and matters. A frequency of A4: take that out and
+    nothing else, by more than half a semitone too.
     """
     times, cents = _deviation(tuning, retuning)
     if not len(audio) or not len(cents):
@@ -112,8 +124,9 @@ def retune(
 
 def _deviation(tuning: Tuning | None, retuning: Retuning) -> tuple[np.ndarray, np.ndarray]:
     """Times (N,) in seconds and cents (N,) to take out: one value for all, several, or none."""
-    if isinstance(retuning, int | float):
-        return np.zeros(1), np.array([1200 * np.log2(retuning / A4_HZ)])
+    if not isinstance(retuning, str):
+        cents = 1200 * np.log2(retuning / A4_HZ)
+        return np.zeros(1), np.array([cents] if abs(cents) >= LEAST_GIVEN else [])
     if retuning == "auto" and tuning and tuning.is_clear:
         if tuning.drifts:
             return tuning.times, tuning.curve
@@ -135,5 +148,7 @@ def follow_curve(
         stream.set_io_ratio(sample_rate, sample_rate * ratio)
         block = audio[start:end].astype(np.float32, copy=False)
         parts.append(stream.resample_chunk(block, last=bool(end == len(audio))))
+    changed = np.concatenate(parts)
     resampled = np.append(0, np.cumsum(np.diff(edges) * ratios))
-    return np.concatenate(parts), Clock(resampled / sample_rate, edges / sample_rate)
+    resampled *= len(changed) / resampled[-1]  # Which differ by the rounding errors of soxr.
+    return changed, Clock(resampled / sample_rate, edges / sample_rate)

@@ -182,6 +182,7 @@ class Transcriber:
             keyed.retime(clock) if keyed is not None else None,
             tuning,
             retuned=clock is not UNCHANGED,
+            a4=None if isinstance(options.tuning, str) else options.tuning,
         )
 
     def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:

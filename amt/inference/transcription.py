@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from amt.decoding.peaks import Ends
 from amt.features.tuning import Tuning
 from amt.inference.certainty import Certainty
-from amt.inference.retuning import Retuning, check_retuning
+from amt.inference.retuning import Retuning, check_retuning, tuning_document
 from amt.notes import Notes
 
 # Samples (S,) at the transcriber's sample rate, the path of an audio file, or its contents.
@@ -48,7 +48,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.ends not in get_args(Ends):
             raise ValueError(f"ends={self.ends!r}: expected one of {', '.join(get_args(Ends))}")
-        check_retuning(self.tuning)
+        object.__setattr__(self, "tuning", check_retuning(self.tuning))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Transcription:
     folder that an older version of `amt export` wrote. certainty: if asked for. keyed: if asked
     for, the notes with ends="key": they end where keys are released, and have the sustain pedal.
     tuning: of the recording; None if it is silent or shorter than half a second. retuned: whether
-    it was taken out.
+    it was resampled to take that out, or `a4`, the frequency of A4 that `Options.tuning` gave.
     """
 
     notes: Notes
@@ -70,3 +70,8 @@ class Transcription:
     keyed: Notes | None = None
     tuning: Tuning | None = None
     retuned: bool = False
+    a4: float | None = None
+
+    def tuning_document(self) -> dict[str, Any] | None:
+        """The tuning for JSON; see `amt.inference.retuning`."""
+        return tuning_document(self.tuning, self.retuned, self.a4)

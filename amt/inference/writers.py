@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from amt.inference.arrays import piano_roll_array
-from amt.inference.retuning import tuning_document, tuning_remark
+from amt.inference.retuning import tuning_remark
 from amt.io.atomic import atomic_write
 from amt.io.audio import save
 from amt.io.midi import write_midi
@@ -81,7 +81,7 @@ def write_all(
     Returns what is to be said of it: of a tuning that was corrected, and of beats (of the tempo of
     a MIDI file, of a score).
     """
-    remark = tuning_remark(tuning_document(result.tuning, result.retuned))
+    remark = tuning_remark(result.tuning_document())
     notated = None
     if notation:
         played = result.notes if result.keyed is None else result.keyed
@@ -161,8 +161,7 @@ def load_player(piano: Path | None, seed: int | None = None) -> Player:
 
 
 def _write_json(path: Path, result: Transcription, _player: Player) -> None:
-    tuning = tuning_document(result.tuning, result.retuned)
-    write_json(path, result.notes, result.seconds, {"tuning": tuning})
+    write_json(path, result.notes, result.seconds, {"tuning": result.tuning_document()})
 
 
 def _write_csv(path: Path, result: Transcription, _player: Player) -> None:

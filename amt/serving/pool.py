@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from amt.inference.note_reporter import OnNotes
-from amt.inference.retuning import tuning_document
 from amt.inference.transcriber import Options, Progress
 from amt.monitoring.measuring import run_and_measure, run_only
 from amt.monitoring.numbers import RecordingNumbers
@@ -135,5 +134,5 @@ class TranscriptionPool:
             tuple(found),
             transcription.embedding,
             numbers,
-            tuning_document(transcription.tuning, transcription.retuned),
+            transcription.tuning_document(),
         )

@@ -8,19 +8,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from amt.cloud.storage import AllowedPrefixes, read_object
 from amt.inference.arrays import DEFAULT_ROLL_RATE
-from amt.inference.retuning import MAX_HZ, MIN_HZ
+from amt.inference.retuning import Retuning, check_retuning, parse_retuning
 from amt.inference.transcriber import Options
 from amt.serving.settings import Settings
 
 Format = Literal["notes", "midi", "piano_roll", "embedding"]
 # Below 0.01 a network finds hundreds of notes a second in noise.
 Threshold = Annotated[float, Field(ge=0.01, lt=1)]
-# As `amt.inference.retuning.Retuning`.
-TuningParameter = Literal["auto", "off"] | Annotated[float, Field(ge=MIN_HZ, le=MAX_HZ)]
+
+
+def _retuning(given: Any) -> Retuning:
+    return parse_retuning(given) if isinstance(given, str) else check_retuning(given)
+
+
+# Not pydantic's union, whose errors name one member only.
+TuningParameter = Annotated[Literal["auto", "off"] | float, BeforeValidator(_retuning)]
 
 _EXPECTED = 'an instance is {"audio": {"b64": ...}}, {"b64": ...} or {"audio_uri": "gs://..."}'
 # Base64 may have line ends (`base64`), the URL-safe alphabet and no padding (JSON libraries).
@@ -64,8 +70,8 @@ _SUSTAIN_HELP = (
 )
 _THRESHOLD_HELP = "minimum posterior probability of an onset; default: the threshold of the model"
 _TUNING_HELP = (
-    "auto: correct what is out of tune or runs fast or slow, up to half a semitone; off: do not; "
-    "or the frequency of A4 in Hz"
+    "auto: correct what is out of tune, runs fast or slow, or drifts, up to half a semitone; off: "
+    "do not; or the frequency of A4 in Hz, 294 to 660, which is taken out instead"
 )
 _ROLL_RATE_HELP = "frames per second of the piano roll"
 

@@ -80,12 +80,14 @@ class ModelInfo(BaseModel):
 class Tuning(BaseModel):
     """Deviation from A4 = 440 Hz (or the nearest semitone) in cents, and whether it was corrected.
 
-    course: if it changes, pairs of a time in seconds and the deviation there.
+    cents: null without a clear pitch. course: if it changes, pairs of a time in seconds and the
+    deviation there. a4: the frequency of A4 that the request gave, which was taken out instead.
     """
 
-    cents: float
+    cents: float | None
     corrected: bool
     course: list[list[float]] | None = None
+    a4: float | None = None
 
 
 class Prediction(BaseModel):

@@ -14,12 +14,13 @@ class TrainOnly(L.Callback):
 
     modules: names in the network, e.g. pedal_head or temporal.lstm. renew: start them with new
     random weights, rather than with those of `init`. Of frozen modules no gradients are computed,
-    so a head on a trunk trains several times as fast as the whole. Raises MisconfigurationException
-    for names that the network does not have.
+    so a head on a trunk trains several times as fast as the whole. An average of weights
+    (callbacks.ema) changes the frozen ones by its rounding, about 1e-5. Raises
+    MisconfigurationException for names that the network does not have.
     """
 
-    def __init__(self, modules: Sequence[str], renew: bool = False) -> None:
-        self.modules = tuple(modules)
+    def __init__(self, modules: str | Sequence[str], renew: bool = False) -> None:
+        self.modules = (modules,) if isinstance(modules, str) else tuple(modules)
         self.renew = renew
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -33,10 +34,18 @@ class TrainOnly(L.Callback):
                     if callable(reset):
                         reset()
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._set_modes(pl_module)  # A run that is resumed within an epoch does not start one.
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._set_modes(pl_module)
+
+    def _set_modes(self, pl_module: L.LightningModule) -> None:
         chosen = self._chosen(pl_module)
         pl_module.eval()
-        for module in chosen:
+        # Gradients pass recurrent layers of cuDNN only in training mode; these have no dropout.
+        recurrent = [part for part in pl_module.modules() if isinstance(part, nn.RNNBase)]
+        for module in chosen + recurrent:
             module.train()
 
     def _chosen(self, pl_module: L.LightningModule) -> list[nn.Module]:

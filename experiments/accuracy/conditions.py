@@ -1,7 +1,7 @@
 """Simulated recording conditions: each changes the audio of an excerpt, and its notes if needed.
 
-Only detuning changes onsets: it changes the speed, and note times are scaled with it. By 45 cents at
-most, since beyond 50 a pitch is closer to the next key than to its own.
+Only detuning changes onsets: it changes the speed, and note times are scaled with it. It is by 45
+cents at most, since beyond 50 a pitch is closer to the next key than to its own.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from amt.evaluation.evaluate import evaluate
 from amt.features.tuning import estimate_tuning
 from amt.inference.pretrained import find_checkpoint
 from amt.inference.retuning import follow_curve
-from amt.inference.transcriber import Transcriber
+from amt.inference.transcriber import Options, Transcriber
 from amt.io.audio import SAMPLE_RATE, AudioError, load
 from amt.io.impulse_responses import DIRECT_SECONDS, direct_sound
 from amt.models.checkpoint import CheckpointError
@@ -39,10 +39,21 @@ from amt.synth.room import convolve, keep_headroom
 Recording = tuple[str, np.ndarray, Notes]
 
 
+class AsItIs(Transcriber):
+    """A transcriber that does not correct the tuning of recordings."""
+
+    def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:
+        found = self.run(audio, Options(keyed=True, tuning="off"))
+        assert found.keyed is not None
+        return found.notes, found.keyed
+
+
 def main(words: Sequence[str]) -> None:
     options = _parser().parse_args(words)
     try:
         models = {name: Transcriber.load(find_checkpoint(name)) for name in options.models}
+        if options.tuning == "off":
+            models = {name: AsItIs(**vars(model)) for name, model in models.items()}
         recordings = list(read_recordings(options.folder, options.seconds))
         changes = {"as it is": lambda one: one} | room_changes(options) | tuning_changes(options)
     except (SourceError, CheckpointError, AudioError) as error:
@@ -63,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--levels", type=float, nargs="*", default=[-6.0, 8.0], help="dB (default: -6, 8)")
     add("--cents", type=float, nargs="*", default=[])
     add("--drift", type=float, nargs="*", default=[], help="cents, at the end")
+    add("--tuning", choices=("auto", "off"), default="auto", help="as for amt transcribe")
     add("--seconds", type=float, default=30.0, help="of each recording (default: %(default)g)")
     return parser
 

@@ -213,11 +213,18 @@ def test_the_tuning(checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None
     turns = np.arange(6 * 16000) * 440 * 2 ** (40 / 1200) / 16000
     save("a.wav", (0.3 * np.sin(2 * np.pi * turns)).astype(np.float32))
     words = ["transcribe", "a.wav", "--ckpt", checkpoint, "--format", "json", "--tuning"]
-    for tuning, corrected in (("auto", True), ("off", False), ("450.3", True)):
+    heard = {"cents": pytest.approx(40, abs=1), "corrected": True}
+    for tuning, said, expected in (
+        ("auto", "; 40 cents sharp, corrected", heard),
+        ("off", "", heard | {"corrected": False}),
+        ("415", "; taken as A4 = 415 Hz", heard | {"a4": 415}),
+        ("440", "", heard | {"corrected": False, "a4": 440}),
+    ):
         assert main([*words, tuning]) == 0
-        assert ("; 40 cents sharp, corrected" in capsys.readouterr().out) == corrected
+        line = capsys.readouterr().out.partition(" real time)")[2]
+        assert line.startswith(f"{said} ->")
         document = json.loads(Path("transcriptions/a.json").read_text())
-        assert document["tuning"] == {"cents": pytest.approx(40, abs=1), "corrected": corrected}
+        assert document["tuning"] == expected
     for wrong in ("on", "nan", "44100"):
         with pytest.raises(SystemExit):
             main([*words, wrong])

@@ -112,15 +112,23 @@ def test_the_tuning(client: TestClient) -> None:
     file = io.BytesIO()
     soundfile.write(file, 0.3 * np.sin(2 * np.pi * turns), SAMPLE_RATE, format="WAV")
     data = encoded(file.getvalue())
-    for tuning, corrected in (("auto", True), ("off", False), (432.4, True)):
+    heard = {"cents": pytest.approx(-30, abs=1), "corrected": True}
+    for tuning, expected in (
+        ("auto", heard),
+        (None, heard),
+        ("off", heard | {"corrected": False}),
+        (432, heard | {"a4": 432}),
+    ):
         (answer,) = predict(client, data, tuning=tuning)
-        assert answer["tuning"] == {"cents": pytest.approx(-30, abs=1), "corrected": corrected}
+        assert answer["tuning"] == expected
     response = client.post("/transcribe?tuning=off", files={"file": file.getvalue()})
     assert response.json()["tuning"]["corrected"] is False
-    for wrong in ("on", 44100, -1):
+    for wrong in ("on", 44100, -1, ""):
         body = {"instances": [data], "parameters": {"tuning": wrong}}
         response = client.post("/predict", json=body)
-        assert response.status_code == 400 and "tuning" in response.json()["error"]
+        assert response.status_code == 400 and "294 to 660 Hz" in response.json()["error"]
+        response = client.post(f"/transcribe?tuning={wrong}", files={"file": file.getvalue()})
+        assert response.status_code == 400 and "294 to 660 Hz" in response.json()["error"]
 
 
 def base64_of(data: bytes) -> str:
