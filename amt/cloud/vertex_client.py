@@ -38,7 +38,7 @@ class VertexOptions(Protocol):
     def embedding(self) -> bool: ...
 
     @property
-    def tuning(self) -> str | float: ...
+    def tuning(self) -> str | float | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +150,6 @@ def _body(instance: Mapping[str, Any], options: VertexOptions | None) -> bytes:
         parameters["extend_sustain"] = options.ends == "sound"
         if options.onset_threshold is not None:
             parameters["onset_threshold"] = options.onset_threshold
-        if options.tuning != "auto":  # Which images of older versions do not know.
+        if options.tuning not in (None, "auto"):  # Which images of older versions do not know.
             parameters["tuning"] = options.tuning
     return json.dumps({"instances": [instance], "parameters": parameters}).encode("ascii")

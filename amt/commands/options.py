@@ -39,7 +39,7 @@ def add_output_option(parser: argparse.ArgumentParser, folder: str) -> None:
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose a model and how it is computed."""
+    """Add the options that choose a model, and how it is computed and used."""
     from amt.inference.pretrained import DEFAULT, pretrained_names
 
     names, add = pretrained_names(), parser.add_argument
@@ -67,6 +67,15 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="for a folder of `amt export`: torchscript, which is faster (default), or onnx, which "
         "cannot contain code",
     )
+    add(
+        "--tuning",
+        type=tuning,
+        default="auto",
+        metavar="T",
+        help="auto (default) corrects recordings that are out of tune, run fast or slow, or drift, "
+        "up to half a semitone; off does not; a number is the frequency of A4 in Hz, such as 415, "
+        "which is taken out in place of what is heard",
+    )
 
 
 def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
@@ -75,7 +84,8 @@ def load_transcriber(arguments: argparse.Namespace) -> Transcriber:
     Raises CheckpointError or ValueError.
     """
     checkpoint = chosen_checkpoint(arguments.model, arguments.ckpt)
-    return load_checkpoint(arguments.device, arguments.precision, arguments.backend, checkpoint)
+    chosen = arguments.device, arguments.precision, arguments.backend
+    return dataclasses.replace(load_checkpoint(*chosen, checkpoint), tuning=arguments.tuning)
 
 
 def chosen_checkpoint(model: str, ckpt: Path | str | None) -> Path:

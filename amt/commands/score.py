@@ -91,29 +91,36 @@ def score_job(transcriber: Transcriber | None, notation: Notation) -> JobFunctio
 
     def run(source: Path, targets: Sequence[Path], label: str) -> str:
         begin = time.perf_counter()
-        notes = _read(transcriber, source, label)
+        notes, remark = _read(transcriber, source, label)
         piece = notation.of(notes, readable_name(source).replace("_", " "))
         with progress_bar(f"{label}: writing the score"):
             summary = piece.summary
             for target in sorted(targets, key=_is_drawn):
                 write_bytes(target, _content(piece, target))
-        return f"{summary} in {time.perf_counter() - begin:.1f} s"
+        took = f"{summary} in {time.perf_counter() - begin:.1f} s"
+        return f"{took}; {remark}" if remark else took
 
     return run
 
 
-def _read(transcriber: Transcriber | None, source: Path, label: str) -> Notes:
-    """The notes in a file, or of a recording; they end where their keys are released."""
+def _read(transcriber: Transcriber | None, source: Path, label: str) -> tuple[Notes, str]:
+    """The notes in a file, or of a recording, and what is to be said of its tuning.
+
+    They end where their keys are released.
+    """
     from amt.inference.batch import bar_progress, folder_fault, progress_bar
+    from amt.inference.retuning import tuning_remark
+    from amt.inference.transcription import Options
     from amt.io.note_tables import read_notes
     from amt.page.describe import is_recording
 
     if source.is_dir():
         raise ValueError(f"{source}: {folder_fault(source, 'audio and no MIDI files')}")
     if transcriber is None or not is_recording(source):
-        return read_notes(source)
+        return read_notes(source), ""
     with progress_bar(f"{label}: reading") as bar:
-        return transcriber.transcribe(source, bar_progress(bar, label), ends="key")
+        found = transcriber.run(source, Options("key"), bar_progress(bar, label))
+    return found.notes, tuning_remark(found.tuning_document())
 
 
 def _is_drawn(target: Path) -> bool:

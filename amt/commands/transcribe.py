@@ -27,7 +27,6 @@ from amt.commands.options import (
     local_or_uri,
     make_output_folder,
     threshold,
-    tuning,
 )
 
 if TYPE_CHECKING:
@@ -88,15 +87,6 @@ def add(commands: Any, words: Sequence[str]) -> None:
         "of the model)",
     )
     option(
-        "--tuning",
-        type=tuning,
-        default="auto",
-        metavar="T",
-        help="auto (default) corrects recordings that are out of tune, run fast or slow, or drift, "
-        "up to half a semitone; off does not; a number is the frequency of A4 in Hz, such as 415, "
-        "which is taken out in place of what is heard",
-    )
-    option(
         "--piano",
         type=file_or_folder,
         metavar="FOLDER",
@@ -154,7 +144,7 @@ def _run_here(arguments: argparse.Namespace) -> int:
     player = load_player(arguments.piano)
     make_output_folder(arguments.output)
     jobs = plan_jobs(arguments.inputs, arguments.output)
-    options = Options(arguments.ends, arguments.onset_threshold, tuning=arguments.tuning)
+    options = Options(arguments.ends, arguments.onset_threshold)
     failed = transcribe_jobs(transcriber, jobs, arguments.format, player, options, notation)
     return 1 if failed else 0
 

@@ -24,7 +24,7 @@ from amt.inference.embedding import FeatureStatistics
 from amt.inference.note_reporter import NoteReporter, OnNotes
 from amt.inference.optimize import optimize_for_inference
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
-from amt.inference.retuning import UNCHANGED, retune
+from amt.inference.retuning import UNCHANGED, Retuning, retune
 from amt.inference.transcription import OnAudio, Options, Progress, Recording, Transcription
 from amt.inference.windows import Window, Windowing, compute_early_window, compute_windows
 from amt.io.audio import MAX_PEAK, OnWarning, load, load_bytes, warn_of_file
@@ -47,13 +47,16 @@ class Transcriber:
     """A model, which computes posteriors of audio, and a decoder, which turns them into notes.
 
     dtype: the type in which the posteriors of a whole recording are stored; in half precision they
-    take 80 MB per hour.
+    take 80 MB per hour. tuning: "auto" transcribes what is out of tune, runs fast or slow, or
+    drifts, as if it did not; "off", as it is; a number is the frequency of A4 in Hz, which is taken
+    out instead.
     """
 
     model: PosteriorModel
     decoder: AnyDecoder = field(default_factory=Decoder)
     windowing: Windowing = field(default_factory=Windowing)
     dtype: torch.dtype = torch.float16
+    tuning: Retuning = "auto"
 
     @property
     def frame_rate(self) -> float:
@@ -144,7 +147,8 @@ class Transcriber:
         tuning = estimate_tuning(audio, self.sample_rate)
         if on_audio:
             on_audio(audio, tuning)
-        audio, clock = retune(audio, self.sample_rate, tuning, options.tuning)
+        retuning = self.tuning if options.tuning is None else options.tuning
+        audio, clock = retune(audio, self.sample_rate, tuning, retuning)
 
         def report(done: float) -> None:
             if check:
@@ -182,7 +186,7 @@ class Transcriber:
             keyed.retime(clock) if keyed is not None else None,
             tuning,
             retuned=clock is not UNCHANGED,
-            a4=None if isinstance(options.tuning, str) else options.tuning,
+            a4=None if isinstance(retuning, str) else retuning,
         )
 
     def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:

@@ -31,9 +31,8 @@ class Options:
     ends: notes end where they stop sounding; or where their keys are released ("key"), and the
     notes contain the sustain pedal. onset_threshold: replaces the decoder's. threads: on a CPU,
     replaces that of `Windowing`. max_seconds: longer audio files raise TooLongError.
-    embedding, certainty, keyed: also compute these of `Transcription`. tuning: "auto" transcribes
-    what is out of tune, or runs fast or slow, as if it were not; "off", as it is; a number is the
-    frequency of A4 in Hz. Raises ValueError for other `ends` or `tuning`.
+    embedding, certainty, keyed: also compute these of `Transcription`. tuning: replaces the
+    transcriber's. Raises ValueError for other `ends` or `tuning`.
     """
 
     ends: Ends = "sound"
@@ -43,12 +42,13 @@ class Options:
     embedding: bool = False
     certainty: bool = False
     keyed: bool = False
-    tuning: Retuning = "auto"
+    tuning: Retuning | None = None
 
     def __post_init__(self) -> None:
         if self.ends not in get_args(Ends):
             raise ValueError(f"ends={self.ends!r}: expected one of {', '.join(get_args(Ends))}")
-        object.__setattr__(self, "tuning", check_retuning(self.tuning))
+        if self.tuning is not None:
+            object.__setattr__(self, "tuning", check_retuning(self.tuning))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Transcription:
     folder that an older version of `amt export` wrote. certainty: if asked for. keyed: if asked
     for, the notes with ends="key": they end where keys are released, and have the sustain pedal.
     tuning: of the recording; None if it is silent or shorter than half a second. retuned: whether
-    it was resampled to take that out, or `a4`, the frequency of A4 that `Options.tuning` gave.
+    it was resampled to take that out, or `a4`, the frequency of A4 in Hz that was given.
     """
 
     notes: Notes

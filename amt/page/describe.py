@@ -15,7 +15,8 @@ from amt.analysis.symbolic.grid import MetricalGrid
 from amt.analysis.symbolic.note_analysis import analyse_notes
 from amt.inference.batch import JobFunction, bar_progress, folder_fault, progress_bar
 from amt.inference.result_lines import note_count
-from amt.inference.transcriber import Transcriber
+from amt.inference.retuning import tuning_remark
+from amt.inference.transcriber import Options, Transcriber, Transcription
 from amt.inference.writers import Player, readable_name
 from amt.io.atomic import atomic_write
 from amt.io.audio import AUDIO_SUFFIXES, SAMPLE_RATE, load
@@ -128,8 +129,10 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
         if transcriber is None or not is_recording(source):
             notes, audio, origin = read_notes(source), None, "notes read from a file"
         else:
-            notes, audio = _transcribe(transcriber, source, label)
-            origin = f"transcribed by amt, model {model}"
+            found, audio = _transcribe(transcriber, source, label)
+            remark = tuning_remark(found.tuning_document())
+            notes = found.notes
+            origin = "; ".join(filter(None, (f"transcribed by amt, model {model}", remark)))
         with progress_bar(f"{label}: describing"):
             shown = any(target.suffix == ".html" for target in targets)
             description = describe(notes, audio, player, origin, Notation.beside(model), shown)
@@ -142,12 +145,14 @@ def describe_job(transcriber: Transcriber | None, model: str, player: Player) ->
     return run
 
 
-def _transcribe(transcriber: Transcriber, source: Path, label: str) -> tuple[Notes, np.ndarray]:
-    """Notes of a recording, their offsets key releases, and its audio (S,) at SAMPLE_RATE."""
+def _transcribe(
+    transcriber: Transcriber, source: Path, label: str
+) -> tuple[Transcription, np.ndarray]:
+    """A recording, its notes ending where keys are released, and its audio (S,) at SAMPLE_RATE."""
     with progress_bar(f"{label}: reading") as bar:
         audio, rate = load(source), transcriber.sample_rate
         samples = audio if rate == SAMPLE_RATE else load(source, rate)
-        return transcriber.transcribe(samples, bar_progress(bar, label), ends="key"), audio
+        return transcriber.run(samples, Options("key"), bar_progress(bar, label)), audio
 
 
 def _audio_files(notes: Notes, audio: np.ndarray | None, player: Player) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from amt.evaluation.evaluate import evaluate
 from amt.features.tuning import estimate_tuning
 from amt.inference.pretrained import find_checkpoint
 from amt.inference.retuning import follow_curve
-from amt.inference.transcriber import Options, Transcriber
+from amt.inference.transcriber import Transcriber
 from amt.io.audio import SAMPLE_RATE, AudioError, load
 from amt.io.impulse_responses import DIRECT_SECONDS, direct_sound
 from amt.models.checkpoint import CheckpointError
@@ -39,21 +40,11 @@ from amt.synth.room import convolve, keep_headroom
 Recording = tuple[str, np.ndarray, Notes]
 
 
-class AsItIs(Transcriber):
-    """A transcriber that does not correct the tuning of recordings."""
-
-    def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:
-        found = self.run(audio, Options(keyed=True, tuning="off"))
-        assert found.keyed is not None
-        return found.notes, found.keyed
-
-
 def main(words: Sequence[str]) -> None:
     options = _parser().parse_args(words)
     try:
-        models = {name: Transcriber.load(find_checkpoint(name)) for name in options.models}
-        if options.tuning == "off":
-            models = {name: AsItIs(**vars(model)) for name, model in models.items()}
+        loaded = {name: Transcriber.load(find_checkpoint(name)) for name in options.models}
+        models = {name: replace(model, tuning=options.tuning) for name, model in loaded.items()}
         recordings = list(read_recordings(options.folder, options.seconds))
         changes = {"as it is": lambda one: one} | room_changes(options) | tuning_changes(options)
     except (SourceError, CheckpointError, AudioError) as error:

@@ -110,6 +110,16 @@ def test_describing_gives_a_page_and_json(
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_a_page_says_that_the_tuning_was_corrected(checkpoint: str) -> None:
+    turns = np.arange(6 * 16000) * 440 * 2 ** (40 / 1200) / 16000
+    save("a.wav", (0.3 * np.sin(2 * np.pi * turns)).astype(np.float32))
+    for tuning, expected in (("auto", "; 40 cents sharp, corrected"), ("off", "")):
+        words = ["--ckpt", checkpoint, "--format", "json", "--tuning", tuning]
+        assert main(["describe", "a.wav", *words, "--output", "out"]) == 0
+        origin = json.loads(Path("out/a.json").read_text())["origin"]
+        assert origin == f"transcribed by amt, model {Path(checkpoint).name}{expected}"
+
+
 def test_midi_is_described_without_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     write_midi("read.mid", TUNE.select(slice(1)))
     words = ["describe", "read.mid", "--ckpt", "missing.ckpt", "--format", "json"]

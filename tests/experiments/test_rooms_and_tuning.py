@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rooms_and_tuning import AsItIs, drifting, in_room, main, out_of_tune, room_response
+from rooms_and_tuning import drifting, in_room, main, out_of_tune, room_response
 from small_recordings import scale, tone
 
-from amt.inference.transcriber import Transcriber
 from amt.io.audio import SAMPLE_RATE, AudioError, save
 from amt.io.midi import write_midi
 from amt.notes import Notes
-from amt.synth import piano
 
 
 def echo(delay: int = 4000) -> np.ndarray:
@@ -71,13 +69,3 @@ def test_the_table_has_a_row_for_each_change(
     assert rows[2:] == ["as it is", "room, +0 dB", "-30 cents", "-20 to +20 cents"]
     with pytest.raises(SystemExit, match="nowhere"):
         main([str(tmp_path / "nowhere")])
-
-
-def test_off_leaves_the_tuning_as_it_is() -> None:
-    notes = scale(6.0)
-    audio = piano.render(notes, piano.Instrument(tune_cents=40), np.random.default_rng(0), 7.0)
-    fast = Transcriber.from_pretrained("fast")
-    corrected, _ = fast.both_ends(audio)
-    as_it_is, keyed = AsItIs(**vars(fast)).both_ends(audio)
-    assert np.array_equal(as_it_is.onset, keyed.onset)
-    assert not np.array_equal(as_it_is.onset, corrected.onset)
