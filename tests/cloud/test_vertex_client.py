@@ -65,7 +65,14 @@ def objects() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "options", [None, Options("key", 0.5, embedding=True), Options(onset_threshold=0.6)]
+    "options",
+    [
+        None,
+        Options("key", 0.5, embedding=True),
+        Options(onset_threshold=0.6),
+        Options(tuning="off"),
+        Options(tuning=430.0),
+    ],
 )
 def test_the_result_is_that_of_the_transcriber(
     remote: VertexTranscriber, state: Vertex, model: Path, options: Options | None
@@ -78,6 +85,7 @@ def test_the_result_is_that_of_the_transcriber(
     for column in COLUMNS:
         assert np.array_equal(getattr(found.notes, column), getattr(rounded, column)), column
     assert found.notes.pedal.time.tolist() == rounded.pedal.time.tolist()
+    assert found.tuning == expected.tuning_document()
     assert found.seconds == expected.seconds == 2.5 and found.elapsed_seconds > 0
     assert found.model_name == "small" and found.model_version and found.warnings == ()
     if expected.embedding is None:

@@ -61,6 +61,7 @@ def test_what_changes_the_result_makes_it_anew(request_: Request, job: Job, tmp_
     changed = {
         "ends": replace(second, ends="key"),
         "threshold": replace(second, onset_threshold=0.6),
+        "tuning": replace(second, tuning=415.0),
         "precision": replace(second, settings="float32"),
         "format": replace(second, formats=("mid", "tsv")),
         "redo": replace(second, redo=True),
