@@ -174,7 +174,9 @@ def write_csv(path: Path, notes: Notes) -> None:
         writer.writerows(map(_rounded, _rows(notes, COLUMNS)))
 
 
-def write_json(path: Path, notes: Notes, seconds: float, more: Mapping[str, Any]) -> None:
+def write_json(
+    path: Path, notes: Notes, seconds: float, more: Mapping[str, Any] | None = None
+) -> None:
     """Write `note_document`, and what is to stand before the notes, as JSON, atomically."""
     with atomic_write(path) as temporary:
         text = json.dumps(note_document(notes, seconds, more), indent=1) + "\n"
