@@ -260,8 +260,8 @@ def test_any_text_is_answered(text: str) -> None:
 )
 def test_a_long_text_is_cut_and_takes_no_time(part: str) -> None:
     text = part * (100_000 // len(part))
-    start = time.process_time()
+    start = time.thread_time()
     answer_offline(text, SONG)
-    # An idle machine needs a tenth of it.
-    assert time.process_time() - start < 1
+    # A hundredth of it is needed. Of this thread: OpenMP of other tests may still be spinning.
+    assert time.thread_time() - start < 1
     assert len(plain(text)[0]) < 3 * MAX_CHARACTERS
