@@ -233,7 +233,7 @@ def test_all_facts_of_five_minutes_take_little_time() -> None:
     notes = piece(3, bars=125)
     asked = Piece(notes, notes.end, find_grid=lambda _: steady_grid(notes.end, 0.6, 1.0))
     assert notes.end > 299 and asked.analysis.notes == len(notes)
-    start = time.process_time()
+    start = time.thread_time()
     for fact in FACTS:
         fact.compute(asked, **{name: REQUIRED[name] for name in fact.required})
-    assert time.process_time() - start < 0.3
+    assert time.thread_time() - start < 0.3
