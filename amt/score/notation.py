@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 
 from amt.score.score import Bar, ScoreNote
 
 # From a 256th note to a double whole note, without or with one dot.
 SHORTEST, LONGEST = Fraction(1, 64), Fraction(8)
+# Higher numbers of tuplets are halved where they can be, if there are few notes for them.
+MOST_ACTUAL, FEW_NOTES = 7, Fraction(2, 3)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def written_voice(bar: Bar, chords: Sequence[Element]) -> list[Element]:
     elements: list[Element] = []
     for element in _cut(whole, edges):
         cell = next((cell for cell in cells if cell[0] <= element.start < cell[1]), None)
-        elements += _tuplet_pieces(element, *cell) if cell else _pieces(element, bar)
+        elements += _tuplet_pieces(element, cell[2]) if cell else _pieces(element, bar)
     return _with_brackets(elements, cells)
 
 
@@ -187,19 +190,18 @@ def _tuplet_cells(bar: Bar, elements: Sequence[Element]) -> list[tuple[Fraction,
 def _cells_of_beat(
     start: Fraction, beat: Fraction, inside: Sequence[Fraction]
 ) -> list[tuple[Fraction, Fraction, Tuplet]]:
-    """The tuplets of one beat: one, or one for each half or third of it that allows it."""
+    """The tuplets of one beat: one, or one for each of the parts that its half or thirds cut."""
     for parts in (3, 2) if beat.numerator == 3 else (2,):
         part = beat / parts
-        crossed = any(number * part not in inside for number in range(1, parts))
-        if not crossed and dyadic(part) and _divided(inside, beat) >= 3 * parts and part >= 1 / 2:
+        borders = [number * part for number in range(1, parts) if number * part in inside]
+        if borders and dyadic(part) and part >= 1 / 2:
             cells = []
-            for number in range(parts):
-                low = number * part
-                own = [edge - low for edge in inside if low < edge < low + part]
+            for low, high in pairwise([Fraction(0), *borders, beat]):
+                own = [edge - low for edge in inside if low < edge < high]
                 if not all(dyadic(edge) for edge in own):
-                    cells += _cells_of_beat(start + low, part, own)
+                    cells += _cells_of_beat(start + low, high - low, own)
             return cells
-    return [(start, start + beat, tuplet_of(_divided(inside, beat), beat))]
+    return [(start, start + beat, tuplet_of(_divided(inside, beat), beat, len(inside) + 1))]
 
 
 def _divided(inside: Sequence[Fraction], beat: Fraction) -> int:
@@ -207,29 +209,31 @@ def _divided(inside: Sequence[Fraction], beat: Fraction) -> int:
     return lcm(*((edge / beat).denominator for edge in inside))
 
 
-def tuplet_of(division: int, beat: Fraction) -> Tuplet:
-    """The tuplet of `division` equal notes in a beat: 3 in the time of 2, in compound ones of 3."""
+def tuplet_of(division: int, beat: Fraction, notes: int) -> Tuplet:
+    """The tuplet of a beat in `division` equal parts: 3 in the time of 2, in compound ones of 3.
+
+    A few notes in 12 parts are 6 in the time of 4: their signs are the same.
+    """
     normal = 3 if beat.numerator == 3 else 1
     while normal * 2 <= division:
         normal *= 2
+    few = notes <= FEW_NOTES * division
+    while few and division > MOST_ACTUAL and division % 2 == normal % 2 == 0:
+        division, normal = division // 2, normal // 2
     return Tuplet(division, normal)
 
 
-def _tuplet_pieces(
-    element: Element, start: Fraction, stop: Fraction, tuplet: Tuplet
-) -> list[Element]:
+def _tuplet_pieces(element: Element, tuplet: Tuplet) -> list[Element]:
     """The element, which is inside a tuplet, as signs."""
     ratio = Fraction(tuplet.actual, tuplet.normal)
     value = (element.stop - element.start) * ratio
     if has_sign(value):
         return [replace(element, written=value, tuplet=tuplet)]
-    unit = (stop - start) / tuplet.actual
-    count = int((element.stop - element.start) / unit)
-    size = 1
-    while size * 2 < count:
-        size *= 2
-    parts = _parts(element, [element.start + size * unit])
-    return [piece for part in parts for piece in _tuplet_pieces(part, start, stop, tuplet)]
+    size = LONGEST
+    while size >= value:
+        size /= 2
+    parts = _parts(element, [element.start + size / ratio])
+    return [piece for part in parts for piece in _tuplet_pieces(part, tuplet)]
 
 
 def _with_brackets(

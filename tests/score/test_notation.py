@@ -62,10 +62,28 @@ def test_triplets_have_a_bracket_over_the_beat() -> None:
 
 
 @pytest.mark.parametrize(
-    ("division", "beat", "normal"), [(3, "1", 2), (5, "1", 4), (6, "1", 4), (7, "3/2", 6)]
+    ("division", "beat", "notes", "ratio"),
+    [
+        (3, "1", 3, (3, 2)),
+        (5, "1", 5, (5, 4)),
+        (6, "1", 6, (6, 4)),
+        (10, "1", 10, (10, 8)),
+        (10, "1", 4, (5, 4)),
+        (12, "1", 5, (6, 4)),
+        (7, "3/2", 7, (7, 6)),
+    ],
 )
-def test_tuplets(division: int, beat: str, normal: int) -> None:
-    assert tuplet_of(division, Fraction(beat)).normal == normal
+def test_tuplets(division: int, beat: str, notes: int, ratio: tuple[int, int]) -> None:
+    found = tuplet_of(division, Fraction(beat), notes)
+    assert (found.actual, found.normal) == ratio
+
+
+def test_a_tuplet_spans_the_part_of_a_beat_that_needs_it() -> None:
+    """Two ninths of a dotted quarter and its last two thirds: no tuplet of nine."""
+    edges = [Fraction(0), Fraction(1, 6), Fraction(1, 2), Fraction(2, 3), Fraction(3, 2)]
+    spans = [Element(a, b, Fraction(0), (NOTE,)) for a, b in pairwise(edges)]
+    tuplets = [one.tuplet for one in written_voice(bar(6, 8), spans) if one.tuplet]
+    assert [(one.actual, one.normal) for one in tuplets if one.starts] == [(3, 2), (6, 4)]
 
 
 def test_which_values_have_a_sign() -> None:
