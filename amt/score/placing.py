@@ -17,8 +17,9 @@ from amt.score.quantise import quantised_hands
 # What is struck before the last chord of a place is part of an arpeggio if its key is held so many
 # seconds longer than to the last chord's onset; else it is a grace note.
 HELD = 0.08
-# An arpeggio takes no longer, in seconds.
-ARPEGGIO_SECONDS = 0.5
+# An arpeggio takes no longer, in seconds. A chord has its sign if it takes so long or longer: in
+# ASAP's training and validation split 19 of 35 rolled chords that do have it, of others 14 of 431.
+ARPEGGIO_SECONDS, SIGN_SECONDS = 0.5, 0.1
 # What is struck so little before a chord, and is no neighbour of its notes in semitones, is of it:
 # of 361 notes within 0.05 s before a chord in pieces of ASAP's training and validation split, 181
 # were of the chord, 20 were grace notes.
@@ -88,10 +89,12 @@ def _together(notes: Notes, chords: Sequence[Chord], place: Fraction) -> list[Pl
             graces.append(one)
             continue
         written.add(one.pitch)
-    arpeggio = main.rolled or len(held) > 1
+    chord = [*held, *spread, *main.struck]
+    struck = notes.onset[[one.performed[0] for one in chord]]
+    arpeggio = (main.rolled or len(held) > 1) and np.ptp(struck) >= SIGN_SECONDS
     return [
         *(Placed(one, place, grace=True, order=order) for order, one in enumerate(graces)),
-        *(Placed(one, place, arpeggio=arpeggio) for one in [*held, *spread, *main.struck]),
+        *(Placed(one, place, arpeggio=bool(arpeggio)) for one in chord),
     ]
 
 

@@ -156,6 +156,16 @@ def test_grace_notes_arpeggios_and_trills() -> None:
     assert by_pitch[76].ornament == "trill-mark" and len(by_pitch[76].performed) == 12
 
 
+def test_chords_struck_almost_at_once_are_no_arpeggios() -> None:
+    pitches = (40, 45, 49, 52)
+    steady = [(k / 2, k / 2 + 0.4, 76) for k in range(16)]
+    chords = [(k + 0.02 * n, k + 0.9, pitch) for k in (0, 2) for n, pitch in enumerate(pitches)]
+    rolled = [(k + 0.04 * n, k + 0.9, pitch) for k in (4, 6) for n, pitch in enumerate(pitches)]
+    score = make_score(played(sorted([*steady, *chords, *rolled])), grid(17))
+    signs = {note.bar for note in score.notes if note.arpeggio}
+    assert signs == {2, 3}
+
+
 def test_a_hand_that_stays_high_gets_the_treble_clef() -> None:
     low = [(k / 2, k / 2 + 0.4, 45 + k % 3) for k in range(8)]
     high = [(4 + k / 2, 4 + k / 2 + 0.4, 79 + k % 3) for k in range(8)]
