@@ -100,7 +100,7 @@ def _written(
         Timed(one.struck.pitch, beats.quarter(one.place), float(release[one.struck.performed[-1]]))
         for one in main
     ]
-    values = voiced(timed, beats.edges)
+    values = voiced(timed, beats.edges, 60 / tempo_of(grid).quarters)
     written = [
         _note(hand, one, value, notes, beats, names)
         for one, value in zip(main, values, strict=True)

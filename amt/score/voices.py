@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from amt.score.notation import dyadic
+from amt.score.notation import dyadic, has_sign
 from amt.score.values import value_until
 
 UPPER, LOWER = 1, 2
 # A key makes a second voice if it is held longer than to the next chord: by this part of the time
-# to it, and at least so many quarter notes. It does so for so many quarter notes at most.
-HELD_PART, HELD_QUARTERS, MOST_QUARTERS = 0.75, 0.5, 8
+# to it, and at least so many quarter notes and seconds. It does so for so many quarters at most.
+HELD_PART, HELD_QUARTERS, HELD_SECONDS, MOST_QUARTERS = 0.75, 0.5, 0.2, 8
+# What is held ends near its release; of places so many quarter notes farther it is the one that
+# needs no tie, and the one on a beat. So many places before and after the release are considered.
+TIE_QUARTERS, BEAT_QUARTERS, PLACES = 0.4, 0.2, 3
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,37 @@ class _Held:
     until: Fraction
 
 
-def voiced(notes: Sequence[Timed], beats: Sequence[Fraction]) -> list[Voiced]:
-    """Voice and value of each note of one hand. beats: their starts, and the end of the piece."""
+@dataclass(frozen=True)
+class _Ends:
+    """Where something held may end, in quarter notes, sorted; and which of these are beats."""
+
+    times: Sequence[Fraction]
+    beats: frozenset[Fraction]
+
+    def best(self, start: Fraction, following: Fraction, release: float) -> Fraction:
+        """The end after `following` of what begins at `start` and whose keys are released."""
+        first = bisect_right(self.times, following)
+        place = max(bisect_right(self.times, release), first + 1)
+        near = self.times[max(place - PLACES, first) : place + PLACES]
+        return min(near, key=lambda end: self._cost(start, end, release))
+
+    def _cost(self, start: Fraction, end: Fraction, release: float) -> float:
+        tie = TIE_QUARTERS * (not has_sign(end - start))
+        return abs(float(end) - release) + tie + BEAT_QUARTERS * (end not in self.beats)
+
+
+def voiced(notes: Sequence[Timed], beats: Sequence[Fraction], quarter: float) -> list[Voiced]:
+    """Voice and value of each note of one hand.
+
+    beats: their starts, and the end of the piece, in quarter notes. quarter: its length in seconds.
+    """
     chords: dict[Fraction, list[int]] = defaultdict(list)
     for number, note in enumerate(notes):
         chords[note.start].append(number)
     starts = [*sorted(chords), beats[-1]]
-    ends = sorted({*filter(dyadic, starts), *beats})
-    voices, held = _voices(notes, chords, starts, ends)
+    ends = _Ends(sorted({*filter(dyadic, starts), *beats}), frozenset(beats))
+    shortest = max(HELD_QUARTERS, HELD_SECONDS / quarter)
+    voices, held = _voices(notes, chords, starts, ends, shortest)
     until = {number: one.until for one in held for number in one.numbers}
     found: dict[int, Voiced] = {}
     for start, following in pairwise(starts):
@@ -74,16 +100,19 @@ def _voices(
     notes: Sequence[Timed],
     chords: dict[Fraction, list[int]],
     starts: Sequence[Fraction],
-    ends: Sequence[Fraction],
+    ends: _Ends,
+    shortest: float,
 ) -> tuple[dict[int, int], list[_Held]]:
-    """The voice of each note, and what is held. ends: where something held may end, sorted."""
+    """The voice of each note, and what is held, for `shortest` quarters past the next chord."""
     voices: dict[int, int] = {}
     found: list[_Held] = []
     for place, start in enumerate(starts[:-1]):
         now = found[-1] if found and found[-1].until > start else None
         if now and not _beside(now, [notes[number].pitch for number in chords[start]]):
             now.until, now = start, None
-        if now is None and (new := _new_held(notes, chords, starts[place : place + 3], ends)):
+        if now is None and (
+            new := _new_held(notes, chords, starts[place : place + 3], ends, shortest)
+        ):
             found.append(new)
             now = new
         for number in chords[start]:
@@ -103,7 +132,8 @@ def _new_held(
     notes: Sequence[Timed],
     chords: dict[Fraction, list[int]],
     starts: Sequence[Fraction],
-    ends: Sequence[Fraction],
+    ends: _Ends,
+    shortest: float,
 ) -> _Held | None:
     """What of the chord at the first of three starts is held while the next ones move.
 
@@ -113,23 +143,16 @@ def _new_held(
         return None
     start, following = starts[:2]
     gap = float(following - start)
-    least = float(following) + max(HELD_PART * gap, HELD_QUARTERS)
+    least = float(following) + max(HELD_PART * gap, shortest)
     long = [number for number in chords[start] if notes[number].release >= least]
     others = [number for number in chords[start] if number not in long]
     moving = [notes[number].pitch for number in others + chords[following]]
     for voice in (LOWER, UPPER) if long else ():
         if all(_apart(notes[number].pitch, voice, moving) for number in long):
             release = max(notes[number].release for number in long)
-            until = _end(min(release, float(start) + MOST_QUARTERS), following, ends)
+            until = ends.best(start, following, min(release, float(start) + MOST_QUARTERS))
             return _Held(long, [notes[number].pitch for number in long], voice, until)
     return None
-
-
-def _end(release: float, following: Fraction, ends: Sequence[Fraction]) -> Fraction:
-    """The end after `following` that is nearest to a release, in quarter notes; sorted ends."""
-    first = bisect_right(ends, following)
-    place = max(bisect_right(ends, release), first + 1)
-    return min(ends[max(place - 1, first) : place + 1], key=lambda end: abs(float(end) - release))
 
 
 def _apart(pitch: int, voice: int, moving: Sequence[int]) -> bool:

@@ -90,13 +90,13 @@ BEATS = [Fraction(k) for k in range(9)]
 
 def test_notes_last_to_the_next_one() -> None:
     notes = [Timed(60 + k, Fraction(k), k + 0.5) for k in range(8)]
-    assert {(one.voice, one.value) for one in voiced(notes, BEATS)} == {(1, Fraction(1))}
+    assert {(one.voice, one.value) for one in voiced(notes, BEATS, 0.5)} == {(1, Fraction(1))}
 
 
 def test_a_held_bass_is_a_second_voice() -> None:
     bass = Timed(48, Fraction(0), 3.9)
     others = [Timed(60 + k, Fraction(k, 2), k / 2 + 0.4) for k in range(1, 8)]
-    found = voiced([bass, *others, Timed(50, Fraction(4), 8.0)], BEATS)
+    found = voiced([bass, *others, Timed(50, Fraction(4), 8.0)], BEATS, 0.5)
     assert (found[0].voice, found[0].value) == (2, 4)
     assert {one.voice for one in found[1:]} == {1}
 
@@ -104,15 +104,27 @@ def test_a_held_bass_is_a_second_voice() -> None:
 def test_a_held_melody_is_the_first_voice() -> None:
     melody = Timed(76, Fraction(0), 2.0)
     others = [Timed(60 + k, Fraction(k, 2), k / 2 + 0.4) for k in range(1, 4)]
-    found = voiced([melody, *others, Timed(74, Fraction(2), 3.0)], BEATS)
+    found = voiced([melody, *others, Timed(74, Fraction(2), 3.0)], BEATS, 0.5)
     assert [one.voice for one in found] == [1, 2, 2, 2, 1]
     assert found[0].value == 2
 
 
+def test_what_is_held_ends_where_no_tie_is_needed() -> None:
+    bass = Timed(48, Fraction(0), 2.3)
+    others = [Timed(60 + k, Fraction(k, 4), k / 4 + 0.2) for k in range(1, 16)]
+    assert voiced([bass, *others], BEATS, 0.5)[0].value == 2
+
+
+def test_a_key_released_late_in_a_fast_piece_is_no_voice() -> None:
+    late = [Timed(60 - k, Fraction(k), k + 1.9) for k in range(8)]
+    assert {one.voice for one in voiced(late, BEATS, 0.2)} == {1}
+    assert {one.voice for one in voiced(late, BEATS, 0.5)} == {1, 2}
+
+
 def test_a_short_note_before_a_long_gap_leaves_a_rest() -> None:
-    found = voiced([Timed(60, Fraction(0), 0.3), Timed(62, Fraction(4), 5.0)], BEATS)
+    found = voiced([Timed(60, Fraction(0), 0.3), Timed(62, Fraction(4), 5.0)], BEATS, 0.5)
     assert found[0].value == 1
-    held = voiced([Timed(60, Fraction(0), 3.5), Timed(62, Fraction(4), 5.0)], BEATS)
+    held = voiced([Timed(60, Fraction(0), 3.5), Timed(62, Fraction(4), 5.0)], BEATS, 0.5)
     assert held[0].value == 4
 
 
