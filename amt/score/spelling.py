@@ -22,6 +22,9 @@ SECONDS = 1.0
 ROUNDS = 2
 # Fifths from the tonic of a major key: its notes lie between. A semitone with two letters is five.
 LOWEST_FIFTH, HIGHEST_FIFTH, SEMITONE = -1, 5, 5
+# Double sharps and flats are read between these fifths from there: B double flat in D flat major, F
+# double sharp in E major. Elsewhere a note has its simpler name.
+LOWEST_DOUBLE, HIGHEST_DOUBLE = -4, 9
 # A note leads to another that begins so soon after it, and not with it.
 LEADING_SECONDS, TOGETHER_SECONDS = 0.5, 0.03
 # From Fbb to Bx: more than two sharps or flats have no sign.
@@ -42,7 +45,7 @@ def spell(
     for _ in range(ROUNDS):
         around = _around(onset, position) + WEIGHT * key
         position = _nearest(pitch, around / (_around(onset, np.ones(len(onset))) + WEIGHT))
-    position = _resolved(onset, pitch, position, fifths)
+    position = _simpler(_resolved(onset, pitch, position, fifths), fifths)
     pairs = zip(pitch.tolist(), position.tolist(), strict=True)
     return [spelling_of(number, place) for number, place in pairs]
 
@@ -68,6 +71,14 @@ def _resolved(
             if (wanted - position[number]) % 12 == 0 and FLATTEST <= wanted <= SHARPEST:
                 resolved[number] = wanted
     return resolved
+
+
+def _simpler(position: np.ndarray, fifths: np.ndarray) -> np.ndarray:
+    """The positions, with double sharps and flats that are far from the key renamed."""
+    alter = (position + 1) // len(LETTERS)
+    sharp = (alter > 1) & (position - fifths > HIGHEST_DOUBLE)
+    flat = (alter < -1) & (position - fifths < LOWEST_DOUBLE)
+    return position - 12 * sharp + 12 * flat
 
 
 def spelling_of(pitch: int, position: int) -> Spelling:

@@ -144,6 +144,13 @@ def test_a_note_is_spelled_as_the_leading_tone_of_the_next() -> None:
     assert names([67, 66, 67, 60], 0)[1] == "F#4"
 
 
+@pytest.mark.parametrize(("fifths", "name"), [(-3, ("A", 0)), (-5, ("B", -2))])
+def test_double_flats_are_of_keys_with_many_flats(fifths: int, name: tuple[str, int]) -> None:
+    pitch = np.array([61, 66, 63, 68, 61, 66, 71, 61, 68, 66, 63, 61, 66, 71, 69, 61, 66, 63] * 2)
+    found = spell(np.arange(len(pitch)) * 0.05, pitch, np.full(len(pitch), fifths))
+    assert {(found[k].step, found[k].alter) for k in np.flatnonzero(pitch == 69)} == {name}
+
+
 def test_signatures() -> None:
     assert [signature_of(key) for key in ("C major", "A minor", "D minor", "B major")] == [
         0,
