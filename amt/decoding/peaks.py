@@ -40,6 +40,8 @@ class Decoder:
     min_interval: seconds; of two onsets of a key closer than this only the higher is kept.
     min_duration: seconds; an offset sooner after the onset does not belong to this note, which
     lasts at least that long unless its key is struck again.
+    level_weight: how much velocities follow the levels of the recording rather than the network
+    alone, 0..1; used by `amt.inference`, since posteriors do not tell levels.
     Raises ValueError for a threshold that is no probability and for a negative duration.
     """
 
@@ -50,12 +52,13 @@ class Decoder:
     pedal_threshold: float = 0.5
     min_interval: float = 0.05
     min_duration: float = 0.03
+    level_weight: float = 0.5
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            threshold = name.endswith("_threshold")
-            if not 0 <= value <= (NO_OFFSET_PEAKS if threshold else np.inf):
-                expected = "a probability, 0 to 1" if threshold else "seconds, 0 or more"
+            seconds = name.startswith("min_")
+            if not 0 <= value <= (np.inf if seconds else NO_OFFSET_PEAKS):
+                expected = "seconds, 0 or more" if seconds else "a number from 0 to 1"
                 raise ValueError(f"decoder.{name}={value}: expected {expected}")
 
     def decode(

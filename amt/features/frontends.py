@@ -198,14 +198,14 @@ class LogFrequency(FrontEnd):
         banks = []
         for n_fft in n_ffts:
             window = torch.hann_window(n_fft)
-            filters = _triangles(shape, sample_rate, n_fft)
+            filters = log_frequency_filters(shape, sample_rate, n_fft)
             banks.append(FilterBank(hop_length, window * 2 / window.sum(), filters))
         super().__init__(sample_rate, hop_length, shape)
         self.transform = Channels(banks)
         self.n_ffts = tuple(n_ffts)
 
 
-def _triangles(shape: SpectrogramShape, sample_rate: int, n_fft: int) -> Tensor:
+def log_frequency_filters(shape: SpectrogramShape, sample_rate: int, n_fft: int) -> Tensor:
     """Triangular filters (F, N) that each sum to 1; N, the FFT bins up to the last one in use."""
     bins_per_octave = 12 * shape.bins_per_semitone
     first = -((shape.bins_per_semitone - 1) // 2)

@@ -26,6 +26,7 @@ from amt.inference.optimize import optimize_for_inference
 from amt.inference.pretrained import DEFAULT, pretrained_checkpoint
 from amt.inference.retuning import UNCHANGED, Retuning, retune
 from amt.inference.transcription import OnAudio, Options, Progress, Recording, Transcription
+from amt.inference.velocities import adjust_velocities
 from amt.inference.windows import Window, Windowing, compute_early_window, compute_windows
 from amt.io.audio import MAX_PEAK, OnWarning, load, load_bytes, warn_of_file
 from amt.models.build import incompatible, load_network
@@ -168,16 +169,19 @@ class Transcriber:
         if on_notes:
             reporter = NoteReporter(decoder, self.frame_rate, options.ends, report_notes)
         posteriors, embedding = self._compute(audio, options, report, reporter)
-        end = len(audio) / self.sample_rate
-        del audio  # Frees 230 MB per hour of audio before decoding needs memory.
         notes = decoder.decode(posteriors, self.frame_rate, options.ends)
+        if isinstance(decoder, Decoder):
+            notes = adjust_velocities(
+                notes, audio, self.sample_rate, decoder.level_weight, self.device
+            )
         if reporter:
-            reporter.finish(notes, end)
+            reporter.finish(notes, len(audio) / self.sample_rate)
         keyed = None
         if options.keyed:
             # Notes that already end so are not decoded again.
             same = options.ends == "key"
             keyed = notes if same else decoder.decode(posteriors, self.frame_rate, "key")
+            keyed = replace(keyed, velocity=notes.velocity)
         return Transcription(
             notes.retime(clock),
             seconds,
