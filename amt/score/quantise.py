@@ -34,6 +34,9 @@ COLLISION, COLLISION_TENTH = 1.0, 3.3
 STAY, STAY_ALIKE, ALIKE_CHORDS = 0.3, 0.9, 3
 # Divisions with a smaller share than this are less often repeated.
 RARE = 0.03
+# Divisions that are seldom printed: most that fit a performance are mistakes of its beats, and are
+# read worse than plain ones that fit less. They count for this part of their share.
+SELDOM, SELDOM_PART = (5, 7, 9, 10, 11, 13, 20, 24, 32), 0.14
 # Weight of the divisions that the piece has against those that are common, in beats.
 COMMON_BEATS = 16.0
 # Part of the logarithm of a share that stays the common one's.
@@ -76,10 +79,12 @@ def quantised_hands(
 
 
 def _common(compound: np.ndarray) -> np.ndarray:
-    """Share of each division (D,) in beats of these kinds (N,)."""
+    """Share of each division (D,) in beats of these kinds (N,), less for those seldom printed."""
     shares = [[kind.shares.get(one, 0.0) for one in DIVISIONS] for kind in (SIMPLE, COMPOUND)]
     weight = float(compound.mean())
-    return np.array(shares).T @ [1 - weight, weight]
+    common = np.array(shares).T @ [1 - weight, weight]
+    common[np.isin(DIVISIONS, SELDOM)] *= SELDOM_PART
+    return common / common.sum()
 
 
 def _own_shares(

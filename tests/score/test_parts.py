@@ -54,6 +54,18 @@ def test_beats_with_as_many_chords_are_divided_alike() -> None:
     assert found == [Fraction(k, 4) for k in range(32)]
 
 
+def test_uneven_sixteenths_are_no_quintuplet() -> None:
+    def beat_among_eighths(offsets: Sequence[float]) -> list[Fraction]:
+        inside = [offsets if beat == 4 else (0.0, 0.5) for beat in range(9)]
+        position = np.array([beat + at for beat, own in enumerate(inside) for at in own])
+        found = quantised(position, np.full(10, 0.9), np.zeros(10, dtype=bool))
+        return [place - 4 for place in found if 4 <= place < 5]
+
+    sixteenths, quintuplet = ([Fraction(k, part) for k in range(part)] for part in (4, 5))
+    assert beat_among_eighths((0.0, 0.2, 0.37, 0.78)) == sixteenths
+    assert beat_among_eighths((0.0, 0.21, 0.39, 0.61, 0.8)) == quintuplet
+
+
 def test_an_early_note_belongs_to_its_beat() -> None:
     position = np.array([-0.05, 0.97, 2.02])
     found = quantised(position, np.full(4, 0.5), np.zeros(4, dtype=bool))
