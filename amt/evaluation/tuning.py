@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from torch import Tensor
@@ -27,6 +27,9 @@ EVIDENCE_GRID = (0.3, 0.5, 0.8, 1.2)
 FRAME_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 HMM_ONSET_GRID = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
+# What is tuned: the thresholds of onsets, of the ends of sounds, of the pedal and key releases.
+Part = Literal["onsets", "ends", "pedal"]
+PARTS: tuple[Part, ...] = get_args(Part)
 # Posteriors and reference notes of one piece.
 Example = tuple[Mapping[str, Tensor], References]
 # A decoder's `decode` without its frame rate: posteriors to notes.
@@ -57,42 +60,54 @@ def tuning_examples(
 
 
 def tune(
-    examples: Sequence[Example], decoder: Decoder | HmmDecoder, frame_rate: float
+    examples: Sequence[Example],
+    decoder: Decoder | HmmDecoder,
+    frame_rate: float,
+    parts: Sequence[Part] = PARTS,
 ) -> Decoder | HmmDecoder:
     """`decoder` with the thresholds that give the best scores on `examples` of `tuning_examples`.
 
     A search in stages, since a grid over all thresholds would take too long. Each stage maximises
     one score, averaged by piece:
 
-    onset_threshold, min_interval        note_f1
-    frame_threshold, offset_threshold    note_offset_f1
-    pedal_threshold                      pedal_f1
-    release_threshold                    note_release_f1
+    onsets    onset_threshold, min_interval        note_f1
+    ends      frame_threshold, offset_threshold    note_offset_f1
+    pedal     pedal_threshold                      pedal_f1
+              release_threshold                    note_release_f1
 
-    The last two only if the network has these outputs and some references contain the pedal. Of a
-    `HmmDecoder`: evidence and threshold on frame_f1, then onset_threshold on note_f1. Report final
-    scores on other pieces than these. Raises ValueError without examples.
+    parts: those to tune; the pedal's only if the network has these outputs and some references
+    contain the pedal. Of a `HmmDecoder`, always all: evidence and threshold on frame_f1, then
+    onset_threshold on note_f1. Report final scores on other pieces than these. Raises ValueError
+    without examples.
     """
     if not examples:
         raise ValueError("no examples to tune the decoder on; give at least one validation piece")
     with tqdm(desc="tune", unit="trial") as bar:
         if isinstance(decoder, HmmDecoder):
             return _tune_hmm(examples, decoder, frame_rate, bar)
-        decoder = _tune_peaks(examples, decoder, frame_rate, bar)
+        if "onsets" in parts:
+            decoder = _tune_onsets(examples, decoder, frame_rate, bar)
+        if "ends" in parts:
+            decoder = _tune_ends(examples, decoder, frame_rate, bar)
         with_pedal = [e for e in examples if "pedal" in e[0] and e[1].key is not None]
-        if with_pedal:
+        if with_pedal and "pedal" in parts:
             decoder = _tune_pedal(with_pedal, decoder, frame_rate, bar)
     return decoder
 
 
-def _tune_peaks(
+def _tune_onsets(
     examples: Sequence[Example], decoder: Decoder, frame_rate: float, bar: tqdm
 ) -> Decoder:
     onsets = _Search(examples, frame_rate, _note_f1, bar)
     decoder = onsets.best([replace(decoder, onset_threshold=value) for value in ONSET_GRID])
     for step in STEPS[1:]:
         decoder = onsets.around(decoder, "onset_threshold", step)
-    decoder = onsets.best([replace(decoder, min_interval=value) for value in INTERVALS])
+    return onsets.best([replace(decoder, min_interval=value) for value in INTERVALS])
+
+
+def _tune_ends(
+    examples: Sequence[Example], decoder: Decoder, frame_rate: float, bar: tqdm
+) -> Decoder:
     ends = _Search(examples, frame_rate, _note_offset_f1, bar)
     decoder = ends.best(
         [

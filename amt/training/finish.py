@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from amt.decoding.hmm import HmmDecoder
 from amt.decoding.peaks import Decoder
 from amt.evaluation.evaluate import Evaluation, evaluate, of_sets
 from amt.evaluation.thresholds import threshold_document, write_thresholds
-from amt.evaluation.tuning import tune, tuning_examples
+from amt.evaluation.tuning import PARTS, Part, tune, tuning_examples
 from amt.inference.transcriber import Transcriber
 from amt.io.atomic import atomic_write
 from amt.io.audio import SAMPLE_RATE
@@ -30,17 +30,18 @@ def tune_checkpoint(
     device: str | torch.device = "cpu",
     first_seconds: float | None = 60.0,
     folder: Path | None = None,
+    parts: Sequence[Part] = PARTS,
 ) -> Decoder | HmmDecoder:
     """Tune the decoder's thresholds on the validation pieces and store them in the checkpoint.
 
     first_seconds: use only so much of each piece; None: all of it. folder: also write the
     thresholds before and after, and scores against the onset threshold, to its thresholds.json.
-    Returns the tuned decoder.
+    parts: which thresholds. Returns the tuned decoder.
     """
     transcriber = Transcriber.load(path, device)
     pieces = data.recordings("validation")
     examples = tuning_examples(transcriber, pieces, first_seconds, data.extend_sustain)
-    decoder = tune(examples, transcriber.decoder, transcriber.frame_rate)
+    decoder = tune(examples, transcriber.decoder, transcriber.frame_rate, parts)
     checkpoint = dict(read_checkpoint(path))
     checkpoint["hyper_parameters"]["decoder"] = asdict(decoder)
     save_checkpoint(path, checkpoint)

@@ -10,7 +10,7 @@ from oracle import FRAME_RATE, Oracle, ideal_posteriors, pedalled_notes, random_
 from amt.decoding.peaks import Decoder
 from amt.evaluation.evaluate import References
 from amt.evaluation.metrics import note_f1
-from amt.evaluation.tuning import tune, tuning_examples
+from amt.evaluation.tuning import Part, tune, tuning_examples
 from amt.notes import Notes, sustain_presses
 
 
@@ -65,6 +65,28 @@ def test_tuning_finds_the_thresholds_of_the_pedal_and_the_keys() -> None:
     found = decoder.decode(posteriors, FRAME_RATE, "key")
     np.testing.assert_allclose(sustain_presses(found), sustain_presses(notes), atol=0.02)
     np.testing.assert_allclose(found.offset, notes.offset, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("part", "outputs", "thresholds"),
+    [
+        ("onsets", ["onset"], {"onset_threshold", "min_interval"}),
+        ("ends", ["frame", "offset"], {"frame_threshold", "offset_threshold"}),
+        ("pedal", ["pedal", "release"], {"pedal_threshold", "release_threshold"}),
+    ],
+)
+def test_only_the_part_asked_for_is_tuned(
+    part: Part, outputs: list[str], thresholds: set[str]
+) -> None:
+    notes = pedalled_notes()
+    posteriors = ideal_posteriors(notes, 5)
+    for name in outputs:
+        posteriors[name] = 0.4 * posteriors[name]
+    before = Decoder()
+    examples = tuning_examples(Oracle(notes), [("piece", silence(5), notes)])
+    after = tune([(posteriors, examples[0][1])], before, FRAME_RATE, [part])
+    changed = {name for name, value in vars(after).items() if value != getattr(before, name)}
+    assert changed and changed <= thresholds
 
 
 def test_tuning_needs_examples() -> None:
