@@ -55,7 +55,7 @@ def make_score(
     written.sort(key=lambda one: (one.bar, one.position, not one.grace, one.order, one.pitch))
     grid = first_bars(grid, _bars_with_notes(bars, written))
     bars = bars[: len(grid.bar_starts())]
-    clefs = clefs_of(written, len(bars))
+    clefs = clefs_of(written, bars)
     return Score(
         title=title,
         bars=tuple(bars),

@@ -8,7 +8,7 @@ and wants an object for each element that is written here.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import partial
 from math import lcm
@@ -75,7 +75,8 @@ def _add_part(part: Element, score: Score) -> None:
         measure = _measure(part, score, number)
         _add_attributes(measure, score, number, divisions)
         _add_directions(measure, score, number, divisions)
-        _add_hands(measure, written, writer, lines)
+        clefs = {(one.hand, one.position): one for one in score.clefs if one.bar == number}
+        _add_hands(measure, written, writer, lines, clefs)
         if number + 1 == len(bars):
             add(SubElement(measure, "barline", location="right"), "bar-style", "light-heavy")
 
@@ -96,7 +97,7 @@ def _measure(part: Element, score: Score, number: int) -> Element:
 
 
 def _add_attributes(measure: Element, score: Score, number: int, divisions: int) -> None:
-    """Key, metre and clefs where they begin."""
+    """Key, metre and clefs where they begin, at the start of a bar."""
     bar = score.bars[number]
     before = score.bars[number - 1] if number else None
     attributes = Element("attributes")
@@ -111,7 +112,7 @@ def _add_attributes(measure: Element, score: Score, number: int, divisions: int)
     if before is None:
         add(attributes, "staves", len(HANDS))
     for one in score.clefs:
-        if one.bar == number:
+        if one.bar == number and not one.position:
             _add_clef(attributes, one)
     if len(attributes):
         measure.append(attributes)
@@ -206,11 +207,16 @@ class OctaveLines:
 
 
 def _add_hands(
-    measure: Element, written: WrittenBar, writer: NoteWriter, lines: OctaveLines
+    measure: Element,
+    written: WrittenBar,
+    writer: NoteWriter,
+    lines: OctaveLines,
+    clefs: Mapping[tuple[str, Fraction], Clef],
 ) -> None:
     """The voices of both hands, each from the start of the bar.
 
-    Rests of a second voice are shown between its notes, not before and after them.
+    Rests of a second voice are shown between its notes, not before and after them. clefs: of the
+    bar by hand and position; those within the bar stand in the first voice.
     """
     first = True
     for hand in HANDS:
@@ -229,6 +235,8 @@ def _add_hands(
             for element, beams in zip(own, beams_of(written.bar, own), strict=True):
                 lines.add_stop(measure, hand, written.bar.start + element.start)
                 lines.add_start(measure, hand, written.bar.start + element.start)
+                if voice == 1 and element.start and (hand, element.start) in clefs:
+                    _add_clef(SubElement(measure, "attributes"), clefs[hand, element.start])
                 outside = not starts or not starts[0] <= element.start < starts[-1]
                 writer.place(STAFF[hand], FIRST_VOICE[hand] + voice, voice > 1 and outside)
                 graces = written.graces.get((hand, voice, element.start), [])

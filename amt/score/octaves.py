@@ -6,6 +6,7 @@ piece is written as it sounds or an octave nearer to the staff: the path of leas
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -54,9 +55,10 @@ def _of_hand(
     edges = _edges(notes, spans, bars)
     cost = np.zeros((len(edges) - 1, len(OCTAVES)))
     part = np.searchsorted([float(edge) for edge in edges], [float(at) for at, _ in spans], "right")
-    changes = np.searchsorted([clef.bar for clef in clefs], [note.bar for note in notes], "right")
-    for note, own, change in zip(notes, part.tolist(), changes.tolist(), strict=True):
-        cost[own - 1] += _costs(step_of(note) - MIDDLE[clefs[change - 1].sign])
+    begun = [(clef.bar, clef.position) for clef in clefs]
+    for note, own in zip(notes, part.tolist(), strict=True):
+        clef = clefs[bisect_right(begun, (note.bar, note.position)) - 1]
+        cost[own - 1] += _costs(step_of(note) - MIDDLE[clef.sign])
     cost[0, 1:] += CHANGE
     path = viterbi_path(-cost, CHANGE * (1 - np.eye(len(OCTAVES))))
     return [

@@ -4,8 +4,9 @@
 
 Signs in a bar, of both staves: brackets of tuplets, ties (of chords), rests that are shown, of
 these those shorter than an eighth, accidentals, grace notes, second voices, dynamic marks, pedals
-pressed, and notes with four ledger lines or more. One performance of each composition, on the
-annotated grid or with --beats on the estimated one. Mean over compositions.
+pressed, notes four ledger lines or more above the treble or below the bass staff, and clefs. One
+performance of each composition, on the annotated grid or with --beats on the estimated one. Mean
+over compositions.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ LETTERS = "CDEFGAB"
 # Diatonic steps of the notes with the fourth ledger line above the treble and below the bass staff.
 HIGH, LOW = 6 * 7 + LETTERS.index("G"), 1 * 7 + LETTERS.index("A")
 NAMES = ("tuplets", "ties", "rests", "short rests", "accidentals", "graces", "second voices")
-NAMES += ("dynamics", "pedals", "ledgers")
+NAMES += ("dynamics", "pedals", "ledgers", "clefs")
 
 
 def main() -> None:
@@ -120,6 +121,7 @@ def bar_counts(measure: Element) -> Counter[str]:
             own = voices.setdefault(note.findtext("staff") or "1", set())
             own.add(note.findtext("voice") or "1")
     found["second voices"] += sum(len(own) > 1 for own in voices.values())
+    found["clefs"] += len(list(measure.iter("clef")))
     found["dynamics"] += len(list(measure.iter("dynamics")))
     found["pedals"] += sum(one.get("type") == "start" for one in measure.iter("pedal"))
     return found

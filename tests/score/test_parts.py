@@ -206,6 +206,22 @@ def test_a_hand_that_stays_high_gets_the_treble_clef() -> None:
     assert left == [(0, "F"), (2, "G")]
 
 
+def test_a_clef_changes_at_the_beat_where_a_hand_goes_up() -> None:
+    low = [(k / 2, k / 2 + 0.4, 45 + k % 3) for k in range(6)]
+    high = [(3 + k / 2, 3 + k / 2 + 0.4, 79 + k % 3) for k in range(10)]
+    melody = [(k / 2, k / 2 + 0.4, 91 + k % 3) for k in range(16)]
+    score = make_score(played([*low, *high, *melody]), grid())
+    left = [(clef.bar, clef.position, clef.sign) for clef in score.clefs if clef.hand == "left"]
+    assert left == [(0, 0, "F"), (1, 2, "G")]
+    measure = ElementTree.fromstring(musicxml_bytes(score)).findall(".//measure")[1]
+    inside = [
+        one.findtext("pitch/octave") or one.findtext("clef/sign")
+        for one in measure
+        if one.findtext("staff") == "2" or one.find("clef[@number='2']") is not None
+    ]
+    assert inside == ["2", "2", "G", "5", "5"]
+
+
 def test_dynamics_are_few() -> None:
     rows = [(k / 2, k / 2 + 0.4, 72) for k in range(32)]
     onset, offset, pitch = np.array(rows).T
