@@ -66,8 +66,11 @@ class DecodingSettings:
     costs: PathCosts = field(default_factory=PathCosts)
 
 
-# For posteriors of `amt.analysis.symbolic.bar_posteriors`.
-WITH_BARS = DecodingSettings(metre=0.3, period=0.2)
+# For posteriors of `amt.analysis.symbolic.bar_posteriors`. Bars with another number of beats than
+# their neighbours are rare in scores, and mostly wrong where they are found.
+WITH_BARS = DecodingSettings(
+    beat=2.0, downbeat=1.5, metre=0.3, period=0.2, costs=PathCosts(irregular=8.0)
+)
 
 
 def decode_beats(

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from amt.analysis.symbolic.beat_decoding import candidate_frames, decode_beats
+from amt.analysis.symbolic.beat_decoding import WITH_BARS, candidate_frames, decode_beats
 from amt.analysis.symbolic.beat_network import METRES, PERIODS
 from amt.analysis.symbolic.beat_path import LONGEST
 from amt.analysis.symbolic.beat_posteriors import BeatPosteriors
@@ -81,6 +81,16 @@ def test_a_change_of_metre() -> None:
     assert grid is not None
     assert grid.downbeats.tolist() == downbeats.tolist()
     assert grid.metres == (MetreSpan(0, 3, 4), MetreSpan(8, 4, 4))
+
+
+def test_downbeats_a_beat_late_in_three_bars_are_no_change_of_metre() -> None:
+    beats, downbeats = rubato(64), every(64, 4)
+    found = posteriors_of(beats, downbeats, ["4/4"] * 64)
+    frames = np.rint(beats * RATE).astype(int)
+    found.downbeat[frames[[24, 28, 32]]], found.downbeat[frames[[25, 29, 33]]] = 0.2, 0.8
+    grid = decode_beats(found, notes_at(beats), WITH_BARS)
+    assert grid is not None
+    assert grid.downbeats.tolist() == downbeats.tolist()
 
 
 def test_beats_without_a_posterior_are_filled_in() -> None:
