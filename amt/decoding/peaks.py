@@ -42,7 +42,7 @@ class Decoder:
     lasts at least that long unless its key is struck again.
     level_weight: how much velocities follow the levels of the recording rather than the network
     alone, 0..1; used by `amt.inference`, since posteriors do not tell levels.
-    Raises ValueError for a threshold that is no probability and for a negative duration.
+    Raises ValueError for a threshold or weight outside 0..1 and for a negative duration.
     """
 
     onset_threshold: float = 0.5
@@ -57,7 +57,8 @@ class Decoder:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             seconds = name.startswith("min_")
-            if not 0 <= value <= (np.inf if seconds else NO_OFFSET_PEAKS):
+            most = NO_OFFSET_PEAKS if name == "offset_threshold" else 1
+            if not 0 <= value <= (np.inf if seconds else most):
                 expected = "seconds, 0 or more" if seconds else "a number from 0 to 1"
                 raise ValueError(f"decoder.{name}={value}: expected {expected}")
 

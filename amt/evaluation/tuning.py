@@ -78,18 +78,22 @@ def tune(
     parts: those to tune; the pedal's only if the network has these outputs and some references
     contain the pedal. Of a `HmmDecoder`, always all: evidence and threshold on frame_f1, then
     onset_threshold on note_f1. Report final scores on other pieces than these. Raises ValueError
-    without examples.
+    without examples, and for parts that cannot be tuned alone or at all.
     """
     if not examples:
         raise ValueError("no examples to tune the decoder on; give at least one validation piece")
     with tqdm(desc="tune", unit="trial") as bar:
         if isinstance(decoder, HmmDecoder):
+            if set(parts) != set(PARTS):
+                raise ValueError("of a HmmDecoder all thresholds are tuned together; omit parts")
             return _tune_hmm(examples, decoder, frame_rate, bar)
         if "onsets" in parts:
             decoder = _tune_onsets(examples, decoder, frame_rate, bar)
         if "ends" in parts:
             decoder = _tune_ends(examples, decoder, frame_rate, bar)
         with_pedal = [e for e in examples if "pedal" in e[0] and e[1].key is not None]
+        if not with_pedal and "pedal" in parts and set(parts) != set(PARTS):
+            raise ValueError("parts=pedal: no example has a pedal in posteriors and reference")
         if with_pedal and "pedal" in parts:
             decoder = _tune_pedal(with_pedal, decoder, frame_rate, bar)
     return decoder
@@ -191,7 +195,8 @@ class _Search:
     def around(self, decoder: Decoder, name: str, step: float) -> Decoder:
         """The best of `decoder` and two others, with threshold `name` one step lower and higher."""
         value = getattr(decoder, name)
-        steps = (max(round(value + change, 4), 0.01) for change in (-step, 0, step))
+        near = (round(value + change, 4) for change in (-step, 0, step))
+        steps = (min(max(one, 0.01), NO_OFFSET_PEAKS) for one in near)
         return self.best([replace(decoder, **{name: changed}) for changed in steps])
 
     def _score(self, decoder: Decoder | HmmDecoder) -> float:

@@ -11,7 +11,6 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from amt.features.frontends import FLOOR, SpectrogramShape, log_frequency_filters
 from amt.notes import NUM_KEYS
@@ -59,13 +58,22 @@ def _spectra(
     window = torch.hann_window(n_fft, device=device)
     window = window * 2 / window.sum()
     filters = log_frequency_filters(shape, sample_rate, n_fft).T.contiguous().to(device)
-    # One frame more than the last: those that begin in the last samples are all there.
-    after = max(0, (int(frames.max()) + 2) * n_fft // 2 - len(audio))
-    padded = pad(torch.from_numpy(audio), (n_fft // 2, after))
-    cut = padded.unfold(0, n_fft, n_fft // 2)
-    chosen = torch.from_numpy(frames).split(FRAMES_AT_ONCE)
-    parts = [_levels(cut[part].to(device) * window, filters).cpu() for part in chosen]
+    parts = []
+    for start in range(0, len(frames), FRAMES_AT_ONCE):
+        cut = _cut(audio, frames[start : start + FRAMES_AT_ONCE], n_fft)
+        parts.append(_levels(torch.from_numpy(cut).to(device) * window, filters).cpu())
     return torch.cat(parts).numpy()
+
+
+def _cut(audio: np.ndarray, frames: np.ndarray, n_fft: int) -> np.ndarray:
+    """The samples (len(frames), n_fft) around frames, half a window apart; zeros outside of audio.
+
+    Only frames are copied: a recording of hours is large, and may be of any floating type.
+    """
+    sample = (frames[:, None] - 1) * (n_fft // 2) + np.arange(n_fft)
+    inside = (sample >= 0) & (sample < len(audio))
+    found = audio[np.clip(sample, 0, max(len(audio) - 1, 0))]
+    return np.where(inside, found, 0).astype(np.float32)
 
 
 def _levels(frames: Tensor, filters: Tensor) -> Tensor:

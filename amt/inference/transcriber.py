@@ -33,14 +33,7 @@ from amt.models.build import incompatible, load_network
 from amt.models.checkpoint import CheckpointError
 from amt.notes import Notes
 
-__all__ = [
-    "OnAudio",
-    "Options",
-    "Progress",
-    "Recording",
-    "Transcriber",
-    "Transcription",
-]
+__all__ = ["OnAudio", "Options", "Progress", "Recording", "Transcriber", "Transcription"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +129,8 @@ class Transcriber:
         audio read and before `progress`; an exception that it raises ends the transcription.
         on_warning: called with one line for what is wrong with the file; by default a FileWarning.
         on_notes: called after each window with the new notes, as `NoteReporter` chooses them, and
-        the time before which all notes have been reported; with the last call, the duration. The
+        the time before which all notes have been reported; with the last call, the duration. Their
+        velocities are the network's, since levels of the whole recording are not known yet. The
         result is the same with and without it, and is to be preferred to the notes reported.
         on_audio: called once with the samples (S,), which it must not change, and their tuning.
         Raises AudioError if the audio cannot be read, TooLongError if it exceeds
@@ -169,19 +163,9 @@ class Transcriber:
         if on_notes:
             reporter = NoteReporter(decoder, self.frame_rate, options.ends, report_notes)
         posteriors, embedding = self._compute(audio, options, report, reporter)
-        notes = decoder.decode(posteriors, self.frame_rate, options.ends)
-        if isinstance(decoder, Decoder):
-            notes = adjust_velocities(
-                notes, audio, self.sample_rate, decoder.level_weight, self.device
-            )
+        notes, keyed = self._decode(decoder, posteriors, audio, options)
         if reporter:
             reporter.finish(notes, len(audio) / self.sample_rate)
-        keyed = None
-        if options.keyed:
-            # Notes that already end so are not decoded again.
-            same = options.ends == "key"
-            keyed = notes if same else decoder.decode(posteriors, self.frame_rate, "key")
-            keyed = replace(keyed, velocity=notes.velocity)
         return Transcription(
             notes.retime(clock),
             seconds,
@@ -192,6 +176,23 @@ class Transcriber:
             retuned=clock is not UNCHANGED,
             a4=None if isinstance(retuning, str) else retuning,
         )
+
+    def _decode(
+        self,
+        decoder: AnyDecoder,
+        posteriors: Mapping[str, Tensor],
+        audio: np.ndarray,
+        options: Options,
+    ) -> tuple[Notes, Notes | None]:
+        """The notes, and if asked for those with ends="key", of posteriors and what they are of."""
+        notes = decoder.decode(posteriors, self.frame_rate, options.ends)
+        if isinstance(decoder, Decoder):
+            weight = decoder.level_weight
+            notes = adjust_velocities(notes, audio, self.sample_rate, weight, self.device)
+        if not options.keyed or options.ends == "key":
+            return notes, notes if options.keyed else None
+        keyed = decoder.decode(posteriors, self.frame_rate, "key")
+        return notes, replace(keyed, velocity=notes.velocity)
 
     def both_ends(self, audio: np.ndarray) -> tuple[Notes, Notes]:
         """The notes of samples (S,), as `transcribe` gives them with each kind of ends."""

@@ -5,7 +5,7 @@ that its velocities drift. How loud a note is in the recording depends on its ve
 its pitch, the notes beside it and the microphones. All notes of the recording together show how:
 the network's velocities, whose errors largely cancel out, are regressed on levels and pitch. The
 velocities that this gives do not drift, but err with every echo; the mean of both is better than
-either (in the recordings of RESULTS, by .05 to .08 of the notes within a tenth of their range).
+either: by .03 to .09 of note F1 with velocities in the recordings of experiments/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from amt.notes import MIN_PITCH, NUM_KEYS, Notes
 TOGETHER_SECONDS = 0.04
 # Of the ridge regression on standardised columns: as much as three notes that say nothing.
 RIDGE = 3.0
-# Levels that hardly differ are not scaled up: 1 dB. Other columns have larger deviations.
+# Columns that hardly differ are not scaled up; of levels this is 1 dB.
 LEAST_DEVIATION = 0.05
 
 

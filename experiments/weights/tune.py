@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         data = instantiate(config.data, _convert_="all")
         data.prepare_data()
         print(tune_checkpoint(options.checkpoint, data, pick_device(), parts=options.parts))
-    except (SourceError, CacheError, CheckpointError, OSError) as error:
+    except (SourceError, CacheError, CheckpointError, OSError, ValueError) as error:
         sys.exit(f"tune.py: {error}")
 
 

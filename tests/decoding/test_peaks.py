@@ -58,7 +58,7 @@ def test_ideal_targets_give_the_notes_back(notes: Notes, width: float, frame_rat
     expected, found = by_pitch(notes), by_pitch(decoded)
     assert decoded.pitch[found].tolist() == notes.pitch[expected].tolist()
     assert decoded.velocity[found].tolist() == notes.velocity[expected].tolist()
-    np.testing.assert_allclose(decoded.onset[found], notes.onset[expected], atol=0.001)
+    np.testing.assert_allclose(decoded.onset[found], notes.onset[expected], atol=0.002)
     np.testing.assert_allclose(decoded.offset[found], notes.offset[expected], atol=0.002)
 
 

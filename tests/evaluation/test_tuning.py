@@ -89,6 +89,14 @@ def test_only_the_part_asked_for_is_tuned(
     assert changed and changed <= thresholds
 
 
+def test_parts_that_cannot_be_tuned() -> None:
+    notes = random_notes(0, 30, 6)
+    examples = [(ideal_posteriors(notes, 6), References(notes, None))]
+    with pytest.raises(ValueError, match="no example has a pedal"):
+        tune(examples, Decoder(), FRAME_RATE, ["pedal"])
+    assert tune(examples, Decoder(), FRAME_RATE).pedal_threshold == Decoder().pedal_threshold
+
+
 def test_tuning_needs_examples() -> None:
     with pytest.raises(ValueError, match="no examples"):
         tune([], Decoder(), FRAME_RATE)

@@ -42,10 +42,15 @@ def test_only_the_beginning_of_a_note_counts() -> None:
 
 
 @pytest.mark.parametrize("sample_rate", [SAMPLE_RATE, 44100])
-@pytest.mark.parametrize("onset", [0.0, 3.99, 4.0])
-def test_notes_at_both_ends_of_a_recording(onset: float, sample_rate: int) -> None:
-    audio = np.full(round(4 * sample_rate), 0.1, dtype=np.float32)
-    assert np.isfinite(level(audio, onset, 87, sample_rate)).all()
+@pytest.mark.parametrize(("onset", "fall"), [(0.0, 0.0), (3.9, 0.0), (4.5, 9.0)])
+def test_notes_at_both_ends_of_a_recording(onset: float, fall: float, sample_rate: int) -> None:
+    """And beyond its end, where there is nothing."""
+    time = np.arange(4 * sample_rate) / sample_rate
+    audio = (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    inside = level(audio, 2.0, 48, sample_rate)[0]
+    assert level(audio, onset, 48, sample_rate)[0] == pytest.approx(
+        max(inside - fall, -6.0), abs=0.15
+    )
 
 
 def test_many_notes_at_once_are_as_one_by_one() -> None:

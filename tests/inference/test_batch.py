@@ -24,7 +24,8 @@ from amt.io.midi import read_midi
 from amt.notes import Notes
 
 # Ten frames per second.
-CLOCK = SimpleNamespace(sample_rate=16000, hop_length=1600, feature_width=2)
+CPU = torch.device("cpu")
+CLOCK = SimpleNamespace(sample_rate=16000, hop_length=1600, feature_width=2, device=CPU)
 
 
 class OneNote(Transcriber):
@@ -102,7 +103,7 @@ def test_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_model_without_features_gives_no_arrays(tmp_path: Path) -> None:
-    old = OneNote(SimpleNamespace(sample_rate=16000, hop_length=1600, feature_width=0))
+    old = OneNote(SimpleNamespace(sample_rate=16000, hop_length=1600, feature_width=0, device=CPU))
     jobs = plan_jobs([recording(tmp_path / "a.wav")], tmp_path / "out")
     with pytest.raises(ValueError, match=r"--format npy: an older version .* export it again"):
         transcribe_jobs(old, jobs, ("mid", "npy"), silent)

@@ -84,17 +84,34 @@ def test_few_notes(played: tuple[Notes, np.ndarray], count: int) -> None:
         np.testing.assert_allclose(adjusted.velocity, few.velocity, atol=25)
 
 
-def test_equal_velocities_and_a_silent_recording_change_nothing(
+def test_equal_velocities_and_no_weight_change_nothing(
     played: tuple[Notes, np.ndarray],
 ) -> None:
     truth, audio = played
     equal = replace(truth, velocity=np.full(len(truth), 64))
     same = adjust_velocities(equal, audio, SAMPLE_RATE, 0.5)
     np.testing.assert_array_equal(same.velocity, equal.velocity)
-    silent = adjust_velocities(truth, np.zeros_like(audio), SAMPLE_RATE, 0.0)
-    np.testing.assert_array_equal(silent.velocity, truth.velocity)
-    quiet = adjust_velocities(truth, np.zeros_like(audio), SAMPLE_RATE, 0.5)
-    assert np.corrcoef(quiet.velocity, truth.velocity)[0, 1] > 0.95
+    alone = adjust_velocities(truth, audio, SAMPLE_RATE, 0.0)
+    np.testing.assert_array_equal(alone.velocity, truth.velocity)
+
+
+def test_a_silent_recording_says_nothing(played: tuple[Notes, np.ndarray]) -> None:
+    truth, audio = played
+    silent = adjust_velocities(truth, np.zeros_like(audio), SAMPLE_RATE, 0.5)
+    assert np.corrcoef(silent.velocity, truth.velocity)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("kind", ["float64", "float16", ">f4", "reversed", "read-only"])
+def test_samples_of_any_kind(played: tuple[Notes, np.ndarray], kind: str) -> None:
+    truth, audio = played
+    expected = adjust_velocities(heard(truth, 20), audio, SAMPLE_RATE, 0.5)
+    same = audio[::-1].copy()[::-1] if kind == "reversed" else audio.copy()
+    if kind == "read-only":
+        same.flags.writeable = False
+    elif kind != "reversed":
+        same = same.astype(kind)
+    found = adjust_velocities(heard(truth, 20), same, SAMPLE_RATE, 0.5)
+    np.testing.assert_allclose(found.velocity, expected.velocity, atol=1)
 
 
 def test_the_transcriber_does_it_and_both_ends_agree(played: tuple[Notes, np.ndarray]) -> None:
