@@ -72,8 +72,9 @@ def _cut(audio: np.ndarray, frames: np.ndarray, n_fft: int) -> np.ndarray:
     """
     sample = (frames[:, None] - 1) * (n_fft // 2) + np.arange(n_fft)
     inside = (sample >= 0) & (sample < len(audio))
-    found = audio[np.clip(sample, 0, max(len(audio) - 1, 0))]
-    return np.where(inside, found, 0).astype(np.float32)
+    cut = np.zeros(sample.shape, dtype=np.float32)
+    cut[inside] = audio[sample[inside]]
+    return cut
 
 
 def _levels(frames: Tensor, filters: Tensor) -> Tensor:
