@@ -16,7 +16,7 @@ from amt.score.score import Bar, ScoreNote
 
 # From a 256th note to a double whole note, without or with one dot.
 SHORTEST, LONGEST = Fraction(1, 64), Fraction(8)
-# Higher numbers of tuplets are halved where they can be, if there are few notes for them.
+# Higher numbers of tuplets are halved where they can be, if few of their parts have notes.
 MOST_ACTUAL, FEW_NOTES = 7, Fraction(2, 3)
 
 
