@@ -311,7 +311,7 @@ def test_a_fitted_model_keeps_to_debugging_settings(cache: Path, tmp_path: Path)
     [
         ("first_seconds=-1", "first_seconds=-1: expected seconds, more than 0"),
         ("seed=-1", "seed=-1: expected a whole number from 0 to 4294967295"),
-        ("decoder.onset_threshold=7", "decoder.onset_threshold=7: expected a probability"),
+        ("decoder.onset_threshold=7", "decoder.onset_threshold=7: expected a number from 0 to 1"),
         ("init=bas", "no pretrained model is called 'bas'; use one of base, fast, open"),
         ("tags=[a (1),b]", "quote each text"),
     ],
