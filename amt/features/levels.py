@@ -34,7 +34,7 @@ def note_levels(
     """Levels (N, 5) of notes in audio (S,): of each key's first four partials, and of everything.
 
     onset, key: (N,), seconds and 0-87. Levels are log10 amplitudes; partials beyond the highest key
-    count as its own. An hour of dense music takes about 2 s of one core.
+    count as its own. An hour of dense music takes about 1 s of one core.
     """
     if not len(onset):
         return np.zeros((0, len(PARTIALS) + 1))

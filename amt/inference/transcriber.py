@@ -129,8 +129,8 @@ class Transcriber:
         audio read and before `progress`; an exception that it raises ends the transcription.
         on_warning: called with one line for what is wrong with the file; by default a FileWarning.
         on_notes: called after each window with the new notes, as `NoteReporter` chooses them, and
-        the time before which all notes have been reported; with the last call, the duration. Their
-        velocities are the network's, since levels of the whole recording are not known yet. The
+        the time before which all notes have been reported; with the last call, the duration. Before
+        the last call velocities are the network's, as the whole recording's levels are unknown. The
         result is the same with and without it, and is to be preferred to the notes reported.
         on_audio: called once with the samples (S,), which it must not change, and their tuning.
         Raises AudioError if the audio cannot be read, TooLongError if it exceeds

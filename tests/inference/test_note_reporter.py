@@ -1,4 +1,4 @@
-"""Notes reported during a transcription: each once, in order, and the same as in the result."""
+"""Notes reported during a transcription: each once, in order, with the times of the result."""
 
 from __future__ import annotations
 
